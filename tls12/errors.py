@@ -1,0 +1,224 @@
+"""Everything that can go wrong, as one tree of exceptions.
+
+How it works: an error is raised once, at its cause, and nobody re-wraps it on the way up; only the connection
+turns it into an alert and a `ConnectionFailed` event. So a class carries what the connection and the reader
+need: the `alert` that the RFC prescribes, the `rule` (RFC and section) that was broken, and the `remedy`, one
+clause that says what to change. An instance may override each of the three.
+
+The branches say whose fault it was. `UsageError` and `EncodeError`: the caller of this library.
+`DecodeError`, `PeerMisbehaved`, `PeerIncompatible`, `CertificateError`, `PeerAlert`, `TruncatedError`,
+`LimitExceeded`: the peer. `InternalError`: an object that the application handed in, or this library.
+
+No message ever contains key material or decrypted data.
+"""
+
+from __future__ import annotations
+
+from tls12.registry import Alert
+
+
+class TLSError(Exception):
+    """The root of every exception of this library.
+
+    `alert` is the fatal alert that the connection sends because of this error, or None where nothing is owed.
+    """
+
+    alert: Alert | None = None
+    rule: str = ""
+    remedy: str = ""
+
+    def __init__(
+        self, message: str, *, alert: Alert | None = None, rule: str | None = None, remedy: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if alert is not None:
+            self.alert = alert
+        if rule is not None:
+            self.rule = rule
+        if remedy is not None:
+            self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = f"{self.message} ({self.rule})" if self.rule else self.message
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class UsageError(TLSError):
+    """The caller of this library broke its contract: the only kind that its methods raise."""
+
+
+class EncodeError(TLSError):
+    """A value that cannot be expressed on the wire, found while serialising it."""
+
+    alert = Alert.INTERNAL_ERROR
+
+
+class InternalError(TLSError):
+    """An application's object (verifier, signer, hook) raised; the cause is chained."""
+
+    alert = Alert.INTERNAL_ERROR
+
+
+class DecodeError(TLSError):
+    """Bytes that are not a message. `path` and `offset` say where it hurts."""
+
+    alert = Alert.DECODE_ERROR
+    rule = "RFC 5246 7.2.2"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        offset: int | None = None,
+        alert: Alert | None = None,
+        rule: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        where = f", offset {offset:#x}" if offset is not None else ""
+        super().__init__(
+            f"{path}: {message}{where}" if path else message + where, alert=alert, rule=rule, remedy=remedy
+        )
+        self.path = path
+        self.offset = offset
+
+
+class PeerMisbehaved(TLSError):
+    """The peer broke a rule of the protocol."""
+
+    alert = Alert.ILLEGAL_PARAMETER
+
+
+class UnexpectedMessage(PeerMisbehaved):
+    """A message, record or alert that has no place here; the text names what was expected."""
+
+    alert = Alert.UNEXPECTED_MESSAGE
+    rule = "RFC 5246 7.2.2"
+
+
+class BadRecordMac(PeerMisbehaved):
+    """A protected record that does not authenticate: one error, and one text, for every cause."""
+
+    alert = Alert.BAD_RECORD_MAC
+    rule = "RFC 5246 7.2.2"
+
+    def __init__(self) -> None:
+        super().__init__("a protected record from the peer did not authenticate: altered, forged or out of order")
+
+
+class RecordOverflow(PeerMisbehaved):
+    """A record longer than its kind allows."""
+
+    alert = Alert.RECORD_OVERFLOW
+    rule = "RFC 5246 6.2"
+
+
+class BadSignature(PeerMisbehaved):
+    """A signature, or a Finished, that does not verify."""
+
+    alert = Alert.DECRYPT_ERROR
+    rule = "RFC 5246 7.2.2"
+
+
+class InvalidKeyShare(PeerMisbehaved):
+    """A public key for the key exchange that is not a valid element of its group."""
+
+    alert = Alert.ILLEGAL_PARAMETER
+    rule = "RFC 8422 5.11"
+
+
+class NotTLS(PeerMisbehaved):
+    """The peer speaks another protocol, which the text names if it can be told."""
+
+    alert = Alert.UNEXPECTED_MESSAGE
+    rule = "RFC 5246 6.2.1"
+
+
+class LimitExceeded(PeerMisbehaved):
+    """The peer asked for more than a bound of `Limits` or of the protection allows."""
+
+    alert = Alert.HANDSHAKE_FAILURE
+
+
+class PeerIncompatible(TLSError):
+    """The peer is honest, but nothing suits both sides."""
+
+    alert = Alert.HANDSHAKE_FAILURE
+    rule = "RFC 5246 7.2.2"
+
+
+class ApplicationRefused(TLSError):
+    """The application answered an event with `Refuse(alert)`."""
+
+    alert = Alert.ACCESS_DENIED
+
+
+class CertificateError(TLSError):
+    """The peer's certificate was refused; a subclass says why."""
+
+    alert = Alert.BAD_CERTIFICATE
+    rule = "RFC 5280 6"
+
+
+class UnknownIssuer(CertificateError):
+    """No trusted root leads to the certificate."""
+
+    alert = Alert.UNKNOWN_CA
+
+
+class CertificateExpired(CertificateError):
+    """A certificate of the chain is past its end, or before its beginning."""
+
+    alert = Alert.CERTIFICATE_EXPIRED
+
+
+class CertificateRevoked(CertificateError):
+    """A certificate of the chain is revoked."""
+
+    alert = Alert.CERTIFICATE_REVOKED
+
+
+class NameMismatch(CertificateError):
+    """The certificate is valid, but for somebody else."""
+
+    rule = "RFC 6125 6"
+
+
+class WrongPurpose(CertificateError):
+    """Key usage, extended key usage or basic constraints forbid this use of the certificate."""
+
+    alert = Alert.UNSUPPORTED_CERTIFICATE
+
+
+class WeakKey(CertificateError):
+    """A key or a signature in the chain that the policy holds too weak."""
+
+    alert = Alert.INSUFFICIENT_SECURITY
+
+
+class NotPinned(CertificateError):
+    """The peer's certificate or key is not one of the pinned ones."""
+
+    alert = Alert.CERTIFICATE_UNKNOWN
+
+
+class BadStaple(CertificateError):
+    """A stapled OCSP response that is missing though promised, or does not hold."""
+
+    alert = Alert.BAD_CERTIFICATE_STATUS_RESPONSE
+    rule = "RFC 6066 8"
+
+
+class PeerAlert(TLSError):
+    """The peer ended the connection with a fatal alert: `received`."""
+
+    def __init__(self, received: Alert, *, remedy: str | None = None) -> None:
+        super().__init__(f"the peer sent the fatal alert {received}", rule="RFC 5246 7.2", remedy=remedy)
+        self.received = received
+
+
+class TruncatedError(TLSError):
+    """The stream ended without a close_notify: data may be missing."""
+
+    rule = "RFC 5246 7.2.1"
