@@ -1,0 +1,1 @@
+"""Everything that misbehaves or looks inside; never imported by the layers above it."""
