@@ -1,16 +1,17 @@
 """The cipher suites that can be computed, one row of facts each.
 
-How it works: the name of a TLS 1.2 suite is its specification. `TLS_<key exchange>_WITH_<cipher>_<hash>` reads
-off three small tables: what the key exchange is and who signs it, what the cipher needs, which hash belongs to
-it. A suite is spoken when all its words are in the tables; so a word is missing here exactly when it cannot be
-computed (ARIA, Camellia-GCM, GOST) or is not worth it (static (EC)DH, SEED, IDEA, DES, SRP, KRB5, export).
+How it works: the name of a TLS 1.2 suite is its specification. `TLS_<key exchange>_WITH_<cipher>_<hash>`
+reads off three small tables: what the key exchange is and who signs it, what the cipher needs, which hash
+belongs to it. A suite is spoken when all its words are in the tables; so a word is missing here exactly when
+it cannot be computed (ARIA, Camellia-GCM, GOST) or is not worth it (static (EC)DH, SEED, IDEA, DES, SRP,
+KRB5, export).
 
-What the last word means depends on the cipher. With CBC, stream and NULL ciphers it is the hash of the record's
-HMAC, and the PRF uses SHA-256 unless the word is SHA384 (RFC 5246 5, RFC 5289 3.1, RFC 5487 3). With an AEAD
-there is no HMAC, and the word, if there is one, is the hash of the PRF (RFC 5288, RFC 6655, RFC 7905).
+What the last word means depends on the cipher. With CBC, stream and NULL ciphers it is the hash of the
+record's HMAC, and the PRF uses SHA-256 unless the word is SHA384 (RFC 5246 5, RFC 5289 3.1, RFC 5487 3). With
+an AEAD there is no HMAC, and the word, if there is one, is the hash of the PRF (RFC 5288, 6655, 7905).
 
-Two words of the laboratory: a suite is `lab_only` when its key exchange is unauthenticated or rests on DSA, or
-when its cipher is NULL, RC4 or 3DES. Policies other than `tls12.lab.policy()` cannot name such a suite.
+A suite is `lab_only` when its key exchange is unauthenticated or rests on DSA, or when its cipher is NULL,
+RC4 or 3DES. Policies other than `tls12.lab.policy()` cannot name such a suite.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class Suite:
 
     @property
     def encrypts_premaster(self) -> bool:
-        """Whether the client encrypts the premaster to the server's RSA key (RFC 5246 7.4.7.1, RFC 4279 4)."""
+        """Whether the client encrypts the premaster to an RSA key (RFC 5246 7.4.7.1, RFC 4279 4)."""
         return self.key_exchange in (Kx.RSA, Kx.RSA_PSK)
 
     @property

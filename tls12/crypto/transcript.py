@@ -1,0 +1,70 @@
+"""The handshake messages so far, as every signature and Finished covers them (RFC 5246 7.4.8, 7.4.9).
+
+How it works: every handshake message is appended as it went over the wire, header included, without record
+headers, ChangeCipherSpec, alerts and HelloRequest. Three readers want it in two shapes:
+
+* Finished and the session hash of RFC 7627 want a hash, by the PRF's hash. That is known only once the
+  ServerHello has chosen the suite, so the bytes are kept first and `start` begins to hash along.
+* CertificateVerify signs the bytes themselves, under whatever hash the scheme names. They are kept until
+  `forget_messages` says that none can follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from tls12.errors import UsageError
+
+
+class Transcript:
+    """Handshake messages in order, to be hashed or read as a whole."""
+
+    __slots__ = ("_hash", "_messages")
+
+    def __init__(self) -> None:
+        self._messages: bytearray | None = bytearray()
+        self._hash: hashlib._Hash | None = None
+
+    def append(self, message: bytes) -> None:
+        """Add one handshake message, with its 4-byte header."""
+        if self._messages is not None:
+            self._messages += message
+        if self._hash is not None:
+            self._hash.update(message)
+
+    def start(self, hash_name: str) -> None:
+        """From now on hash along with `hash_name`, the PRF's hash.
+
+        Raises UsageError once messages are forgotten.
+        """
+        self._hash = hashlib.new(hash_name, self.messages)
+
+    def digest(self, hash_name: str) -> bytes:
+        """The hash of everything so far.
+
+        Cheap for the hash given to `start`. Raises UsageError for another one once messages are forgotten.
+        """
+        running = self._hash
+        if running is not None and running.name == hash_name:
+            return running.copy().digest()
+        return hashlib.new(hash_name, self.messages).digest()
+
+    @property
+    def messages(self) -> bytes:
+        """Everything so far, as CertificateVerify signs it. Raises UsageError once messages are forgotten."""
+        if self._messages is None:
+            raise UsageError("the handshake messages were forgotten: no CertificateVerify was to follow")
+        return bytes(self._messages)
+
+    def forget_messages(self) -> None:
+        """Keep the running hash only: no CertificateVerify can follow. Raises UsageError before `start`."""
+        if self._hash is None:
+            raise UsageError("a transcript that does not hash along cannot forget its messages")
+        self._messages = None
+
+    def copy(self) -> Transcript:
+        """An independent transcript with the same past."""
+        twin = Transcript()
+        twin._messages = None if self._messages is None else self._messages[:]
+        twin._hash = None if self._hash is None else self._hash.copy()
+        return twin
