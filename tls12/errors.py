@@ -141,6 +141,14 @@ class LimitExceeded(PeerMisbehaved):
     alert = Alert.HANDSHAKE_FAILURE
 
 
+class KeysExhausted(LimitExceeded):
+    """One direction's keys have protected as many records as is safe, ours or the peer's."""
+
+    alert = Alert.INTERNAL_ERROR
+    rule = "RFC 5246 6.1"
+    remedy = "renegotiate, or open a new connection, before the limit (near_limit says when)"
+
+
 class PeerIncompatible(TLSError):
     """The peer is honest, but nothing suits both sides."""
 
