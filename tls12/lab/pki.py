@@ -26,7 +26,6 @@ PrivateKey = (
     ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 )
 
-#: What `generate_key` can make, by name.
 KEY_KINDS: Mapping[str, Callable[[], PrivateKey]] = {
     "ecdsa-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "ecdsa-p384": lambda: ec.generate_private_key(ec.SECP384R1()),
@@ -37,6 +36,7 @@ KEY_KINDS: Mapping[str, Callable[[], PrivateKey]] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate,
     "ed448": ed448.Ed448PrivateKey.generate,
 }
+"""What `generate_key` can make, by name."""
 
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
@@ -61,8 +61,8 @@ def key_usage(*names: str) -> x509.KeyUsage:
 class IssuedCertificate:
     """An end-entity certificate, its private key, and the chain that a TLS peer sends."""
 
-    #: The leaf first, then the intermediates; the root is left out, as TLS allows (RFC 5246 7.4.2).
     certificates: tuple[x509.Certificate, ...]
+    """The leaf first, then the intermediates; the root is left out, as TLS allows (RFC 5246 7.4.2)."""
     private_key: PrivateKey = field(repr=False)
 
     @property
@@ -132,8 +132,8 @@ class ThrowawayCA:
         )
         if issuer is not None:
             builder = builder.add_extension(issuer._authority_key_identifier(), critical=False)
-        #: The CA's own certificate.
         self.certificate: x509.Certificate = (issuer or self)._sign(builder)
+        """The CA's own certificate."""
 
     @property
     def pem(self) -> bytes:

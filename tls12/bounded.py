@@ -1,0 +1,53 @@
+"""A bounded map that forgets what was used least recently; safe to share between threads.
+
+How it works: a dict keeps insertion order, so "used" means taking an entry out and putting it back at the
+end, and "full" means dropping the first. One lock makes each of the operations atomic; none of them calls
+out.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Generic, TypeVar
+
+from tls12.errors import UsageError
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class BoundedMap(Generic[K, V]):
+    """At most `capacity` entries; `get` and `put` count as use."""
+
+    __slots__ = ("_entries", "_lock", "capacity")
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise UsageError(f"a capacity of {capacity} entries keeps nothing; give 1 or more")
+        self.capacity = capacity
+        self._entries: dict[K, V] = {}
+        self._lock = Lock()
+
+    def get(self, key: K) -> V | None:
+        """The entry, which now is the most recently used; None if there is none."""
+        with self._lock:
+            value = self._entries.pop(key, None)
+            if value is not None:
+                self._entries[key] = value
+            return value
+
+    def put(self, key: K, value: V) -> None:
+        """Keep an entry, in place of the one with this key or, when full, of the least recently used one."""
+        with self._lock:
+            self._entries.pop(key, None)
+            if len(self._entries) >= self.capacity:
+                del self._entries[next(iter(self._entries))]
+            self._entries[key] = value
+
+    def remove(self, key: K) -> None:
+        """Forget an entry, if it is there."""
+        with self._lock:
+            self._entries.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._entries)

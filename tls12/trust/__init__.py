@@ -1,0 +1,1 @@
+"""Who a peer is, and who we are: trust stores, verifiers, credentials."""

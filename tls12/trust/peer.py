@@ -1,0 +1,165 @@
+"""What a peer presented: its certificates as bytes, and the facts of them that a handshake asks for.
+
+How it works: a `PeerChain` is the question that a `Verifier` answers: these DER certificates, in this role,
+under this name, at this time. It holds bytes; what is parsed from the leaf is kept in a small cache by its
+DER, because the same servers come back (reading an EC public key costs as much as a whole resumed
+handshake's record work). Only leaves of ordinary size are cached, so that a hostile peer can fill it with a
+few hundred KiB at most.
+
+The parser of the backend is lazy, and raises a dozen kinds of exceptions for malformed input. Whatever it
+raises while reading a peer's certificate is the certificate's fault, and becomes a `CertificateError` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import PublicKeyAlgorithmOID
+
+from tls12.crypto.signatures import KeyKind, group_of, key_kind
+from tls12.errors import CertificateError, UsageError
+from tls12.registry import Alert, NamedGroup
+from tls12.trust.names import printable
+
+Role = Literal["server", "client"]
+"""Whose certificate it is."""
+
+_CACHEABLE_BYTES = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class PeerChain:
+    """The certificates of a peer, as they came, and the circumstances under which they are to be judged."""
+
+    certificates: tuple[bytes, ...]
+    """DER, the leaf first, then whatever the peer added (RFC 5246 7.4.2)."""
+    role: Role
+    """Whose certificate it is: "server" when a client verifies."""
+    server_name: str | None
+    """The name that a server's certificate must cover: an A-label or the text of an IP address."""
+    time: float
+    """When it is judged: seconds since 1970, from the configuration's clock."""
+    ocsp_response: bytes | None = None
+    """The staple, DER (RFC 6066 8)."""
+    scts: tuple[bytes, ...] = ()
+    """Signed certificate timestamps from the TLS extension (RFC 6962 3.3)."""
+
+    def __post_init__(self) -> None:
+        if not self.certificates:
+            raise UsageError("a PeerChain needs at least one certificate")
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The peer's own certificate. Raises `CertificateError` (bad_certificate) if it is not one."""
+        return _leaf(self.certificates[0], self.role).certificate
+
+    @property
+    def leaf_public_key(self) -> CertificatePublicKeyTypes:
+        """The peer's public key. Raises `CertificateError` (unsupported_certificate) for unknown kinds."""
+        return _leaf(self.certificates[0], self.role).public_key
+
+    @property
+    def leaf_key_kind(self) -> KeyKind:
+        """The kind of the peer's key; RSA_PSS where the certificate restricts an RSA key to it (RFC 8017)."""
+        return _leaf(self.certificates[0], self.role).key_kind
+
+    @property
+    def leaf_group(self) -> NamedGroup | None:
+        """The curve of an ECDSA key, which the other side must have offered (RFC 8422 5.3)."""
+        return _leaf(self.certificates[0], self.role).group
+
+    @property
+    def allows_signing(self) -> bool:
+        """Whether keyUsage, if present, has digitalSignature, which (EC)DHE suites and clients need."""
+        return _leaf(self.certificates[0], self.role).allows_signing
+
+    @property
+    def allows_encipherment(self) -> bool:
+        """Whether keyUsage, if present, has keyEncipherment, as RSA key transport needs (RFC 5246 7.4.2)."""
+        return _leaf(self.certificates[0], self.role).allows_encipherment
+
+    def parse(self) -> tuple[x509.Certificate, ...]:
+        """All certificates. Raises `CertificateError` (bad_certificate) for the first malformed one."""
+        rest = enumerate(self.certificates[1:], 2)
+        return (self.leaf, *(_load(der, f"certificate {n} of the {self.role}'s chain") for n, der in rest))
+
+
+@dataclass(frozen=True, slots=True)
+class LeafFacts:
+    """What a handshake needs to know about an end-entity certificate, ours or a peer's."""
+
+    certificate: x509.Certificate
+    public_key: CertificatePublicKeyTypes
+    key_kind: KeyKind
+    group: NamedGroup | None
+    allows_signing: bool
+    allows_encipherment: bool
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate) -> LeafFacts:
+        """Read the facts; raises whatever the backend raises for what it cannot read."""
+        public_key = certificate.public_key()
+        restricted = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+        usage = key_usage(certificate)
+        return cls(
+            certificate,
+            public_key,
+            KeyKind.RSA_PSS if restricted else key_kind(public_key),
+            group_of(public_key),
+            usage is None or usage.digital_signature,
+            usage is None or usage.key_encipherment,
+        )
+
+
+def key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
+    """The keyUsage extension (RFC 5280 4.2.1.3), None where every use is allowed."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def validity(certificates: Sequence[bytes]) -> tuple[float, float]:
+    """When all of these DER certificates are valid: from, until, in seconds since 1970 (RFC 5280 4.1.2.5).
+
+    For verified chains: they parse. No certificates: always.
+    """
+    parsed = [x509.load_der_x509_certificate(der) for der in certificates]
+    begin = max((c.not_valid_before_utc.timestamp() for c in parsed), default=float("-inf"))
+    end = min((c.not_valid_after_utc.timestamp() for c in parsed), default=float("inf"))
+    return begin, end
+
+
+def _leaf(der: bytes, role: Role) -> LeafFacts:
+    return _cached_leaf(der, role) if len(der) <= _CACHEABLE_BYTES else _read_leaf(der, role)
+
+
+def _read_leaf(der: bytes, role: Role) -> LeafFacts:
+    certificate = _load(der, f"the {role}'s certificate")
+    try:
+        return LeafFacts.of(certificate)
+    except Exception as error:
+        raise CertificateError(
+            f"the key or the extensions of the {role}'s certificate cannot be used: {printable(str(error))}",
+            alert=Alert.UNSUPPORTED_CERTIFICATE,
+            remedy=f"the {role} needs an RSA, ECDSA (named curve), Ed25519 or Ed448 certificate",
+        ) from error
+
+
+_cached_leaf = lru_cache(maxsize=128)(_read_leaf)
+
+
+def _load(der: bytes, what: str) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except Exception as error:
+        raise CertificateError(
+            f"{what} is malformed: {printable(str(error))}",
+            rule="RFC 5280 4.1",
+            remedy="it must be DER, version 3",
+        ) from error

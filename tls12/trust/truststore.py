@@ -1,0 +1,219 @@
+"""Trust stores: the root certificates that a chain may end in.
+
+How it works: a `TrustStore` is an immutable set of parsed certificates; its `fingerprint` is a digest of
+their sorted DER, so that stores with the same roots are equal wherever they came from (a session is bound
+to it). The backend's own store object is made once, on first use.
+
+A root that does not parse is left out and listed in `skipped`; the others still count.
+
+Where `TrustStore.system()` looks, in this order:
+
+1. If the environment has SSL_CERT_FILE or SSL_CERT_DIR, there and nowhere else, as OpenSSL does. SSL_CERT_DIR
+   may list several directories, separated as in PATH.
+2. Else the first of `SYSTEM_FILES` that exists: the bundle that Debian, Ubuntu, Alpine, Arch, Fedora, RHEL,
+   openSUSE, FreeBSD, OpenBSD or macOS keeps.
+3. Else the certificates in the first of `SYSTEM_DIRECTORIES` that has any.
+
+The result is kept for the life of the process (for each value of the two variables), since a bundle of 140
+roots takes a few milliseconds to read. Windows keeps its roots in no file: use `from_pem`, with certifi's
+bundle for example.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.verification import Store
+
+from tls12.errors import UsageError
+
+SYSTEM_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Gentoo, NixOS
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, RHEL
+    "/etc/pki/tls/certs/ca-bundle.crt",  # older Fedora, RHEL
+    "/var/lib/ca-certificates/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/ca-bundle.pem",  # older openSUSE
+    "/etc/ssl/cert.pem",  # Alpine, FreeBSD, OpenBSD, macOS
+    "/usr/local/share/certs/ca-root-nss.crt",  # FreeBSD with ca_root_nss
+)
+SYSTEM_DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs", "/system/etc/security/cacerts")
+
+_PEM_BLOCK = re.compile(
+    rb"-----BEGIN ((?:X509 )?CERTIFICATE)-----[^-]*-----END \1-----",
+)
+
+
+class SkippedRoot(NamedTuple):
+    """A root that was left out."""
+
+    origin: str
+    """Where it stood."""
+    reason: str
+    """Why it could not be read, in the backend's words."""
+
+
+class TrustStore:
+    """Root certificates, immutable; two stores with the same roots are equal.
+
+    Make one with `system`, `from_pem`, `from_pem_file` or `from_certificates`.
+    """
+
+    def __init__(self, certificates: Iterable[x509.Certificate], skipped: Iterable[SkippedRoot] = ()) -> None:
+        self.certificates = tuple(dict.fromkeys(certificates))
+        """The roots, without duplicates."""
+        self.skipped = tuple(skipped)
+        """What could not be read."""
+        if not self.certificates:
+            why = "; ".join(f"{root.origin}: {root.reason}" for root in self.skipped[:3])
+            raise UsageError(
+                "a trust store needs at least one certificate"
+                + (f", and these are unreadable: {why}" if why else "")
+            )
+
+    @classmethod
+    def system(cls) -> TrustStore:
+        """The roots of this machine; the top of the module says where they come from.
+
+        Raises `UsageError` where there are none.
+        """
+        return _system_store(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+    @classmethod
+    def from_pem(cls, data: bytes | str) -> TrustStore:
+        """The certificates of one or more PEM blocks; text around them is ignored.
+
+        Raises `UsageError` when no certificate can be read.
+        """
+        return cls._load(_pem_blocks(data.encode() if isinstance(data, str) else data, "PEM"))
+
+    @classmethod
+    def from_pem_file(cls, path: str | os.PathLike[str]) -> TrustStore:
+        """The certificates of a PEM file. Raises `UsageError` when none can be read, OSError as `open`."""
+        return cls._load(_file_blocks(Path(path)))
+
+    @classmethod
+    def from_certificates(cls, *certificates: x509.Certificate | bytes) -> TrustStore:
+        """The given certificates: objects of `cryptography`, or DER. Raises `UsageError` for broken DER."""
+        parsed: list[x509.Certificate] = []
+        for number, certificate in enumerate(certificates, 1):
+            if isinstance(certificate, x509.Certificate):
+                parsed.append(certificate)
+                continue
+            try:
+                parsed.append(x509.load_der_x509_certificate(certificate))
+            except ValueError as error:
+                raise UsageError(f"root certificate {number} is not DER: {error}") from error
+        return cls(parsed)
+
+    @classmethod
+    def _load(cls, blocks: Iterable[tuple[str, bytes]]) -> TrustStore:
+        roots: list[x509.Certificate] = []
+        skipped: list[SkippedRoot] = []
+        with warnings.catch_warnings():
+            # Roots in wide use break small rules (Go Daddy's have the serial number 0): the backend reads
+            # them and warns. Whoever trusts a bundle cannot mend it.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            for origin, block in blocks:
+                try:
+                    root = x509.load_pem_x509_certificate(block)
+                    root.subject  # noqa: B018 (parsed on first use, and chains are built by it)
+                    roots.append(root)
+                except (ValueError, x509.InvalidVersion) as error:
+                    skipped.append(SkippedRoot(origin, str(error)))
+        return cls(roots, skipped)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """SHA-256 over the sorted digests of the roots: equal for equal sets of roots."""
+        digests = sorted(
+            hashlib.sha256(root.public_bytes(Encoding.DER)).digest() for root in self.certificates
+        )
+        return hashlib.sha256(b"".join(digests)).digest()
+
+    @cached_property
+    def backend_store(self) -> Store:
+        """The roots as `cryptography.x509.verification` wants them."""
+        return Store(list(self.certificates))
+
+    @cached_property
+    def _by_subject(self) -> dict[x509.Name, list[x509.Certificate]]:
+        found: dict[x509.Name, list[x509.Certificate]] = {}
+        for root in self.certificates:
+            found.setdefault(root.subject, []).append(root)
+        return found
+
+    def named(self, subject: x509.Name) -> list[x509.Certificate]:
+        """The roots with this subject."""
+        return self._by_subject.get(subject, [])
+
+    def __contains__(self, certificate: x509.Certificate) -> bool:
+        return certificate in self.certificates
+
+    def __len__(self) -> int:
+        return len(self.certificates)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TrustStore) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        return f"<TrustStore: {len(self)} roots, {len(self.skipped)} skipped>"
+
+
+def _pem_blocks(data: bytes, origin: str) -> Iterator[tuple[str, bytes]]:
+    for number, match in enumerate(_PEM_BLOCK.finditer(data), 1):
+        yield f"{origin}, certificate {number}", match.group()
+
+
+def _file_blocks(path: Path) -> Iterator[tuple[str, bytes]]:
+    return _pem_blocks(path.read_bytes(), str(path))
+
+
+def _directory_blocks(directory: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+        try:
+            yield from _file_blocks(path)
+        except OSError:  # a directory, a dangling link, an unreadable file: the others still count
+            continue
+
+
+@lru_cache(maxsize=4)
+def _system_store(cert_file: str | None, cert_dir: str | None) -> TrustStore:
+    blocks = list(_environment_blocks(cert_file, cert_dir) if cert_file or cert_dir else _well_known_blocks())
+    if not blocks:
+        where = " and ".join(filter(None, (cert_file, cert_dir))) or "any of the well-known places"
+        raise UsageError(
+            f"there are no root certificates in {where}",
+            remedy="install ca-certificates, set SSL_CERT_FILE, or use TrustStore.from_pem()",
+        )
+    return TrustStore._load(blocks)
+
+
+def _environment_blocks(cert_file: str | None, cert_dir: str | None) -> Iterator[tuple[str, bytes]]:
+    if cert_file and Path(cert_file).is_file():
+        yield from _file_blocks(Path(cert_file))
+    for directory in cert_dir.split(os.pathsep) if cert_dir else ():
+        yield from _directory_blocks(Path(directory))
+
+
+def _well_known_blocks() -> list[tuple[str, bytes]]:
+    for file in map(Path, SYSTEM_FILES):
+        if file.is_file():
+            return list(_file_blocks(file))
+    for directory in map(Path, SYSTEM_DIRECTORIES):
+        blocks = list(_directory_blocks(directory))
+        if blocks:
+            return blocks
+    return []
