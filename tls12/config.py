@@ -1,0 +1,183 @@
+"""Configuration: everything that a connection needs besides its peer, immutable and shared.
+
+How it works: `ClientConfig` and `ServerConfig` are frozen dataclasses. They are checked once, when they are made,
+so that no connection has to; any number of connections and threads may share one. A client must say how the peer
+is verified: `verifier` has no default, and None offers no suite that would need one.
+
+`random` and `clock` are injected. With both fixed (and deterministic signatures, which follow from a `random`
+that is not `os.urandom`) a handshake is reproducible to the byte. That is for tests and research ONLY: a
+connection whose randomness can be guessed protects nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from tls12.errors import UsageError
+from tls12.keylog import KeyLog
+from tls12.policy import Policy
+from tls12.registry import HandshakeType
+from tls12.resumption.stores import SessionStore
+from tls12.resumption.tickets import TicketKeys
+from tls12.trust.credentials import Credential
+from tls12.trust.verifier import Verifier
+
+
+class ClientAuth(Enum):
+    """Whether a server asks its clients for a certificate (RFC 5246 7.4.4)."""
+
+    NONE = "never asks"
+    OPTIONAL = "asks, and goes on without"
+    REQUIRED = "asks, and refuses clients without"
+
+
+@dataclass(frozen=True, slots=True)
+class Psk:
+    """A pre-shared key (RFC 4279): the identity that the client names, and the key. `repr` hides the key."""
+
+    identity: bytes
+    key: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise UsageError("a PSK key is empty; give at least 16 random bytes")
+        if len(self.identity) > 0xFFFF or len(self.key) > 0xFFFF:
+            raise UsageError("a PSK identity or key is longer than 65535 bytes")
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Psk holds a secret and cannot be pickled")
+
+
+ClientPsk: TypeAlias = Psk | Callable[[bytes], Psk | None]
+"""A client's key, or a function from the server's hint (empty if none) to it."""
+ServerPsk: TypeAlias = Mapping[bytes, bytes] | Callable[[bytes], bytes | None]
+"""A server's keys by identity, or a function from the identity to the key."""
+
+_MESSAGE_SIZES: Mapping[HandshakeType, int] = {
+    HandshakeType.HELLO_REQUEST: 0,
+    HandshakeType.CLIENT_HELLO: 131_500,  # the largest that can be encoded is 131,396 bytes
+    HandshakeType.SERVER_HELLO: 66_000,
+    HandshakeType.CERTIFICATE: 131_072,
+    HandshakeType.SERVER_KEY_EXCHANGE: 16_384,
+    HandshakeType.CERTIFICATE_REQUEST: 131_072,
+    HandshakeType.SERVER_HELLO_DONE: 0,
+    HandshakeType.CERTIFICATE_VERIFY: 16_384,
+    HandshakeType.CLIENT_KEY_EXCHANGE: 131_080,  # two opaque<0..2^16-1>, identity and share
+    HandshakeType.FINISHED: 64,
+    HandshakeType.NEW_SESSION_TICKET: 65_542,
+    HandshakeType.CERTIFICATE_STATUS: 131_072,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what a peer may make us do or keep. Sizes in bytes, times in seconds."""
+
+    message_sizes: Mapping[HandshakeType, int] = field(default_factory=lambda: _MESSAGE_SIZES)
+    """The longest body of each handshake message, checked on its declared length."""
+    other_message_size: int = 65_536
+    """The longest body of a handshake message that `message_sizes` does not name."""
+    certificates: int = 16
+    """Certificates in the peer's chain."""
+    warnings: int = 8
+    """Consecutive warning alerts without anything useful between them."""
+    empty_records: int = 32
+    """Consecutive empty application_data records."""
+    hello_requests: int = 8
+    """HelloRequests on one connection, during and after handshakes."""
+    renegotiations: int = 4
+    """Handshakes on one connection after the first, where the policy allows them at all."""
+    handshake_seconds: float | None = None
+    """How long a handshake may take by the injected clock; None leaves that to the caller's time-outs."""
+    buffered: int = 262_144
+    """Input kept while the connection is paused, and bytes behind a close_notify."""
+    psk_identity: int = 1_024
+    """The longest PSK identity that a server looks up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """What a client needs besides the server's name. Raises `UsageError` for what cannot work."""
+
+    verifier: Verifier | None
+    """Who judges the server's certificate. None offers only suites without certificates (PSK, or the lab's)."""
+    policy: Policy = field(default_factory=Policy.default)
+    alpn_protocols: tuple[str, ...] = ()
+    """Application protocols offered, best first (RFC 7301)."""
+    credentials: tuple[Credential, ...] = ()
+    """Certificates that the client may authenticate with."""
+    sessions: SessionStore | None = None
+    """Where sessions are kept and looked for by themselves; a `session=` given to a connection comes first."""
+    psk: ClientPsk | None = None
+    keylog: KeyLog | None = None
+    limits: Limits = field(default_factory=Limits)
+    half_close: bool = False
+    """The peer's close_notify ends only its own direction."""
+    request_ocsp: bool = True
+    """Ask for a staple (RFC 6066 8)."""
+    request_scts: bool = True
+    """Ask for signed certificate timestamps (RFC 6962)."""
+    record_size_limit: int = 16_384
+    """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
+    random: Callable[[int], bytes] = os.urandom
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """What a server needs. Raises `UsageError` for what cannot work."""
+
+    credentials: tuple[Credential, ...] = ()
+    """Certificates to choose from: by the requested name, then by what the client can verify."""
+    policy: Policy = field(default_factory=Policy.default)
+    alpn_protocols: tuple[str, ...] = ()
+    """Application protocols spoken, best first; without any, the extension is ignored."""
+    client_auth: ClientAuth = ClientAuth.NONE
+    verifier: Verifier | None = None
+    """Who judges client certificates; needed unless `client_auth` is NONE."""
+    sessions: SessionStore | None = None
+    """Sessions for resumption by id."""
+    ticket_keys: TicketKeys | None = None
+    """Keys for resumption by ticket (RFC 5077)."""
+    psk: ServerPsk | None = None
+    psk_identity_hint: bytes | None = None
+    keylog: KeyLog | None = None
+    limits: Limits = field(default_factory=Limits)
+    half_close: bool = False
+    """The peer's close_notify ends only its own direction."""
+    certificate_authorities: tuple[bytes, ...] = ()
+    """Names (DER) in the CertificateRequest; empty means any."""
+    session_lifetime: float = 7_200.0
+    """Seconds for which a session may be resumed."""
+    record_size_limit: int = 16_384
+    """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
+    random: Callable[[int], bytes] = os.urandom
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        if self.client_auth is not ClientAuth.NONE and self.verifier is None:
+            raise UsageError("client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)")
+
+
+def _check_common(config: ClientConfig | ServerConfig) -> None:
+    if isinstance(config.alpn_protocols, str):
+        raise UsageError("alpn_protocols is a str; give a tuple of str")
+    for name in ("alpn_protocols", "credentials"):
+        object.__setattr__(config, name, tuple(getattr(config, name)))
+    for protocol in config.alpn_protocols:
+        if not 1 <= len(protocol.encode()) <= 255:
+            raise UsageError(f"ALPN protocol {protocol!r} is not 1 to 255 bytes long (RFC 7301 3.1)")
+    if not 64 <= config.record_size_limit <= 16_384:
+        raise UsageError(f"record_size_limit {config.record_size_limit} is outside 64..16384 (RFC 8449 4)")
+    for credential in config.credentials:
+        if not isinstance(credential, Credential):
+            raise UsageError(f"credentials holds a {type(credential).__name__}; give Credential objects")

@@ -1,0 +1,760 @@
+"""The sans-IO connection: bytes in, events and bytes out.
+
+How it works: `receive_data` lets the record layer open records one by one. Application data becomes an event at
+once; handshake fragments are reassembled and shown to the handshake; ChangeCipherSpec and alerts are dealt with
+here. After each step the handshake's outputs are carried out in order: bytes to send, keys to install, events.
+
+The peer's fault is an event, never an exception: whatever is wrong with its bytes ends in one `_fail`, which queues
+the alert that the error carries and emits `ConnectionFailed`. What an application's own object raises (a verifier,
+a signer, a hook) reaches the caller, after internal_error was queued.
+
+The path of application data is kept short on purpose: one generator step, one test of `_data_flows` and one event
+a record (benchmarks/test_bulk.py); everything rare is decided when the state changes, not when data passes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, TypeAlias
+
+from tls12.config import ClientConfig, ServerConfig
+from tls12.crypto import key_schedule
+from tls12.errors import (
+    DecodeError,
+    EncodeError,
+    InternalError,
+    LimitExceeded,
+    PeerAlert,
+    PeerMisbehaved,
+    TLSError,
+    TruncatedError,
+    UnexpectedMessage,
+    UsageError,
+)
+from tls12.events import (
+    PAUSABLE,
+    AlertReceived,
+    ConnectionClosed,
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    HandshakeCompleted,
+    Negotiated,
+    RenegotiationRequested,
+)
+from tls12.handshake import channel_bindings
+from tls12.handshake.client import ClientHandshake
+from tls12.handshake.engine import (
+    Complete,
+    FixVersion,
+    Handshake,
+    InstallReadKeys,
+    InstallWriteKeys,
+    Notify,
+    OnMessage,
+    Output,
+    Rewrite,
+    SendChangeCipherSpec,
+    SendHandshake,
+    SetFragmentSize,
+)
+from tls12.handshake.grammar import CCS, Conversation, Side, State, name_of
+from tls12.handshake.proofs import Established
+from tls12.handshake.server import ServerHandshake
+from tls12.policy import Renegotiation
+from tls12.record_layer import RecordReader, RecordWriter
+from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType, ProtocolVersion
+from tls12.resumption.sessions import Session
+from tls12.trust.names import normalise_server_name
+from tls12.wire import messages
+from tls12.wire.closing import AlertMessage
+from tls12.wire.messages import HandshakeReassembler
+
+Data: TypeAlias = bytes | bytearray | memoryview
+
+_APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
+_FLIGHT_ENDS = frozenset(
+    {
+        HandshakeType.CLIENT_HELLO,
+        HandshakeType.SERVER_HELLO_DONE,
+        HandshakeType.FINISHED,
+    }
+)
+"""Behind these the sender must wait (or change keys), so nothing may follow in the same record."""
+
+_REMEDIES = {
+    Alert.HANDSHAKE_FAILURE: "nothing we offered suits it; Policy.compatible() offers more",
+    Alert.PROTOCOL_VERSION: "it does not speak TLS 1.2",
+    Alert.UNKNOWN_CA: "it does not trust the issuer of our certificate",
+    Alert.CERTIFICATE_REQUIRED: "it wants a client certificate; give credentials=(...) in the ClientConfig",
+    Alert.UNRECOGNIZED_NAME: "it does not serve the requested name",
+    Alert.NO_APPLICATION_PROTOCOL: "it speaks none of our alpn_protocols",
+    Alert.UNKNOWN_PSK_IDENTITY: "it does not know our PSK identity",
+}
+
+
+class ConnectionState(Enum):
+    """Where a connection stands, for its owner."""
+
+    IDLE = "nothing sent or received yet"
+    HANDSHAKING = "in a handshake"
+    PAUSED = "waiting for answer()"
+    ESTABLISHED = "application data may flow"
+    CLOSING = "one direction has ended with close_notify"
+    CLOSED = "both directions have ended"
+    FAILED = "over, because of an error"
+
+
+class Connection:
+    """What `ClientConnection` and `ServerConnection` share; not made by itself."""
+
+    _side: Side
+
+    def __init__(
+        self,
+        config: ClientConfig | ServerConfig,
+        rewrite: Rewrite | None,
+        pause_on: frozenset[type],
+        on_message: OnMessage | None,
+    ) -> None:
+        strange = set(pause_on) - PAUSABLE
+        if strange:
+            names = ", ".join(sorted(getattr(item, "__name__", str(item)) for item in strange))
+            raise UsageError(f"pause_on names {names}, which cannot pause; see tls12.events.PAUSABLE")
+        limits = config.limits
+        self._config = config
+        self._options: dict[str, Any] = {
+            "pause_on": frozenset(pause_on),
+            "rewrite": rewrite,
+            "on_message": on_message,
+        }
+        self._reader = RecordReader(empty_record_limit=limits.empty_records)
+        self._writer = RecordWriter()
+        self._reassembler = HandshakeReassembler(limits.message_sizes, default=limits.other_message_size)
+        self._conversation = Conversation()
+        self._handshake: Handshake[Any] | None = None
+        self._established: Established | None = None
+        self._events: list[Event] = []
+        self._out: list[bytes | bytearray] = []
+        self._held: list[bytes] = []
+        self._waiting = bytearray()
+        self._end_waits = False
+        self._trailing = bytearray()
+        self._error: TLSError | None = None
+        self._data_flows = False
+        self._may_send = False
+        self._read_ended = False
+        self._write_ended = False
+        self._closed_by_owner = False
+        self._warnings = 0
+        self._hello_requests = 0
+        self._handshakes = 0
+        self._began: float | None = None
+
+    # -- in -----------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: Data) -> None:
+        """Take bytes from the peer, in any portions; `b""` means end of stream. Keeps no view of `data`.
+
+        Never raises for what the peer did. After a failure or a close, input is ignored.
+        """
+        if self._read_ended:
+            room = self._config.limits.buffered - len(self._trailing)
+            self._trailing += data[: max(room, 0)]
+            return
+        if self._handshake is not None:
+            if self._handshake.asking is not None:
+                self._wait_with(data)
+                return
+            self._guard(self._check_duration)
+        if not data:
+            self._guard(self._end_of_stream)
+            return
+        events = self._events
+        try:
+            for kind, fragment in self._reader.records(data):
+                if kind == _APPLICATION_DATA and self._data_flows:
+                    if fragment:
+                        events.append(DataReceived(fragment))
+                    continue
+                self._take_record(kind, fragment)
+                if self._read_ended or (self._handshake is not None and self._handshake.asking is not None):
+                    break
+        except Exception as error:
+            self._fail(error)
+
+    def answer(self, decision: object) -> None:
+        """Answer the event that paused the handshake; see each event for what it takes.
+
+        Raises `UsageError` when nothing was asked.
+        """
+        handshake = self._handshake
+        if handshake is None or handshake.asking is None:
+            raise UsageError("answer() was called, but the connection is not paused on an event")
+        self._guard(lambda: handshake.answer(decision))
+        self._guard(self._take_messages)
+        if handshake.asking is None:
+            waiting, self._waiting = bytes(self._waiting), bytearray()
+            self.receive_data(waiting or _NOTHING)
+            if self._end_waits and not (self._handshake and self._handshake.asking):
+                self.receive_data(b"")
+
+    # -- out ----------------------------------------------------------------------------------------------
+
+    def data_to_send(self, amount: int | None = None) -> bytes | bytearray:
+        """The bytes that wait to be sent, at most `amount` of them. The buffer belongs to the caller."""
+        out = self._out
+        if not out:
+            return b""
+        if amount is None:
+            self._out = []
+            return out[0] if len(out) == 1 else b"".join(out)
+        joined = b"".join(out)
+        self._out = [joined[amount:]] if len(joined) > amount else []
+        return joined[:amount]
+
+    def events(self) -> list[Event]:
+        """What has happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def next_event(self) -> Event | None:
+        """The next event alone, or None."""
+        return self._events.pop(0) if self._events else None
+
+    # -- acts ---------------------------------------------------------------------------------------------
+
+    def send_data(self, data: Data) -> None:
+        """Queue application data; it is sealed at once.
+
+        Raises `UsageError` before `HandshakeCompleted` and after one's own `close()`. After the peer's close or a
+        failure the data is dropped, since the caller may not have read those events yet.
+        """
+        if self._may_send:
+            if data:
+                self._out.append(self._writer.write(_APPLICATION_DATA, data))
+        elif self._closed_by_owner:
+            raise UsageError("send_data() after close(): nothing may follow close_notify (RFC 5246 7.2.1)")
+        elif self._error is None and not self._write_ended:
+            if self._established is None:
+                raise UsageError("send_data() before HandshakeCompleted")
+            self._held.append(bytes(data))
+
+    def close(self) -> None:
+        """End our direction with close_notify. May be called twice, and in any state."""
+        self._closed_by_owner = True
+        if not self._write_ended and self._error is None:
+            if self._handshakes:
+                self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
+            else:
+                self._read_ended = True
+            self._end_write()
+
+    def abort(self, alert: Alert = Alert.USER_CANCELED) -> None:
+        """Give up: queue this fatal alert and end both directions. No event follows."""
+        if self._error is None and not self.closed:
+            error = TLSError("the connection was aborted by its owner", alert=alert)
+            self._send_alert(AlertLevel.FATAL, alert)
+            self._stop(error)
+
+    def renegotiate(self) -> None:
+        """Begin another handshake on this connection (RFC 5246 7.4.1.1, RFC 5746).
+
+        Raises `UsageError` when the policy forbids it, the peer did not signal RFC 5746, or none is finished yet.
+        """
+        established = self._established
+        if established is None or self._error is not None or self._write_ended:
+            raise UsageError("renegotiate() needs an established connection")
+        if self._handshake is not None:
+            raise UsageError("renegotiate() was called during a handshake")
+        if self._config.policy.renegotiation is not Renegotiation.ALLOW:
+            raise UsageError("the policy forbids renegotiation; use policy.replace(renegotiation=Renegotiation.ALLOW)")
+        if not established.negotiated.secure_renegotiation:
+            raise UsageError("the peer does not support secure renegotiation (RFC 5746)")
+        self._guard(self._begin_renegotiation)
+
+    # -- facts --------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> ConnectionState:
+        """Where the connection stands."""
+        if self._error is not None:
+            return ConnectionState.FAILED
+        if self._read_ended and self._write_ended:
+            return ConnectionState.CLOSED
+        if self._read_ended or self._write_ended:
+            return ConnectionState.CLOSING
+        if self._handshake is not None and self._handshake.asking is not None:
+            return ConnectionState.PAUSED
+        if self._established is not None and self._handshake is None:
+            return ConnectionState.ESTABLISHED
+        return ConnectionState.HANDSHAKING if self._handshakes else ConnectionState.IDLE
+
+    @property
+    def expecting(self) -> tuple[str, ...]:
+        """The handshake messages that the peer may send now, by name; empty when it is not its turn."""
+        if self._error is not None or self._read_ended:
+            return ()
+        return tuple(map(name_of, self._conversation.expected(self._side.other)))
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """The facts of the last finished handshake, or None before the first."""
+        return self._established.negotiated if self._established is not None else None
+
+    @property
+    def session(self) -> Session | None:
+        """What can be resumed later, or None: before `HandshakeCompleted`, or when the peer offers nothing."""
+        return self._established.session if self._established is not None else None
+
+    @property
+    def error(self) -> TLSError | None:
+        """Why the connection failed; its `alert` is the one that we sent."""
+        return self._error
+
+    @property
+    def closed(self) -> bool:
+        """Both directions have ended."""
+        return self._read_ended and self._write_ended
+
+    @property
+    def trailing_data(self) -> bytes:
+        """Bytes that came behind the peer's close_notify, up to `Limits.buffered`."""
+        return bytes(self._trailing)
+
+    def export_keying_material(
+        self, label: str, context: bytes | None, length: int, *, for_authentication: bool = True
+    ) -> bytes:
+        """Key material for another protocol (RFC 5705): `length` bytes.
+
+        An absent context (None) and an empty one give different bytes. Raises `UsageError` before completion, during
+        a renegotiation, and without extended master secret unless `for_authentication` is False (RFC 7627 5.4).
+        """
+        established = self._quiet("export_keying_material")
+        agreed = established.negotiated
+        if for_authentication and not agreed.extended_master_secret:
+            raise UsageError(
+                "an exporter without extended master secret does not authenticate (RFC 7627 5.4); "
+                "say for_authentication=False if that is not its use"
+            )
+        return key_schedule.export_keying_material(
+            established.prf_hash,
+            established.master_secret,
+            label.encode(),
+            agreed.client_random,
+            agreed.server_random,
+            context,
+            length,
+        )
+
+    def channel_binding(self, kind: str) -> bytes:
+        """tls-unique, tls-server-end-point (RFC 5929) or tls-exporter (RFC 9266).
+
+        Raises `UsageError` where a binding is not safe or not defined, saying why.
+        """
+        return channel_bindings.compute(kind, self._quiet("channel_binding"), self._handshakes)
+
+    # -- records ------------------------------------------------------------------------------------------
+
+    def _take_record(self, kind: int, fragment: bytes) -> None:
+        taker = self._TAKERS.get(kind)
+        if taker is None:
+            raise UnexpectedMessage(f"the {self._side.other.value} sent {ContentType.of(kind)}, which was not negotiated")
+        taker(self, fragment)
+        self._refresh()
+
+    def _take_handshake(self, fragment: bytes) -> None:
+        self._reassembler.feed(fragment)
+        self._take_messages()
+
+    def _take_messages(self) -> None:
+        """Every whole message that is there, until one pauses."""
+        while True:
+            handshake = self._handshake
+            if self._read_ended or (handshake is not None and handshake.asking is not None):
+                return
+            message = self._reassembler.next_message()
+            if message is None:
+                return
+            self._warnings = 0
+            if message[0] in _FLIGHT_ENDS and self._reassembler.pending:
+                raise UnexpectedMessage(
+                    f"the {self._side.other.value} sent more behind its {name_of(message[0])}, in the same record"
+                )
+            if self._ignored_or_refused(message):
+                continue
+            if self._handshake is None:
+                self._begin_handshake()
+            assert self._handshake is not None
+            self._handshake.take_message(message)
+            self._carry_out()
+
+    def _ignored_or_refused(self, message: bytes) -> bool:
+        """Whether the message asks for a handshake that will not be; HelloRequests during one are ignored."""
+        raise NotImplementedError
+
+    def _take_change_cipher_spec(self, payload: bytes) -> None:
+        if self._reassembler.pending:
+            raise UnexpectedMessage(
+                f"the {self._side.other.value} sent ChangeCipherSpec in the middle of a handshake message"
+            )
+        if self._handshake is None:
+            self._conversation.admit(self._side.other, CCS)
+        assert self._handshake is not None
+        self._handshake.take_change_cipher_spec(payload)
+        self._carry_out()
+
+    def _take_application_data(self, fragment: bytes) -> None:
+        what = "application data"
+        if self._reassembler.pending:
+            raise UnexpectedMessage(f"the {self._side.other.value} sent {what} in the middle of a handshake message")
+        raise UnexpectedMessage(self._conversation.describe(self._side.other, what))
+
+    def _take_alert(self, payload: bytes) -> None:
+        peer = self._side.other.value
+        if len(payload) != 2:
+            raise DecodeError(f"the {peer} sent an alert record of {len(payload)} bytes", rule="RFC 5246 7.2")
+        level, description = AlertLevel.of(payload[0]), Alert.of(payload[1])
+        if not level.is_known:
+            raise PeerMisbehaved(f"the {peer} sent an alert of level {payload[0]}", rule="RFC 5246 7.2")
+        if description == Alert.CLOSE_NOTIFY:
+            self._take_close_notify()
+        elif level == AlertLevel.FATAL:
+            raise PeerAlert(description, remedy=_REMEDIES.get(description))
+        else:
+            self._take_warning(level, description)
+
+    def _take_close_notify(self) -> None:
+        self._read_ended = True
+        self._events.append(ConnectionClosed())
+        if not self._config.half_close or self._established is None:
+            if not self._write_ended:
+                self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
+            self._end_write()
+
+    def _take_warning(self, level: AlertLevel, description: Alert) -> None:
+        self._warnings += 1
+        if self._warnings > self._config.limits.warnings:
+            raise LimitExceeded(
+                f"the {self._side.other.value} sent more than {self._config.limits.warnings} warnings in a row",
+                alert=Alert.UNEXPECTED_MESSAGE,
+                remedy="raise Limits.warnings if that is normal for this peer",
+            )
+        self._events.append(AlertReceived(level, description))
+        if description == Alert.NO_RENEGOTIATION and self._established is not None and self._handshake is not None:
+            self._abandon_renegotiation()
+
+    _TAKERS: dict[int, Callable[[Connection, bytes], None]] = {
+        ContentType.HANDSHAKE: _take_handshake,
+        ContentType.CHANGE_CIPHER_SPEC: _take_change_cipher_spec,
+        ContentType.ALERT: _take_alert,
+        ContentType.APPLICATION_DATA: _take_application_data,
+    }
+
+    # -- handshakes ---------------------------------------------------------------------------------------
+
+    def _make_handshake(self) -> Handshake[Any]:
+        raise NotImplementedError
+
+    def _begin_handshake(self) -> None:
+        self._handshakes += 1
+        if self._handshakes > 1 + self._config.limits.renegotiations:
+            raise LimitExceeded(
+                f"more than {self._config.limits.renegotiations} renegotiations", alert=Alert.NO_RENEGOTIATION
+            )
+        if self._config.limits.handshake_seconds is not None:
+            self._began = self._config.clock()
+        self._handshake = self._make_handshake()
+        self._handshake.start()
+        self._carry_out()
+        self._refresh()
+
+    def _begin_renegotiation(self) -> None:
+        raise NotImplementedError
+
+    def _abandon_renegotiation(self) -> None:
+        """The peer said no: back to where we were, with nothing lost."""
+        self._handshake = None
+        self._conversation.state = State.ESTABLISHED
+        self._resume_sending()
+
+    def _carry_out(self) -> None:
+        """The handshake's outputs, in order. Messages of one flight share records."""
+        handshake = self._handshake
+        assert handshake is not None
+        flight: list[bytes] = []
+        for output in handshake.drain():
+            if isinstance(output, SendHandshake):
+                flight.append(output.data)
+                continue
+            if flight:
+                self._out.append(self._writer.write(ContentType.HANDSHAKE, b"".join(flight)))
+                flight.clear()
+            self._CARRIERS[type(output)](self, output)
+        if flight:
+            self._out.append(self._writer.write(ContentType.HANDSHAKE, b"".join(flight)))
+
+    def _send_change_cipher_spec(self, output: SendChangeCipherSpec) -> None:
+        self._out.append(self._writer.write(ContentType.CHANGE_CIPHER_SPEC, output.data))
+
+    def _install_write_keys(self, output: InstallWriteKeys) -> None:
+        self._writer.fragment_size = min(self._writer.fragment_size, output.fragment_size)
+        self._writer.install(output.sealer)
+
+    def _install_read_keys(self, output: InstallReadKeys) -> None:
+        self._reader.plaintext_limit = output.plaintext_limit
+        self._reader.install(output.opener)
+
+    def _set_fragment_size(self, output: SetFragmentSize) -> None:
+        self._writer.fragment_size = output.size
+
+    def _fix_version(self, output: FixVersion) -> None:
+        self._writer.version = ProtocolVersion.TLS_1_2
+        self._reader.version_fixed = True
+
+    def _notify(self, output: Notify) -> None:
+        self._events.append(output.event)
+
+    def _complete(self, output: Complete) -> None:
+        self._established = output.established
+        self._handshake = None
+        self._began = None
+        self._events.append(HandshakeCompleted(output.established.negotiated))
+        self._resume_sending()
+
+    _CARRIERS: dict[type, Callable[[Connection, Any], None]] = {
+        SendChangeCipherSpec: _send_change_cipher_spec,
+        InstallWriteKeys: _install_write_keys,
+        InstallReadKeys: _install_read_keys,
+        SetFragmentSize: _set_fragment_size,
+        FixVersion: _fix_version,
+        Notify: _notify,
+        Complete: _complete,
+    }
+
+    def _resume_sending(self) -> None:
+        self._may_send = not self._write_ended
+        held, self._held = self._held, []
+        if self._may_send:
+            self._out.extend(self._writer.write(_APPLICATION_DATA, data) for data in held if data)
+
+    def _refresh(self) -> None:
+        """Decide, now that something changed, whether application data may come."""
+        renegotiable = self._config.policy.renegotiation is Renegotiation.ALLOW
+        self._data_flows = self._conversation.data_allowed() and not (renegotiable and self._reassembler.pending)
+
+    def _check_duration(self) -> None:
+        limit = self._config.limits.handshake_seconds
+        if limit is not None and self._began is not None and self._config.clock() - self._began > limit:
+            raise LimitExceeded(f"the handshake took longer than {limit} seconds", alert=Alert.USER_CANCELED)
+
+    # -- ends ---------------------------------------------------------------------------------------------
+
+    def _end_of_stream(self) -> None:
+        where = "" if self._established is not None else ", in the middle of the handshake"
+        raise TruncatedError(
+            f"the {self._side.other.value} ended the stream without close_notify{where}",
+            remedy="the last data may be incomplete: let the application's protocol say whether it is",
+        )
+
+    def _wait_with(self, data: Data) -> None:
+        """Keep input that arrives during a pause, up to a bound."""
+        if not data:
+            self._end_waits = True
+        elif len(self._waiting) + len(data) > self._config.limits.buffered:
+            limit = self._config.limits.buffered
+            self._fail(
+                LimitExceeded(
+                    f"the {self._side.other.value} sent more than {limit} bytes while the handshake was paused",
+                    alert=Alert.UNEXPECTED_MESSAGE,
+                )
+            )
+        else:
+            self._waiting += data
+
+    def _guard(self, step: Callable[[], None]) -> None:
+        """Run a step; the peer's fault becomes an event, everything else reaches the caller."""
+        try:
+            step()
+            if self._handshake is not None:
+                self._carry_out()
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Queue the alert, end both directions and emit `ConnectionFailed`; re-raise what is not the peer's fault."""
+        peers_fault = isinstance(error, TLSError) and not isinstance(error, UsageError | EncodeError)
+        if self._handshake is not None:
+            # What the failing step had queued is not sent; what it had told the application is.
+            self._events += (o.event for o in self._handshake.drain() if isinstance(o, Notify))
+        reason = error if peers_fault else InternalError(f"an application's object raised {type(error).__name__}")
+        assert isinstance(reason, TLSError)
+        if reason.alert is not None and not self._write_ended:
+            self._send_alert(AlertLevel.FATAL, reason.alert)
+        if not isinstance(reason, TruncatedError):
+            self._forget_session()
+        self._stop(reason)
+        self._events.append(ConnectionFailed(reason))
+        if not peers_fault:
+            raise error
+
+    def _stop(self, error: TLSError) -> None:
+        self._error = error
+        self._read_ended = True
+        self._data_flows = False
+        self._waiting.clear()
+        self._reassembler.clear()
+        self._end_write()
+
+    def _end_write(self) -> None:
+        self._write_ended = True
+        self._may_send = False
+        self._held.clear()
+
+    def _send_alert(self, level: AlertLevel, description: Alert) -> None:
+        self._out.append(self._writer.write(ContentType.ALERT, AlertMessage(level, description).to_bytes()))
+
+    def _forget_session(self) -> None:
+        """A session whose connection ended with a fatal alert is not resumed (RFC 5246 7.2.2)."""
+        raise NotImplementedError
+
+    def _quiet(self, act: str) -> Established:
+        if self._established is None:
+            raise UsageError(f"{act}() before HandshakeCompleted")
+        if self._handshake is not None:
+            raise UsageError(f"{act}() during a renegotiation: it is not settled which handshake it would speak of")
+        return self._established
+
+
+_NOTHING = b"\x16"[:0]
+
+
+class ClientConnection(Connection):
+    """A TLS 1.2 client, without I/O.
+
+    `server_name` is what the certificate must be valid for and what server_name (RFC 6066 3) asks for: a host name,
+    an IP address (verified, but not sent), or None. `session` offers a resumption; one that does not fit is silently
+    not offered. `rewrite` replaces outgoing messages, `pause_on` names the event classes that wait for `answer`,
+    `on_message(sender, message, size)` watches both directions. Raises `UsageError` for a name that cannot be one.
+    """
+
+    _side = Side.CLIENT
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        server_name: str | None,
+        *,
+        session: Session | None = None,
+        rewrite: Rewrite | None = None,
+        pause_on: frozenset[type] = frozenset(),
+        on_message: OnMessage | None = None,
+    ) -> None:
+        super().__init__(config, rewrite, pause_on, on_message)
+        self._config: ClientConfig = config
+        self._server_name = normalise_server_name(server_name) if server_name is not None else None
+        self._session = session
+        self._writer.version = ProtocolVersion.TLS_1_0  # RFC 5246 E.1: for the first ClientHello
+
+    def initiate_handshake(self) -> None:
+        """Queue the ClientHello. Raises `UsageError` when called twice."""
+        if self._handshakes or self._write_ended:
+            raise UsageError("initiate_handshake() is called once, first")
+        self._guard(self._begin_handshake)
+
+    def _make_handshake(self) -> ClientHandshake:
+        previous = self._established
+        session = self._session if previous is None else None
+        return ClientHandshake(
+            self._config,
+            self._conversation,
+            server_name=self._server_name,
+            session=session,
+            previous=previous,
+            **self._options,
+        )
+
+    def _ignored_or_refused(self, message: bytes) -> bool:
+        if message[0] != HandshakeType.HELLO_REQUEST or self._handshakes == 0:
+            return False
+        messages.parse(message)
+        self._hello_requests += 1
+        if self._hello_requests > self._config.limits.hello_requests:
+            raise LimitExceeded("the server sent too many HelloRequests", alert=Alert.NO_RENEGOTIATION)
+        if self._handshake is None:
+            wish = self._config.policy.renegotiation
+            if wish is Renegotiation.ALLOW:
+                self._events.append(RenegotiationRequested())
+            elif wish is Renegotiation.WARN:
+                self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
+            else:
+                raise PeerMisbehaved("the server asked for a renegotiation", alert=Alert.NO_RENEGOTIATION)
+        return True
+
+    def _begin_renegotiation(self) -> None:
+        self._may_send = False
+        self._begin_handshake()
+
+    def _begin_needs_start(self) -> None:
+        raise UsageError("initiate_handshake() must be called before data is received")
+
+    def _forget_session(self) -> None:
+        if self._config.sessions is not None:
+            try:
+                self._config.sessions.remove(b"client:" + (self._server_name or "").encode())
+            except Exception:
+                return  # the contract of a store: its failures are misses
+
+
+class ServerConnection(Connection):
+    """A TLS 1.2 server, without I/O; it answers what comes in, no call begins it.
+
+    `rewrite` replaces outgoing messages, `pause_on` names the event classes that wait for `answer`,
+    `on_message(sender, message, size)` watches both directions.
+    """
+
+    _side = Side.SERVER
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        *,
+        rewrite: Rewrite | None = None,
+        pause_on: frozenset[type] = frozenset(),
+        on_message: OnMessage | None = None,
+    ) -> None:
+        super().__init__(config, rewrite, pause_on, on_message)
+        self._config: ServerConfig = config
+
+    def _make_handshake(self) -> ServerHandshake:
+        return ServerHandshake(self._config, self._conversation, previous=self._established, **self._options)
+
+    def _ignored_or_refused(self, message: bytes) -> bool:
+        established = self._established
+        if established is None or self._handshake is not None or message[0] != HandshakeType.CLIENT_HELLO:
+            return False
+        wish = self._config.policy.renegotiation
+        if wish is Renegotiation.ALLOW and established.negotiated.secure_renegotiation:
+            self._may_send = False
+            return False
+        if wish is Renegotiation.FATAL:
+            raise PeerMisbehaved("the client began a renegotiation", alert=Alert.NO_RENEGOTIATION, rule="RFC 5746 4.5")
+        self._hello_requests += 1
+        if self._hello_requests > self._config.limits.hello_requests:
+            raise LimitExceeded("the client asked for too many renegotiations", alert=Alert.NO_RENEGOTIATION)
+        self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
+        return True
+
+    def _begin_renegotiation(self) -> None:
+        request = messages.serialize(messages.HelloRequest())
+        self._out.append(self._writer.write(ContentType.HANDSHAKE, request))
+
+    def _forget_session(self) -> None:
+        session = self.session
+        if session is not None and session.session_id and self._config.sessions is not None:
+            try:
+                self._config.sessions.remove(session.session_id)
+            except Exception:
+                return  # the contract of a store: its failures are misses

@@ -1,0 +1,194 @@
+"""What a connection tells its owner: every event, the answers to those that can pause, and `Negotiated`.
+
+How it works: events are plain typed values, made to be taken apart with `match`. A connection collects them in
+order; `events()` hands over the list. Six of them can also pause the handshake, when their class is in
+`pause_on`: the connection then waits for `answer(...)`. What each one expects stands in its docstring.
+
+Event classes are not frozen: building a frozen dataclass costs nearly twice as much (212 against 117 ns), and
+`DataReceived` is built once for every record. `Negotiated` is built once for every handshake and is frozen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tls12.errors import TLSError
+from tls12.registry import Alert, AlertLevel, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from tls12.trust.credentials import Credential
+from tls12.wire.certificates import CertificateRequest
+from tls12.wire.hello import ClientHello
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negotiated:
+    """What a finished handshake agreed on. Facts only: nothing here is secret."""
+
+    version: ProtocolVersion
+    """Always TLS 1.2."""
+    cipher_suite: CipherSuite
+    group: NamedGroup | None
+    """The group of the ephemeral exchange; None for RSA transport, plain PSK and resumptions."""
+    signature_scheme: SignatureScheme | None
+    """The scheme that we signed with, if we signed."""
+    peer_signature_scheme: SignatureScheme | None
+    """The scheme that the peer signed with, if it signed."""
+    server_name: str | None
+    """The name the client asked for (RFC 6066 3), as an A-label or IP address."""
+    alpn_protocol: str | None
+    """The application protocol chosen (RFC 7301)."""
+    extended_master_secret: bool
+    """RFC 7627."""
+    encrypt_then_mac: bool
+    """RFC 7366."""
+    secure_renegotiation: bool
+    """The peer signalled RFC 5746."""
+    resumed: bool
+    """An abbreviated handshake, from a session or a ticket."""
+    session_id: bytes
+    peer_certificates: tuple[bytes, ...]
+    """The peer's certificates as sent, DER, leaf first; those of the original handshake when resumed."""
+    verified_chain: tuple[bytes, ...]
+    """The chain that the verifier built, leaf to root, DER; empty where trust did not come from a chain."""
+    ocsp_response: bytes | None
+    """The staple (RFC 6066 8), DER."""
+    scts: tuple[bytes, ...]
+    """Signed certificate timestamps from the TLS extension (RFC 6962 3.3)."""
+    psk_identity: bytes | None
+    client_random: bytes
+    server_random: bytes
+    record_size_limit: int
+    """The largest plaintext, in bytes, that we may send in one record."""
+    peer_sent_downgrade_sentinel: bool = False
+    """The server's random ends in the mark of RFC 8446 4.1.3: it can speak TLS 1.3. A fact, never a fault."""
+
+
+@dataclass(slots=True)
+class ClientHelloReceived:
+    """A server has read the ClientHello. Pausable: answer a `ServerConfig`, None (go on) or `Refuse(alert)`."""
+
+    client_hello: ClientHello
+    server_name: str | None
+    alpn_protocols: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class CertificateRequested:
+    """The server asks for a client certificate. Pausable: answer a `Credential`, or None for an empty one."""
+
+    request: CertificateRequest
+
+
+@dataclass(slots=True)
+class PeerCertificateReceived:
+    """The peer's chain passed our verifier. Pausable: answer `Accept()` or `Refuse(alert)`."""
+
+    certificates: tuple[bytes, ...]
+    verified_chain: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class SignatureRequested:
+    """Something must be signed with the credential's key (an HSM, a KMS). Only when paused on: answer the bytes."""
+
+    credential: Credential
+    scheme: SignatureScheme
+    data: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class SessionLookupRequested:
+    """A server needs the session of this id. Only when paused on: answer a `Session` or None."""
+
+    session_id: bytes
+
+
+@dataclass(slots=True)
+class PskLookupRequested:
+    """A key is needed. Only when paused on: a server answers the key bytes, a client a `Psk`, both None for none.
+
+    `identity` is what the client named (in a server), `hint` what the server hinted at (in a client).
+    """
+
+    identity: bytes | None = None
+    hint: bytes | None = None
+
+
+@dataclass(slots=True)
+class HandshakeCompleted:
+    """Both Finished messages verified: application data may flow."""
+
+    negotiated: Negotiated
+
+
+@dataclass(slots=True)
+class DataReceived:
+    """The plaintext of one non-empty application_data record."""
+
+    data: bytes
+
+
+@dataclass(slots=True)
+class RenegotiationRequested:
+    """The peer asks for a new handshake, which the policy allows; `renegotiate()` begins it (client)."""
+
+
+@dataclass(slots=True)
+class AlertReceived:
+    """A warning alert that ends nothing (RFC 5246 7.2)."""
+
+    level: AlertLevel
+    description: Alert
+
+
+@dataclass(slots=True)
+class ConnectionClosed:
+    """The peer sent close_notify: all of its data has arrived (RFC 5246 7.2.1)."""
+
+
+@dataclass(slots=True)
+class ConnectionFailed:
+    """The connection is over because of the peer. The alert, if one is owed, waits in `data_to_send()`."""
+
+    error: TLSError
+
+
+Event: TypeAlias = (
+    ClientHelloReceived
+    | CertificateRequested
+    | PeerCertificateReceived
+    | SignatureRequested
+    | SessionLookupRequested
+    | PskLookupRequested
+    | HandshakeCompleted
+    | DataReceived
+    | RenegotiationRequested
+    | AlertReceived
+    | ConnectionClosed
+    | ConnectionFailed
+)
+
+PAUSABLE: frozenset[type] = frozenset(
+    {
+        ClientHelloReceived,
+        CertificateRequested,
+        PeerCertificateReceived,
+        SignatureRequested,
+        SessionLookupRequested,
+        PskLookupRequested,
+    }
+)
+"""The events that `pause_on` may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """An answer: go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """An answer: end the handshake with this fatal alert."""
+
+    alert: Alert = Alert.HANDSHAKE_FAILURE
+    reason: str = "the application refused it"

@@ -1,0 +1,70 @@
+"""Channel bindings: values that tie an authentication in the application to this very connection.
+
+How it works: one function per kind, in a table. Each knows where it would be unsafe, and refuses there:
+tls-unique without extended master secret on a resumed connection (triple handshake, RFC 7627 5.1);
+tls-server-end-point where no hash is defined (EdDSA, PSK); tls-exporter without extended master secret or after a
+renegotiation (RFC 9266 4).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from cryptography import x509
+
+from tls12.crypto.key_schedule import export_keying_material
+from tls12.errors import UsageError
+from tls12.handshake.proofs import Established
+
+
+def compute(kind: str, established: Established, handshakes: int) -> bytes:
+    """The binding of this kind; `handshakes` counts those of the connection. Raises `UsageError`."""
+    maker = _KINDS.get(kind)
+    if maker is None:
+        raise UsageError(f"channel binding {kind!r} is unknown; there are {', '.join(_KINDS)}")
+    return maker(established, handshakes)
+
+
+def _tls_unique(established: Established, handshakes: int) -> bytes:
+    """The first Finished of the latest handshake (RFC 5929 3): the server's when resumed."""
+    agreed = established.negotiated
+    if agreed.resumed and not agreed.extended_master_secret:
+        raise UsageError("tls-unique is unsafe on a resumed connection without extended master secret (RFC 7627 5.1)")
+    return established.server_verify_data if agreed.resumed else established.client_verify_data
+
+
+def _tls_server_end_point(established: Established, handshakes: int) -> bytes:
+    """The hash of the server's certificate (RFC 5929 4.1), with its signature's hash, SHA-256 at least."""
+    if established.server_certificate is None:
+        raise UsageError("tls-server-end-point needs a server certificate; this connection has none")
+    algorithm = x509.load_der_x509_certificate(established.server_certificate).signature_hash_algorithm
+    if algorithm is None:
+        raise UsageError("tls-server-end-point is undefined for certificates signed with EdDSA (RFC 5929 4.1)")
+    name = "sha256" if algorithm.name in ("md5", "sha1") else algorithm.name
+    return hashlib.new(name.replace("-", "_"), established.server_certificate).digest()
+
+
+def _tls_exporter(established: Established, handshakes: int) -> bytes:
+    """32 bytes exported under a label of its own, with an empty context that is present (RFC 9266 4.2)."""
+    agreed = established.negotiated
+    if not agreed.extended_master_secret:
+        raise UsageError("tls-exporter needs extended master secret (RFC 9266 4.2)")
+    if handshakes > 1:
+        raise UsageError("tls-exporter is not defined after a renegotiation (RFC 9266 4.2)")
+    return export_keying_material(
+        established.prf_hash,
+        established.master_secret,
+        b"EXPORTER-Channel-Binding",
+        agreed.client_random,
+        agreed.server_random,
+        b"",
+        32,
+    )
+
+
+_KINDS: dict[str, Callable[[Established, int], bytes]] = {
+    "tls-unique": _tls_unique,
+    "tls-server-end-point": _tls_server_end_point,
+    "tls-exporter": _tls_exporter,
+}

@@ -1,0 +1,383 @@
+"""The grammar of TLS 1.2: which message may follow which, as data (figures 1 and 2 of RFC 5246, and extensions).
+
+How it works: `ROWS` is the whole protocol, for both directions, knowing no role. A `Conversation` stands at one
+place of it and holds a few `Facts`, which it learns from the messages themselves (the suite from the ServerHello,
+the staple from its extensions, and so on). Every message of either side is shown to it twice: `admit` sees the
+type, before anything is parsed, and refuses what has no place; `learn` sees the value and moves on.
+
+The generators in `client.py` and `server.py` tell the same story as straight-line code and refuse what they do
+not wait for. The two know nothing of each other, so a check that is forgotten in one is still made by the other.
+The passive observer, the diagram in the docs and the exhaustive tests walk these same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from tls12.crypto.suites import SUITES
+from tls12.errors import UnexpectedMessage
+from tls12.registry import CipherSuite, HandshakeType
+from tls12.wire.certificates import Certificate
+from tls12.wire.extensions import SessionTicket, SessionTicketAck, StatusRequestAck
+from tls12.wire.hello import ClientHello, ServerHello
+from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
+from tls12.wire.messages import Context, Message
+
+
+class Side(Enum):
+    """Who sends."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+    @property
+    def other(self) -> Side:
+        """The one at the other end."""
+        return Side.SERVER if self is Side.CLIENT else Side.CLIENT
+
+
+class State(Enum):
+    """Where a conversation stands: named after the message last seen."""
+
+    START = "start"
+    CLIENT_HELLO = "ClientHello"
+    SERVER_HELLO = "ServerHello"
+    CERTIFICATE = "server's Certificate"
+    CERTIFICATE_STATUS = "CertificateStatus"
+    SERVER_KEY_EXCHANGE = "ServerKeyExchange"
+    CERTIFICATE_REQUEST = "CertificateRequest"
+    SERVER_HELLO_DONE = "ServerHelloDone"
+    CLIENT_CERTIFICATE = "client's Certificate"
+    CLIENT_KEY_EXCHANGE = "ClientKeyExchange"
+    CERTIFICATE_VERIFY = "CertificateVerify"
+    CLIENT_CCS = "client's ChangeCipherSpec"
+    CLIENT_FINISHED = "client's Finished"
+    NEW_SESSION_TICKET = "NewSessionTicket"
+    SERVER_CCS = "server's ChangeCipherSpec"
+    SERVER_FINISHED = "server's Finished"
+    ESTABLISHED = "established"
+
+    __hash__ = object.__hash__  # Enum's own is a Python function; a state is looked up for every message
+
+
+CCS = -1
+"""What stands for the ChangeCipherSpec record in the column of handshake types."""
+
+MessageKind = int
+"""A handshake type, or `CCS`."""
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the guards look at; each is learnt from one message that went over the wire."""
+
+    suite: CipherSuite | None = None
+    """From the ServerHello."""
+    key_exchange: Kx | None = None
+    certificate_based: bool = False
+    """The suite authenticates the server with a certificate."""
+    resumed: bool | None = False
+    """None: a ticket was offered, and only the message after the ServerHello will tell (RFC 5077 3.4)."""
+    ticket_offered: bool = False
+    ticket_promised: bool = False
+    """The ServerHello carries session_ticket."""
+    staple_promised: bool = False
+    """The ServerHello carries status_request, so that a CertificateStatus may come."""
+    certificate_requested: bool = False
+    client_certificate: bool = False
+    """The client's Certificate was not empty, so that a CertificateVerify must come."""
+    session_id: bytes = field(default=b"", repr=False)
+    """The one that the client offered."""
+
+
+Guard = Callable[[Facts], bool]
+
+
+def always(facts: Facts) -> bool:
+    """No condition."""
+    return True
+
+
+def full(facts: Facts) -> bool:
+    """Not (known to be) an abbreviated handshake."""
+    return facts.resumed is not True
+
+
+def full_with_certificate(facts: Facts) -> bool:
+    """A full handshake whose suite authenticates the server by certificate."""
+    return facts.resumed is not True and facts.certificate_based
+
+
+def full_with_share_only(facts: Facts) -> bool:
+    """Anonymous and PSK suites: a ServerKeyExchange without a Certificate."""
+    return facts.resumed is not True and not facts.certificate_based
+
+
+def full_psk_without_hint(facts: Facts) -> bool:
+    """Plain PSK, where an absent hint leaves the ServerKeyExchange out (RFC 4279 2)."""
+    return facts.resumed is not True and facts.key_exchange is Kx.PSK
+
+
+def stapled(facts: Facts) -> bool:
+    """The server promised a CertificateStatus (which it may still leave out, RFC 6066 8)."""
+    return facts.staple_promised
+
+
+def with_share(facts: Facts) -> bool:
+    """Certificate suites with a ServerKeyExchange; in RSA_PSK it only carries a hint."""
+    return facts.key_exchange is not Kx.RSA
+
+
+def share_optional(facts: Facts) -> bool:
+    """RSA transport has no ServerKeyExchange, RSA_PSK none without a hint."""
+    return facts.key_exchange in (Kx.RSA, Kx.RSA_PSK)
+
+
+def rsa_transport(facts: Facts) -> bool:
+    """Plain RSA key transport."""
+    return facts.key_exchange is Kx.RSA
+
+
+def may_request_certificate(facts: Facts) -> bool:
+    """A server that authenticates by certificate alone may ask for one (RFC 5246 7.4.4, RFC 4279 2)."""
+    return facts.certificate_based and facts.key_exchange is not Kx.RSA_PSK
+
+
+def requested(facts: Facts) -> bool:
+    """The server asked for a client certificate."""
+    return facts.certificate_requested
+
+
+def not_requested(facts: Facts) -> bool:
+    """The server did not ask for a client certificate."""
+    return not facts.certificate_requested
+
+
+def certified(facts: Facts) -> bool:
+    """The client sent a certificate, and must prove that it owns the key."""
+    return facts.client_certificate
+
+
+def not_certified(facts: Facts) -> bool:
+    """The client sent no certificate."""
+    return not facts.client_certificate
+
+
+def full_with_ticket(facts: Facts) -> bool:
+    """A full handshake that promised a ticket."""
+    return facts.resumed is False and facts.ticket_promised
+
+
+def full_without_ticket(facts: Facts) -> bool:
+    """A full handshake that promised no ticket."""
+    return facts.resumed is False and not facts.ticket_promised
+
+
+def resumed_with_ticket(facts: Facts) -> bool:
+    """An abbreviated handshake that renews the ticket."""
+    return facts.resumed is not False and facts.ticket_promised
+
+
+def resumed_without_ticket(facts: Facts) -> bool:
+    """An abbreviated handshake that promised no ticket."""
+    return facts.resumed is not False and not facts.ticket_promised
+
+
+def resumed(facts: Facts) -> bool:
+    """An abbreviated handshake."""
+    return facts.resumed is True
+
+
+def not_resumed(facts: Facts) -> bool:
+    """A full handshake."""
+    return facts.resumed is False
+
+
+class Row(NamedTuple):
+    """In state `at`, `sender` may send `message`, which leads to `to`, only if the guard holds."""
+
+    at: State
+    sender: Side
+    message: MessageKind
+    to: State
+    only_if: Guard = always
+
+
+_C, _S, _H = Side.CLIENT, Side.SERVER, HandshakeType
+
+ROWS: tuple[Row, ...] = (
+    #   at                         sender message                  to                          only if
+    Row(State.START,               _C, _H.CLIENT_HELLO,        State.CLIENT_HELLO),
+    Row(State.CLIENT_HELLO,        _S, _H.SERVER_HELLO,        State.SERVER_HELLO),
+    # A full handshake: the server's flight.
+    Row(State.SERVER_HELLO,        _S, _H.CERTIFICATE,         State.CERTIFICATE,          full_with_certificate),
+    Row(State.SERVER_HELLO,        _S, _H.SERVER_KEY_EXCHANGE, State.SERVER_KEY_EXCHANGE,  full_with_share_only),
+    Row(State.SERVER_HELLO,        _S, _H.SERVER_HELLO_DONE,   State.SERVER_HELLO_DONE,    full_psk_without_hint),
+    Row(State.CERTIFICATE,         _S, _H.CERTIFICATE_STATUS,  State.CERTIFICATE_STATUS,   stapled),
+    Row(State.CERTIFICATE,         _S, _H.SERVER_KEY_EXCHANGE, State.SERVER_KEY_EXCHANGE,  with_share),
+    Row(State.CERTIFICATE,         _S, _H.CERTIFICATE_REQUEST, State.CERTIFICATE_REQUEST,  rsa_transport),
+    Row(State.CERTIFICATE,         _S, _H.SERVER_HELLO_DONE,   State.SERVER_HELLO_DONE,    share_optional),
+    Row(State.CERTIFICATE_STATUS,  _S, _H.SERVER_KEY_EXCHANGE, State.SERVER_KEY_EXCHANGE,  with_share),
+    Row(State.CERTIFICATE_STATUS,  _S, _H.CERTIFICATE_REQUEST, State.CERTIFICATE_REQUEST,  rsa_transport),
+    Row(State.CERTIFICATE_STATUS,  _S, _H.SERVER_HELLO_DONE,   State.SERVER_HELLO_DONE,    share_optional),
+    Row(State.SERVER_KEY_EXCHANGE, _S, _H.CERTIFICATE_REQUEST, State.CERTIFICATE_REQUEST,  may_request_certificate),
+    Row(State.SERVER_KEY_EXCHANGE, _S, _H.SERVER_HELLO_DONE,   State.SERVER_HELLO_DONE),
+    Row(State.CERTIFICATE_REQUEST, _S, _H.SERVER_HELLO_DONE,   State.SERVER_HELLO_DONE),
+    # A full handshake: the client's flight.
+    Row(State.SERVER_HELLO_DONE,   _C, _H.CERTIFICATE,         State.CLIENT_CERTIFICATE,   requested),
+    Row(State.SERVER_HELLO_DONE,   _C, _H.CLIENT_KEY_EXCHANGE, State.CLIENT_KEY_EXCHANGE,  not_requested),
+    Row(State.CLIENT_CERTIFICATE,  _C, _H.CLIENT_KEY_EXCHANGE, State.CLIENT_KEY_EXCHANGE),
+    Row(State.CLIENT_KEY_EXCHANGE, _C, _H.CERTIFICATE_VERIFY,  State.CERTIFICATE_VERIFY,   certified),
+    Row(State.CLIENT_KEY_EXCHANGE, _C, CCS,                    State.CLIENT_CCS,           not_certified),
+    Row(State.CERTIFICATE_VERIFY,  _C, CCS,                    State.CLIENT_CCS),
+    Row(State.CLIENT_CCS,          _C, _H.FINISHED,            State.CLIENT_FINISHED,      not_resumed),
+    # The server's last flight, in a full handshake and in an abbreviated one.
+    Row(State.CLIENT_FINISHED,     _S, _H.NEW_SESSION_TICKET,  State.NEW_SESSION_TICKET,   full_with_ticket),
+    Row(State.CLIENT_FINISHED,     _S, CCS,                    State.SERVER_CCS,           full_without_ticket),
+    Row(State.SERVER_HELLO,        _S, _H.NEW_SESSION_TICKET,  State.NEW_SESSION_TICKET,   resumed_with_ticket),
+    Row(State.SERVER_HELLO,        _S, CCS,                    State.SERVER_CCS,           resumed_without_ticket),
+    Row(State.NEW_SESSION_TICKET,  _S, CCS,                    State.SERVER_CCS),
+    Row(State.SERVER_CCS,          _S, _H.FINISHED,            State.ESTABLISHED,          not_resumed),
+    Row(State.SERVER_CCS,          _S, _H.FINISHED,            State.SERVER_FINISHED,      resumed),
+    # The client's last flight in an abbreviated handshake.
+    Row(State.SERVER_FINISHED,     _C, CCS,                    State.CLIENT_CCS,           resumed),
+    Row(State.CLIENT_CCS,          _C, _H.FINISHED,            State.ESTABLISHED,          resumed),
+    # Another handshake on the same connection (RFC 5246 7.4.1.1 and 7.4.1.2).
+    Row(State.ESTABLISHED,         _S, _H.HELLO_REQUEST,       State.ESTABLISHED),
+    Row(State.ESTABLISHED,         _C, _H.CLIENT_HELLO,        State.CLIENT_HELLO),
+)  # fmt: skip
+"""The protocol. A HelloRequest during a handshake is ignored by the client (RFC 5246 7.4.1.1) before it gets here."""
+
+DATA_STATES = frozenset(
+    {
+        State.ESTABLISHED,
+        State.CLIENT_HELLO,
+        State.SERVER_HELLO,
+        State.CERTIFICATE,
+        State.CERTIFICATE_STATUS,
+        State.SERVER_KEY_EXCHANGE,
+        State.CERTIFICATE_REQUEST,
+        State.SERVER_HELLO_DONE,
+        State.CLIENT_CERTIFICATE,
+        State.CLIENT_KEY_EXCHANGE,
+        State.CERTIFICATE_VERIFY,
+    }
+)
+"""Where application data may arrive, once a first handshake is done: anywhere before a ChangeCipherSpec."""
+
+_BY_PLACE: dict[tuple[State, Side], tuple[Row, ...]] = {
+    (state, side): tuple(row for row in ROWS if row.at is state and row.sender is side)
+    for state in State
+    for side in Side
+}
+_NAMES = {CCS: "ChangeCipherSpec"}
+
+
+def name_of(kind: MessageKind) -> str:
+    """A message type as RFC 5246 spells its structure: ServerHelloDone, ChangeCipherSpec."""
+    if kind not in _NAMES:
+        code = HandshakeType.of(kind)
+        _NAMES[kind] = "".join(w.capitalize() for w in code.name.split("_")) if code.is_known else f"handshake type {kind}"
+    return _NAMES[kind]
+
+
+class Conversation:
+    """One place in the grammar, with the facts that led there; sees both directions."""
+
+    __slots__ = ("context", "established_once", "facts", "state")
+
+    def __init__(self) -> None:
+        self.state = State.START
+        self.facts = Facts()
+        self.established_once = False
+        self.context: Context | None = None
+
+    def expected(self, sender: Side) -> tuple[MessageKind, ...]:
+        """What `sender` may send now."""
+        facts = self.facts
+        return tuple(row.message for row in _BY_PLACE[self.state, sender] if row.only_if(facts))
+
+    def admit(self, sender: Side, kind: MessageKind) -> Row:
+        """The row that allows this message. Raises `UnexpectedMessage`, which names what was expected."""
+        facts = self.facts
+        for row in _BY_PLACE[self.state, sender]:
+            if row.message == kind and row.only_if(facts):
+                return row
+        raise UnexpectedMessage(self.describe(sender, name_of(kind)))
+
+    def describe(self, sender: Side, what: str) -> str:
+        """One sentence: what came, when, and what should have come."""
+        mine = " or ".join(map(name_of, self.expected(sender)))
+        due = f"expected {mine}" if mine else f"it is the {sender.other.value}'s turn"
+        place = "before anything else" if self.state is State.START else f"after {self.state.value}"
+        return f"the {sender.value} sent {what} {place}; {due}"
+
+    def learn(self, row: Row, message: Message | None) -> None:
+        """Move along `row`, and keep from the message what later guards ask about."""
+        learner = _LEARNERS.get(row.message)
+        if learner is not None and message is not None:
+            learner(self, row, message)
+        elif self.facts.resumed is None:
+            self.facts.resumed = row.message in (CCS, HandshakeType.NEW_SESSION_TICKET)
+        self.state = row.to
+        if row.to is State.ESTABLISHED:
+            self.established_once = True
+
+    def data_allowed(self) -> bool:
+        """Whether application data may arrive here (RFC 5246 8.1 and 7.4.1.1)."""
+        return self.established_once and self.state in DATA_STATES
+
+
+def _learn_client_hello(conversation: Conversation, row: Row, message: Message) -> None:
+    assert isinstance(message, ClientHello)
+    ticket = message.find(SessionTicket)
+    conversation.facts = Facts(
+        session_id=message.session_id, ticket_offered=ticket is not None and bool(ticket.ticket)
+    )
+
+
+def _learn_server_hello(conversation: Conversation, row: Row, message: Message) -> None:
+    assert isinstance(message, ServerHello)
+    facts = conversation.facts
+    facts.suite = message.cipher_suite
+    suite = SUITES.get(message.cipher_suite)
+    if suite is not None:
+        facts.key_exchange = suite.key_exchange
+        facts.certificate_based = suite.uses_certificate
+        conversation.context = Context(suite.key_exchange)
+    if message.session_id and message.session_id == facts.session_id:
+        facts.resumed = True
+    elif facts.ticket_offered:
+        facts.resumed = None
+    facts.ticket_promised = message.find(SessionTicketAck) is not None
+    facts.staple_promised = message.find(StatusRequestAck) is not None
+
+
+def _learn_certificate(conversation: Conversation, row: Row, message: Message) -> None:
+    assert isinstance(message, Certificate)
+    conversation.facts.resumed = False
+    if row.sender is Side.CLIENT:
+        conversation.facts.client_certificate = bool(message.certificate_list)
+
+
+def _learn_certificate_request(conversation: Conversation, row: Row, message: Message) -> None:
+    conversation.facts.certificate_requested = True
+
+
+_LEARNERS: dict[MessageKind, Callable[[Conversation, Row, Message], None]] = {
+    HandshakeType.CLIENT_HELLO: _learn_client_hello,
+    HandshakeType.SERVER_HELLO: _learn_server_hello,
+    HandshakeType.CERTIFICATE: _learn_certificate,
+    HandshakeType.CERTIFICATE_REQUEST: _learn_certificate_request,
+}
+
+
+def mermaid() -> Iterator[str]:
+    """The lines of a Mermaid state diagram of `ROWS`, as the docs show it."""
+    yield "stateDiagram-v2"
+    for row in ROWS:
+        condition = "" if row.only_if is always else f" [{row.only_if.__name__.replace('_', ' ')}]"
+        yield f"    {row.at.name} --> {row.to.name}: {row.sender.value} {name_of(row.message)}{condition}"

@@ -1,0 +1,348 @@
+"""Negotiation: pure choices over what two sides offer, without state, keys or I/O.
+
+How it works: a server first takes the ClientHello apart into an `Offer`, one field per question. `choose` then
+walks the suites in order of preference and takes the first for which everything else can be found too: a
+credential whose key fits the suite, a signature scheme that the client verifies, a group that both have. What it
+answers is one finished `Choice`; what it refuses is one `PeerIncompatible`, which says what was missing.
+
+The client's half is shorter: what to offer, and whether an old session may be offered again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tls12.config import ClientConfig, ServerConfig
+from tls12.crypto.groups import EC_GROUPS
+from tls12.crypto.signatures import KeyKind
+from tls12.crypto.suites import SUITES, Authentication, Suite
+from tls12.errors import PeerIncompatible, PeerMisbehaved
+from tls12.policy import FFDHE_GROUPS, Policy
+from tls12.registry import (
+    Alert,
+    CertificateStatusType,
+    CipherSuite,
+    CompressionMethod,
+    ECPointFormat,
+    NamedGroup,
+    NameType,
+    ProtocolVersion,
+    SignatureScheme,
+)
+from tls12.trust.credentials import Credential
+from tls12.wire.extensions import (
+    ApplicationLayerProtocolNegotiation,
+    ECPointFormats,
+    EncryptThenMac,
+    ExtendedMasterSecret,
+    MaxFragmentLength,
+    RecordSizeLimit,
+    RenegotiationInfo,
+    ServerNameList,
+    SessionTicket,
+    SignatureAlgorithms,
+    SignedCertificateTimestampRequest,
+    StatusRequest,
+    SupportedGroups,
+    SupportedVersions,
+)
+from tls12.wire.hello import ClientHello
+from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
+from tls12.wire.records import MAX_PLAINTEXT
+
+_KEY_KINDS: dict[Authentication, frozenset[KeyKind]] = {
+    Authentication.ECDSA: frozenset({KeyKind.ECDSA, KeyKind.ED25519, KeyKind.ED448}),
+    Authentication.RSA: frozenset({KeyKind.RSA, KeyKind.RSA_PSS}),
+    Authentication.DSS: frozenset({KeyKind.DSA}),
+}
+"""Which keys authenticate which suites (RFC 5246 7.4.2, RFC 8422 5.3; EdDSA keys serve the ECDSA suites)."""
+
+
+def key_fits(suite: Suite, kind: KeyKind) -> bool:
+    """Whether a certificate with this kind of key may be used with the suite."""
+    if suite.key_exchange in (Kx.RSA, Kx.RSA_PSK):
+        return kind is KeyKind.RSA
+    return kind in _KEY_KINDS.get(suite.authentication, ())
+
+
+def has_ec_group(suite: Suite) -> bool:
+    """Whether the suite's key exchange runs over an elliptic curve."""
+    return suite.key_exchange in (Kx.ECDHE, Kx.ECDHE_PSK, Kx.ECDH_ANON)
+
+
+def has_ff_group(suite: Suite) -> bool:
+    """Whether the suite's key exchange runs over a finite field."""
+    return suite.key_exchange in (Kx.DHE, Kx.DHE_PSK, Kx.DH_ANON)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A ClientHello, taken apart: what the client offers, with absent told apart from empty."""
+
+    hello: ClientHello
+    versions: tuple[int, ...] | None
+    server_name: str | None
+    alpn_protocols: tuple[bytes, ...]
+    groups: tuple[NamedGroup, ...] | None
+    schemes: tuple[SignatureScheme, ...] | None
+    point_formats: tuple[ECPointFormat, ...] | None
+    extended_master_secret: bool
+    encrypt_then_mac: bool
+    secure_renegotiation: bool
+    renegotiated_connection: bytes | None
+    ticket: bytes | None
+    wants_staple: bool
+    wants_scts: bool
+    record_size_limit: int | None
+    max_fragment_length: int | None
+
+    @classmethod
+    def read(cls, hello: ClientHello) -> Offer:
+        """Take a ClientHello apart. Raises what a single extension makes illegal by its value."""
+        by_type = {type(extension): extension for extension in hello.extensions or ()}
+        names = by_type.get(ServerNameList)
+        versions = by_type.get(SupportedVersions)
+        alpn = by_type.get(ApplicationLayerProtocolNegotiation)
+        groups = by_type.get(SupportedGroups)
+        schemes = by_type.get(SignatureAlgorithms)
+        formats = by_type.get(ECPointFormats)
+        info = by_type.get(RenegotiationInfo)
+        ticket = by_type.get(SessionTicket)
+        status = by_type.get(StatusRequest)
+        size = by_type.get(RecordSizeLimit)
+        fragment = by_type.get(MaxFragmentLength)
+        return cls(
+            hello=hello,
+            versions=versions.versions if isinstance(versions, SupportedVersions) else None,
+            server_name=_host_name(names) if isinstance(names, ServerNameList) else None,
+            alpn_protocols=alpn.protocol_name_list
+            if isinstance(alpn, ApplicationLayerProtocolNegotiation)
+            else (),
+            groups=groups.named_group_list if isinstance(groups, SupportedGroups) else None,
+            schemes=schemes.supported_signature_algorithms if isinstance(schemes, SignatureAlgorithms) else None,
+            point_formats=formats.ec_point_format_list if isinstance(formats, ECPointFormats) else None,
+            extended_master_secret=ExtendedMasterSecret in by_type,
+            encrypt_then_mac=EncryptThenMac in by_type,
+            secure_renegotiation=info is not None
+            or CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in hello.cipher_suites,
+            renegotiated_connection=info.renegotiated_connection if isinstance(info, RenegotiationInfo) else None,
+            ticket=ticket.ticket if isinstance(ticket, SessionTicket) else None,
+            wants_staple=isinstance(status, StatusRequest) and status.status_type == CertificateStatusType.OCSP,
+            wants_scts=SignedCertificateTimestampRequest in by_type,
+            record_size_limit=size.record_size_limit if isinstance(size, RecordSizeLimit) else None,
+            max_fragment_length=fragment.max_fragment_length if isinstance(fragment, MaxFragmentLength) else None,
+        )
+
+
+def _host_name(names: ServerNameList) -> str | None:
+    for name in names.server_name_list:
+        if name.name_type == NameType.HOST_NAME:
+            return name.host_name.decode("ascii").lower()
+    return None
+
+
+def check_offer(offer: Offer) -> None:
+    """What a ClientHello must fulfil whatever is chosen: version, compression, point formats."""
+    hello = offer.hello
+    if offer.versions is not None:
+        if ProtocolVersion.TLS_1_2 not in offer.versions:
+            theirs = ", ".join(str(ProtocolVersion.of(v)) for v in offer.versions)
+            raise PeerIncompatible(
+                f"the client's supported_versions ({theirs}) has no TLS 1.2",
+                alert=Alert.PROTOCOL_VERSION,
+                rule="RFC 8446 4.2.1",
+            )
+    elif hello.client_version < ProtocolVersion.TLS_1_2:
+        raise PeerIncompatible(
+            f"the client speaks {ProtocolVersion.of(hello.client_version)} at most, this server TLS 1.2 only",
+            alert=Alert.PROTOCOL_VERSION,
+            rule="RFC 5246 E.1",
+            remedy="update the client; older versions are not implemented",
+        )
+    if CompressionMethod.NULL not in hello.compression_methods:
+        raise PeerMisbehaved("the client does not offer the null compression method", rule="RFC 5246 7.4.1.2")
+    if (
+        offer.point_formats is not None
+        and ECPointFormat.UNCOMPRESSED not in offer.point_formats
+        and any(group in EC_GROUPS for group in offer.groups or ())
+    ):
+        raise PeerMisbehaved("the client's ec_point_formats lacks uncompressed", rule="RFC 8422 5.1.2")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a full handshake will use."""
+
+    suite: Suite
+    group: NamedGroup | None
+    credential: Credential | None
+    scheme: SignatureScheme | None
+
+
+def choose(offer: Offer, config: ServerConfig) -> Choice:
+    """The best suite for which everything can be found. Raises `PeerIncompatible`, saying what was missing."""
+    policy = config.policy
+    ours, theirs = policy.cipher_suites, offer.hello.cipher_suites
+    if policy.server_preference:
+        offered = set(theirs)
+        candidates: Iterable[CipherSuite] = (suite for suite in ours if suite in offered)
+    else:
+        allowed = set(ours)
+        candidates = (suite for suite in theirs if suite in allowed)
+    credentials = candidate_credentials(offer.server_name, config)
+    misses: list[_Miss] = []
+    for suite in candidates:
+        try:
+            return _complete(SUITES[suite], offer, config, credentials)
+        except _Miss as miss:
+            misses.append(miss)
+    if not misses:
+        raise PeerIncompatible(
+            f"the client offers no cipher suite of the policy {policy.name}",
+            rule="RFC 5246 7.4.1.3",
+            remedy="Policy.compatible() accepts CBC, DHE and RSA key transport",
+        )
+    reasons = "; ".join(dict.fromkeys(str(miss) for miss in misses))
+    alerts = {miss.alert for miss in misses}
+    raise PeerIncompatible(
+        f"no common cipher suite can be used: {reasons}",
+        alert=alerts.pop() if len(alerts) == 1 else Alert.HANDSHAKE_FAILURE,
+        rule="RFC 5246 7.4.1.3",
+    )
+
+
+class _Miss(Exception):
+    """Why one suite does not work out; not an error of the connection."""
+
+    def __init__(self, reason: str, alert: Alert = Alert.HANDSHAKE_FAILURE) -> None:
+        super().__init__(reason)
+        self.alert = alert
+
+
+def candidate_credentials(server_name: str | None, config: ServerConfig) -> tuple[Credential, ...]:
+    """Those for the requested name; all of them where none matches, unless the policy is strict."""
+    named = tuple(credential for credential in config.credentials if credential.matches(server_name))
+    if named or server_name is None:
+        return named or config.credentials
+    if config.policy.require_known_server_name:
+        raise PeerIncompatible(
+            f"the client asks for {server_name!r}, for which no credential is configured",
+            alert=Alert.UNRECOGNIZED_NAME,
+            rule="RFC 6066 3",
+        )
+    return config.credentials
+
+
+def _complete(
+    suite: Suite, offer: Offer, config: ServerConfig, credentials: tuple[Credential, ...]
+) -> Choice:
+    policy = config.policy
+    if suite.uses_psk and config.psk is None:
+        raise _Miss("PSK suites need a psk in the ServerConfig")
+    credential, scheme = None, None
+    if suite.uses_certificate:
+        credential, scheme = _choose_credential(suite, offer, policy, credentials)
+    group = None
+    if has_ec_group(suite):
+        group = _choose_ec_group(offer, policy)
+    elif has_ff_group(suite):
+        group = _choose_ff_group(offer, policy)
+    return Choice(suite, group, credential, scheme)
+
+
+def _choose_credential(
+    suite: Suite, offer: Offer, policy: Policy, credentials: tuple[Credential, ...]
+) -> tuple[Credential, SignatureScheme | None]:
+    fitting = [credential for credential in credentials if key_fits(suite, credential.key_kind)]
+    if not fitting:
+        raise _Miss(f"no credential with a key for {suite.authentication.name} suites")
+    if suite.key_exchange in (Kx.RSA, Kx.RSA_PSK):
+        for credential in fitting:
+            if credential.decryption_key is not None:
+                return credential, None
+        raise _Miss("no RSA credential whose keyUsage allows keyEncipherment")
+    for credential in fitting:
+        if credential.group is not None and offer.groups is not None and credential.group not in offer.groups:
+            continue
+        scheme = choose_scheme(credential, offer.schemes or (), policy)
+        if scheme is not None:
+            return credential, scheme
+    if offer.schemes is None:
+        raise _Miss("the client sends no signature_algorithms, and the SHA-1 it implies is not accepted")
+    raise _Miss("the client verifies no signature scheme or curve of our credentials")
+
+
+def choose_scheme(
+    credential: Credential, offered: Iterable[SignatureScheme], policy: Policy
+) -> SignatureScheme | None:
+    """The scheme to sign with: what the key does best among what the peer verifies and the policy allows."""
+    verifiable = set(offered)
+    for scheme in credential.schemes:
+        if scheme in verifiable and scheme in policy.signature_schemes:
+            return scheme
+    return None
+
+
+def _choose_ec_group(offer: Offer, policy: Policy) -> NamedGroup:
+    offered = (NamedGroup.SECP256R1,) if offer.groups is None else offer.groups
+    for group in policy.groups:
+        if group in offered and group in EC_GROUPS:
+            return group
+    raise _Miss("the client supports none of our elliptic curves")
+
+
+def _choose_ff_group(offer: Offer, policy: Policy) -> NamedGroup:
+    # RFC 7919 4: a client that names any finite-field group gets one of those or no DHE at all.
+    named = [group for group in offer.groups or () if 256 <= group <= 511]
+    for group in policy.groups:
+        if group in FFDHE_GROUPS and (group in named or not named):
+            return group
+    raise _Miss("the client supports none of our finite-field groups", Alert.INSUFFICIENT_SECURITY)
+
+
+def choose_alpn(offered: tuple[bytes, ...], config: ServerConfig) -> str | None:
+    """Our best protocol among those offered; None without the extension. Raises `PeerIncompatible` (RFC 7301 3.2)."""
+    if not config.alpn_protocols or not offered:
+        return None
+    for protocol in config.alpn_protocols:
+        if protocol.encode() in offered:
+            return protocol
+    theirs = ", ".join(name.decode("utf-8", "backslashreplace") for name in offered[:8])
+    raise PeerIncompatible(
+        f"the client offers the application protocols {theirs}; we speak {', '.join(config.alpn_protocols)}",
+        alert=Alert.NO_APPLICATION_PROTOCOL,
+        rule="RFC 7301 3.2",
+    )
+
+
+def offered_suites(config: ClientConfig) -> tuple[Suite, ...]:
+    """What a client offers: its policy's suites, less those that its configuration could not carry through."""
+    return tuple(
+        row
+        for row in map(SUITES.__getitem__, config.policy.cipher_suites)
+        if (config.psk is not None or not row.uses_psk)
+        and (config.verifier is not None or not row.uses_certificate)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """What the two hellos settled, the same for both sides."""
+
+    suite: Suite
+    client_random: bytes
+    server_random: bytes
+    session_id: bytes
+    extended_master_secret: bool
+    encrypt_then_mac: bool
+    secure_renegotiation: bool
+    alpn_protocol: str | None
+    staple_promised: bool
+    ticket_promised: bool
+    scts: tuple[bytes, ...] = ()
+    fragment_size: int = MAX_PLAINTEXT
+    """The largest plaintext that we may send in a protected record."""
+    plaintext_limit: int = MAX_PLAINTEXT
+    """The largest plaintext that we accept in a protected record."""
+    downgrade_sentinel: bool = False

@@ -1,0 +1,68 @@
+"""Proofs: values that exist only because a check passed.
+
+How it works: `Established` is what a handshake ends in, and it cannot be built without a proof of who the peer is,
+of who owns the key share, and of the Finished message. Each proof class is constructed in exactly one function of
+`engine.py`, `client.py` or `server.py` (a test counts the places), behind the comparison that it stands for; so
+leaving a check out does not type-check. Where the protocol really proves nothing, the story has to say so with an
+`Unauthenticated` and its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tls12.events import Negotiated
+from tls12.resumption.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedIdentity:
+    """The verifier accepted this chain for this name."""
+
+    certificates: tuple[bytes, ...]
+    chain: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSignature:
+    """The owner of the certificate's key signed this handshake: the key share, or the transcript."""
+
+    scheme: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedFinished:
+    """The peer's Finished matched our transcript and master secret."""
+
+    verify_data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ResumedSession:
+    """The peer owns the master secret of a session whose handshake proved the rest."""
+
+    session: Session = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthenticated:
+    """Nothing is proved here, and why that is right: anonymous and PSK suites, optional client certificates."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """A finished handshake: what was proved, what was agreed, and what exporters and the next handshake need."""
+
+    identity: VerifiedIdentity | ResumedSession | Unauthenticated
+    possession: VerifiedSignature | ResumedSession | Unauthenticated
+    finished: VerifiedFinished
+    negotiated: Negotiated
+    session: Session | None
+    server_certificate: bytes | None
+    """The server's leaf, DER, whichever side we are; for tls-server-end-point."""
+    master_secret: bytes = field(repr=False)
+    prf_hash: str
+    client_verify_data: bytes = field(repr=False)
+    server_verify_data: bytes = field(repr=False)

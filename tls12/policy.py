@@ -1,0 +1,302 @@
+"""Policy: what a connection is willing to speak, as plain, immutable, comparable data.
+
+How it works: a `Policy` is a frozen dataclass. Four bases cover the everyday cases (`default`, `compatible`,
+`legacy_device`, `psk`); `replace` changes single fields of any of them; `explain` says of every cipher suite
+whether it is in or out, and why. Nothing else in the library decides what is allowed: negotiation only
+intersects policies with what a peer offers.
+
+What an ordinary policy can never name are the algorithms of the laboratory (anonymous, NULL, RC4, 3DES, MD5,
+SHA-1 and DSA signatures). `tls12.lab.policy()` is the one way to them, through the subclass that it defines.
+
+Order is preference, first is best.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from tls12.crypto.groups import EC_GROUPS
+from tls12.crypto.signatures import SCHEMES
+from tls12.crypto.suites import SUITES, Authentication, Suite
+from tls12.registry import CipherSuite, NamedGroup, SignatureScheme
+from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
+
+P = TypeVar("P", bound="Policy")
+
+
+class Renegotiation(Enum):
+    """What happens when the peer asks for a handshake on an established connection (RFC 5746, RFC 5246 7.4.1.1)."""
+
+    WARN = "answer with the warning no_renegotiation and go on"
+    FATAL = "end the connection with no_renegotiation"
+    ALLOW = "renegotiate"
+
+
+DEFAULT_GROUPS = (
+    NamedGroup.X25519,
+    NamedGroup.SECP256R1,
+    NamedGroup.SECP384R1,
+    NamedGroup.SECP521R1,
+    NamedGroup.X448,
+)
+BRAINPOOL_GROUPS = (NamedGroup.BRAINPOOLP256R1, NamedGroup.BRAINPOOLP384R1, NamedGroup.BRAINPOOLP512R1)
+FFDHE_GROUPS = (
+    NamedGroup.FFDHE2048,
+    NamedGroup.FFDHE3072,
+    NamedGroup.FFDHE4096,
+    NamedGroup.FFDHE6144,
+    NamedGroup.FFDHE8192,
+)
+DEFAULT_SCHEMES = (
+    SignatureScheme.ECDSA_SECP256R1_SHA256,
+    SignatureScheme.ED25519,
+    SignatureScheme.RSA_PSS_RSAE_SHA256,
+    SignatureScheme.ECDSA_SECP384R1_SHA384,
+    SignatureScheme.ECDSA_SECP521R1_SHA512,
+    SignatureScheme.ED448,
+    SignatureScheme.RSA_PSS_PSS_SHA256,
+    SignatureScheme.RSA_PSS_RSAE_SHA384,
+    SignatureScheme.RSA_PSS_PSS_SHA384,
+    SignatureScheme.RSA_PSS_RSAE_SHA512,
+    SignatureScheme.RSA_PSS_PSS_SHA512,
+    SignatureScheme.RSA_PKCS1_SHA256,
+    SignatureScheme.RSA_PKCS1_SHA384,
+    SignatureScheme.RSA_PKCS1_SHA512,
+)
+
+_KX_ORDER = (Kx.ECDHE, Kx.ECDHE_PSK, Kx.DHE, Kx.DHE_PSK, Kx.RSA_PSK, Kx.PSK, Kx.RSA, Kx.ECDH_ANON, Kx.DH_ANON)
+_AUTH_ORDER = (Authentication.ECDSA, Authentication.RSA, Authentication.PSK, Authentication.DSS, Authentication.ANON)
+
+
+def _preference(suite: Suite) -> tuple[int, ...]:
+    """Forward secrecy first, then AEAD, then the faster of equally strong ciphers, then the key type."""
+    return (
+        suite.lab_only,
+        _KX_ORDER.index(suite.key_exchange),
+        not suite.is_aead,
+        "CCM_8" in suite.suite.name,
+        "CCM" in suite.suite.name,
+        "CHACHA20" in suite.suite.name,
+        suite.cipher.key_length,
+        "CAMELLIA" in suite.suite.name,
+        _AUTH_ORDER.index(suite.authentication),
+        int(suite.suite),
+    )
+
+
+def suites_where(wanted: Callable[[Suite], bool]) -> tuple[CipherSuite, ...]:
+    """The cipher suites whose facts satisfy `wanted`, best first."""
+    return tuple(row.suite for row in sorted(SUITES.values(), key=_preference) if wanted(row))
+
+
+def _modern(row: Suite) -> bool:
+    return (
+        not row.lab_only
+        and row.is_aead
+        and row.key_exchange in (Kx.ECDHE, Kx.PSK, Kx.ECDHE_PSK)
+        and "CCM_8" not in row.suite.name
+    )
+
+
+def _ordinary(row: Suite) -> bool:
+    return not row.lab_only
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One line of `Policy.explain()`: a suite, whether the policy has it, and why."""
+
+    suite: CipherSuite
+    included: bool
+    reason: str
+
+    def __str__(self) -> str:
+        mark = "in " if self.included else "out"
+        return f"{mark}  {self.suite}  ({self.suite.openssl_name or 'no OpenSSL name'}): {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What `Policy.explain()` gives: iterable verdicts; its text is a line each."""
+
+    policy: str
+    verdicts: tuple[Verdict, ...]
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self.verdicts)
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.verdicts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Which suites, groups, schemes, extensions and peers are acceptable. Raises ValueError for what cannot be."""
+
+    name: str
+    """What error messages and `tls12 suites` call it."""
+    cipher_suites: tuple[CipherSuite, ...]
+    """Offered by a client in this order; a server prefers in this order."""
+    groups: tuple[NamedGroup, ...]
+    """Elliptic curves and RFC 7919 groups."""
+    signature_schemes: tuple[SignatureScheme, ...]
+    """What the peer may sign with, and what we may sign with."""
+    server_preference: bool = True
+    """A server's order of suites wins over its client's."""
+    encrypt_then_mac: bool = True
+    """Offer and accept RFC 7366 for CBC suites."""
+    require_extended_master_secret: bool = True
+    """Refuse peers without RFC 7627 (risk: triple handshake)."""
+    require_secure_renegotiation: bool = True
+    """Refuse peers without RFC 5746 (risk: injected prefix)."""
+    renegotiation: Renegotiation = Renegotiation.WARN
+    """Whether a peer may begin a new handshake on the connection."""
+    minimum_rsa_bits: int = 2048
+    """Smallest RSA key of a certificate, in bits."""
+    minimum_dh_bits: int = 2048
+    """Smallest finite-field modulus, in bits."""
+    record_size_limit: bool = True
+    """Offer and answer RFC 8449."""
+    max_fragment_length: bool = False
+    """A server honours RFC 6066 4."""
+    require_known_server_name: bool = False
+    """A server whose credentials match no requested name ends with unrecognized_name instead of using the first."""
+    send_grease: bool = False
+    """A client adds GREASE values (RFC 8701)."""
+
+    def __post_init__(self) -> None:
+        for suite in self.cipher_suites:
+            row = SUITES.get(suite)
+            if row is None:
+                raise ValueError(f"{suite} cannot be computed here; `tls12 suites` lists what can")
+            if row.lab_only and not self._allows_lab():
+                raise ValueError(f"{suite} is broken or unauthenticated; only tls12.lab.policy() may name it")
+        for group in self.groups:
+            if group not in EC_GROUPS and group not in FFDHE_GROUPS:
+                raise ValueError(f"group {group} cannot be computed here")
+            if group is NamedGroup.SECP256K1 and not self._allows_lab():
+                raise ValueError("secp256k1 is for research; only tls12.lab.policy() may name it")
+        for scheme in self.signature_schemes:
+            facts = SCHEMES.get(scheme)
+            if facts is None:
+                raise ValueError(f"signature scheme {scheme} cannot be computed here")
+            if facts.lab_only and not self._allows_lab():
+                raise ValueError(f"{scheme} is broken; only tls12.lab.policy() may name it")
+        if self.minimum_rsa_bits < 1024 or self.minimum_dh_bits < 1024:
+            raise ValueError("minimum_rsa_bits and minimum_dh_bits cannot be below 1024")
+
+    def _allows_lab(self) -> bool:
+        return False
+
+    @classmethod
+    def default(cls) -> Policy:
+        """Today's servers and clients: ECDHE, AEAD, SHA-2, and PSK or ECDHE_PSK once a PSK is configured."""
+        return _DEFAULT
+
+    @classmethod
+    def compatible(cls) -> Policy:
+        """`default` and what peers without AEAD or ECDHE need: DHE, RSA transport, CBC, CCM_8, Camellia, brainpool."""
+        return _COMPATIBLE
+
+    @classmethod
+    def legacy_device(cls) -> Policy:
+        """`compatible` for old equipment: no RFC 5746, no RFC 7627, RSA and DHE of 1024 bits."""
+        return _LEGACY_DEVICE
+
+    @classmethod
+    def psk(cls) -> Policy:
+        """Devices with pre-shared keys: every PSK suite, forward secrecy first, and no certificates but RSA_PSK's."""
+        return _PSK
+
+    def replace(self: P, **changes: Any) -> P:
+        """A copy with these fields changed. Raises ValueError for what an ordinary policy cannot name."""
+        for key in ("cipher_suites", "groups", "signature_schemes"):
+            if key in changes:
+                changes[key] = tuple(changes[key])
+        if "name" not in changes and changes:
+            changes["name"] = self.name if self.name.endswith("(changed)") else f"{self.name} (changed)"
+        try:
+            return dataclasses.replace(self, **changes)
+        except TypeError as unknown:
+            raise ValueError(f"a Policy has no such field: {unknown}") from None
+
+    def diff(self, other: Policy) -> dict[str, tuple[object, object]]:
+        """The fields in which two policies differ: name to (ours, theirs)."""
+        fields = (field.name for field in dataclasses.fields(Policy) if field.name != "name")
+        return {f: (getattr(self, f), getattr(other, f)) for f in fields if getattr(self, f) != getattr(other, f)}
+
+    def explain(self) -> Explanation:
+        """Every suite that IANA lists, in or out, and why."""
+        chosen = set(self.cipher_suites)
+        ordered = (*self.cipher_suites, *(suite for suite in CipherSuite if suite not in chosen))
+        return Explanation(
+            self.name, tuple(Verdict(suite, suite in chosen, _reason(suite, suite in chosen)) for suite in ordered)
+        )
+
+    @property
+    def fingerprint(self) -> bytes:
+        """A digest of everything but the name; sessions are bound to it."""
+        facts = repr([getattr(self, field.name) for field in dataclasses.fields(Policy) if field.name != "name"])
+        return hashlib.sha256(facts.encode()).digest()
+
+
+_FORWARD = "forward secrecy"
+_REASONS: tuple[tuple[Callable[[Suite], bool], str, str], ...] = (
+    # applies to                                         why in                                    why out
+    (lambda s: s.authentication is Authentication.ANON, "laboratory", "unauthenticated: laboratory only"),
+    (lambda s: s.lab_only, "laboratory", "broken cipher, MAC or signature: laboratory only"),
+    (lambda s: s.key_exchange is Kx.RSA, "for peers without ECDHE", "RSA key transport has no forward secrecy"),
+    (lambda s: s.is_cbc, "for peers without AEAD", "CBC: padding-oracle history; AEAD is preferred"),
+    (lambda s: "CCM_8" in s.suite.name, "for constrained devices", "a tag of 64 bits only"),
+    (lambda s: s.key_exchange is Kx.RSA_PSK, "authenticated by PSK and RSA", "needs Policy.psk() and a PSK"),
+    (lambda s: s.key_exchange is Kx.DHE_PSK, f"{_FORWARD}, when a PSK is configured", "needs Policy.psk() and a PSK"),
+    (lambda s: s.key_exchange is Kx.DHE, f"{_FORWARD} for peers without ECDHE", "finite-field DH is slow and ageing"),
+    (lambda s: s.key_exchange is Kx.ECDHE_PSK, f"{_FORWARD}, when a PSK is configured", "not named by this policy"),
+    (lambda s: s.key_exchange is Kx.PSK, "when a PSK is configured", "not named by this policy"),
+    (lambda s: True, f"{_FORWARD} and AEAD", "not named by this policy"),
+)
+_NOT_SUITES = (CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV, CipherSuite.TLS_FALLBACK_SCSV)
+
+
+def _reason(suite: CipherSuite, included: bool) -> str:
+    row = SUITES.get(suite)
+    if row is None:
+        return "a signal, not a suite" if suite in _NOT_SUITES else "parsed and printed only: cannot be computed here"
+    why_in, why_out = next((yes, no) for applies, yes, no in _REASONS if applies(row))
+    return why_in if included else why_out
+
+
+_DEFAULT = Policy(
+    name="default",
+    cipher_suites=suites_where(_modern),
+    groups=DEFAULT_GROUPS,
+    signature_schemes=DEFAULT_SCHEMES,
+)
+_COMPATIBLE = dataclasses.replace(
+    _DEFAULT,
+    name="compatible",
+    cipher_suites=suites_where(_ordinary),
+    groups=(*DEFAULT_GROUPS, *BRAINPOOL_GROUPS, *FFDHE_GROUPS),
+    max_fragment_length=True,
+)
+_LEGACY_DEVICE = dataclasses.replace(
+    _COMPATIBLE,
+    name="legacy_device",
+    require_extended_master_secret=False,
+    require_secure_renegotiation=False,
+    minimum_rsa_bits=1024,
+    minimum_dh_bits=1024,
+)
+_PSK = dataclasses.replace(
+    _COMPATIBLE,
+    name="psk",
+    cipher_suites=suites_where(lambda row: not row.lab_only and row.uses_psk),
+)
