@@ -35,6 +35,11 @@ def ip_text(name: str) -> str | None:
         return None
 
 
+def is_ip_address(name: str) -> bool:
+    """Whether a name is an IP address, which is verified but never sent in server_name (RFC 6066 3)."""
+    return ip_text(name) is not None
+
+
 def normalise_server_name(name: str) -> str:
     """The one form in which the library keeps a server's name (A-label or IP address).
 

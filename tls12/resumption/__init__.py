@@ -1,0 +1,1 @@
+"""What outlives a connection so that the next one is cheaper: sessions, ticket keys, stores."""
