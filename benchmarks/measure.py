@@ -1,0 +1,63 @@
+"""Time things beside each other on a machine that is never quiet.
+
+How it works: contenders take turns, round after round, so that whatever else the machine does hits all of
+them. Each turn repeats its function long enough for the clock (`seconds`), and a round gives one ratio per
+rival: its time over ours. The median of those ratios is the result; the quartiles say how far to trust it.
+Times are shown beside it, but only ratios are compared between runs.
+
+Garbage collection stays on, as it does in programs: objects that die in cycles have to be paid for.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+Action = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What one contender took: seconds per call, one value per round."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Seconds per call."""
+        return statistics.median(self.rounds)
+
+    def ratios_to(self, base: Timing) -> tuple[float, ...]:
+        """How many times as long as `base`, round by round."""
+        return tuple(mine / theirs for mine, theirs in zip(self.rounds, base.rounds, strict=True))
+
+
+def interleaved(actions: Mapping[str, Action], *, rounds: int, seconds: float) -> dict[str, Timing]:
+    """Time every action `rounds` times in turns of about `seconds`."""
+    repeats = {name: _repeats(action, seconds) for name, action in actions.items()}
+    taken: dict[str, list[float]] = {name: [] for name in actions}
+    gc.collect()
+    for _ in range(rounds):
+        for name, action in actions.items():
+            taken[name].append(_time(action, repeats[name]))
+    return {name: Timing(tuple(values)) for name, values in taken.items()}
+
+
+def _time(action: Action, repeats: int) -> float:
+    start = perf_counter()
+    for _ in range(repeats):
+        action()
+    return (perf_counter() - start) / repeats
+
+
+def _repeats(action: Action, seconds: float) -> int:
+    action()
+    repeats = 1
+    while True:
+        once = _time(action, repeats)
+        if once * repeats > seconds / 4:
+            return max(1, round(seconds / once))
+        repeats *= 4

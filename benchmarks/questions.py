@@ -1,0 +1,134 @@
+"""What is asked, of whom, and what answer is wanted: one row per line of the table of ratios.
+
+A target is the least ratio "rival's time over ours" that the project promises itself, for the whole library
+with events and guard. A rival without a target is shown for comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+from benchmarks.measure import Action
+from benchmarks.peers import NotSupported, Pair, Peer, Scenario, Transfer
+from benchmarks.peers.ours import Ours
+from benchmarks.peers.pyopenssl import PyOpenSSL
+from benchmarks.peers.stdlib_ssl import StdlibSSL
+from benchmarks.peers.tlslite import TLSLite
+
+OURS = Ours.name
+PEERS: tuple[Peer, ...] = (Ours(), StdlibSSL(), PyOpenSSL(), TLSLite())
+
+GCM = "ECDHE-ECDSA-AES128-GCM-SHA256"
+CHACHA = "ECDHE-ECDSA-CHACHA20-POLY1305"
+CBC = "ECDHE-ECDSA-AES128-SHA"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing that every contender does, and the ratios that are wanted."""
+
+    name: str
+    contenders: Callable[[], Iterator[tuple[str, Action]]]
+    """Label and action of each; ours is among them, labelled `OURS`. Made late: it does the handshakes."""
+    targets: Mapping[str, float] = field(default_factory=dict)
+    """Label of a rival to the least ratio of its time to ours."""
+    size: int = 0
+    """Bytes of application data per action, for a rate."""
+
+
+def handshake(name: str, scenario: Scenario, *, resumed: bool = False, **targets: float) -> Question:
+    """Whole handshakes, client and server together."""
+
+    def contenders() -> Iterator[tuple[str, Action]]:
+        for peer in PEERS:
+            try:
+                endpoints = peer.prepare(scenario)
+            except NotSupported:
+                continue
+            yield peer.name, endpoints.resumed if resumed else endpoints.full
+
+    return Question(name, contenders, {label.replace("_", "-"): ratio for label, ratio in targets.items()})
+
+
+def bulk(
+    name: str,
+    scenario: Scenario,
+    size: int,
+    ways: Mapping[str, Callable[[Pair], Transfer]],
+    raw: Callable[[bytes], Action] | None = None,
+    targets: Mapping[str, float] | None = None,
+) -> Question:
+    """Messages of `size` bytes from client to server; `ways` name how each is read."""
+    data = bytes(size)
+
+    def contenders() -> Iterator[tuple[str, Action]]:
+        for peer in PEERS:
+            if size > 16384 and isinstance(peer, TLSLite):
+                continue  # two seconds a message
+            pair = peer.prepare(scenario).full()
+            for way, transfer in ways.items():
+                if way and not isinstance(peer, StdlibSSL):
+                    continue
+                yield f"{peer.name} {way}".rstrip(), _calling(transfer(pair), data)
+        if raw is not None:
+            yield "raw AEAD", raw(data)
+
+    return Question(name, contenders, targets or {}, size)
+
+
+def _calling(transfer: Transfer, data: bytes) -> Action:
+    return lambda: transfer(data)
+
+
+def raw_seal_and_open(data: bytes) -> Action:
+    """What no TLS library over this backend can undercut: encryption and decryption of whole records."""
+    aead, nonce, additional = AESGCM(bytes(16)), bytes(12), bytes(13)
+    encrypt, decrypt = aead.encrypt, aead.decrypt
+    return lambda: decrypt(nonce, encrypt(nonce, data, additional), additional)
+
+
+def raw_chacha_seal(data: bytes) -> Action:
+    """ChaCha20-Poly1305 encryption alone."""
+    aead, nonce, additional = ChaCha20Poly1305(bytes(32)), bytes(12), bytes(13)
+    encrypt = aead.encrypt
+    return lambda: encrypt(nonce, data, additional)
+
+
+_WAYS: Mapping[str, Callable[[Pair], Transfer]] = {
+    "": lambda pair: pair.transfer(),
+    "until WantRead": lambda pair: pair.transfer_until_empty(),
+}
+_SEAL: Mapping[str, Callable[[Pair], Transfer]] = {"": lambda pair: pair.seal()}
+
+_ECDSA = Scenario()
+_ECDSA_COLD = Scenario(verify=True, cold=True)
+_RSA = Scenario(suite="ECDHE-RSA-AES128-GCM-SHA256", key="rsa-2048")
+_RSA_COLD = Scenario(suite=_RSA.suite, key=_RSA.key, verify=True, cold=True)
+
+QUESTIONS: tuple[Question, ...] = (
+    handshake("full handshake, ECDSA P-256", _ECDSA, ssl=1.9, pyOpenSSL=1.15, tlslite_ng=25),
+    handshake("full handshake, ECDSA P-256, verified", _ECDSA_COLD, ssl=1.5, pyOpenSSL=1.0),
+    handshake("full handshake, ECDSA P-256, verified, chain seen before", Scenario(verify=True)),
+    handshake("full handshake, RSA 2048", _RSA, ssl=1.5),
+    handshake("full handshake, RSA 2048, verified", _RSA_COLD, ssl=1.4),
+    handshake("resumed by id", Scenario(resume_by="id"), resumed=True, ssl=4, pyOpenSSL=7, tlslite_ng=30),
+    handshake("resumed by ticket", Scenario(resume_by="ticket"), resumed=True, ssl=4, pyOpenSSL=7),
+    bulk(
+        "AES-128-GCM, 64 B", Scenario(GCM), 64, _WAYS, raw_seal_and_open,
+        {"ssl": 0.6, "ssl until WantRead": 1.15, "pyOpenSSL": 1.8},
+    ),
+    bulk("AES-128-GCM, 1 KiB", Scenario(GCM), 1024, _WAYS, raw_seal_and_open),
+    bulk(
+        "AES-128-GCM, 16 KiB", Scenario(GCM), 16384, _WAYS, raw_seal_and_open,
+        {"ssl": 1.4, "ssl until WantRead": 1.6, "raw AEAD": 0.58, "tlslite-ng": 2000},
+    ),
+    bulk("AES-128-GCM, 1 MiB", Scenario(GCM), 1 << 20, _WAYS, None, {"ssl": 1.7}),
+    bulk("ChaCha20-Poly1305, 64 B, seal", Scenario(CHACHA), 64, _SEAL, raw_chacha_seal, {"ssl": 0.45}),
+    bulk("ChaCha20-Poly1305, 16 KiB, seal", Scenario(CHACHA), 16384, _SEAL, raw_chacha_seal, {"ssl": 0.9}),
+    bulk("ChaCha20-Poly1305, 16 KiB", Scenario(CHACHA), 16384, _WAYS),
+    bulk("AES-128-CBC-SHA, 16 KiB", Scenario(CBC, encrypt_then_mac=False), 16384, _WAYS, None, {"ssl": 0.95}),
+    bulk("AES-128-CBC-SHA, 16 KiB, encrypt-then-MAC", Scenario(CBC), 16384, _WAYS),
+)  # fmt: skip
