@@ -78,7 +78,7 @@ class TicketKeys:
         return cls(lifetime, clock, random)
 
     def seal(self, state: bytes) -> bytes:
-        """A ticket that holds `state`; empty, which means "no ticket" (RFC 5077 3.3), when that is too long."""
+        """A ticket that holds `state`; an empty one, which means none (RFC 5077 3.3), if it is too long."""
         if len(state) > _MAX_STATE:
             return b""
         now = self._clock()

@@ -12,16 +12,15 @@ raises while reading a peer's certificate is the certificate's fault, and become
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-from tls12.crypto.signatures import KeyKind, group_of, key_kind
+from tls12.crypto.signatures import KeyKind, certificate_key_kind, group_of
 from tls12.errors import CertificateError, UsageError
 from tls12.registry import Alert, NamedGroup
 from tls12.trust.names import printable
@@ -104,12 +103,11 @@ class LeafFacts:
     def of(cls, certificate: x509.Certificate) -> LeafFacts:
         """Read the facts; raises whatever the backend raises for what it cannot read."""
         public_key = certificate.public_key()
-        restricted = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
         usage = key_usage(certificate)
         return cls(
             certificate,
             public_key,
-            KeyKind.RSA_PSS if restricted else key_kind(public_key),
+            certificate_key_kind(certificate),
             group_of(public_key),
             usage is None or usage.digital_signature,
             usage is None or usage.key_encipherment,
@@ -124,7 +122,7 @@ def key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
         return None
 
 
-def validity(certificates: Sequence[bytes]) -> tuple[float, float]:
+def validity(certificates: Iterable[bytes]) -> tuple[float, float]:
     """When all of these DER certificates are valid: from, until, in seconds since 1970 (RFC 5280 4.1.2.5).
 
     For verified chains: they parse. No certificates: always.

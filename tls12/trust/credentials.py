@@ -1,0 +1,326 @@
+"""Credentials: a certificate chain with the key that belongs to it, ready to be used by any number of
+handshakes.
+
+How it works: everything that a handshake asks for is worked out once, when the credential is made: the kind
+of the key, the signature schemes that it can do, the names that it covers, the Certificate message and its
+bytes. A key that does not belong to the leaf fails there and then, not in the first handshake.
+
+The key is an object of `cryptography`, or any `Signer` (an HSM, a KMS, an agent), or None when signatures
+are always asked of the application by pausing on `SignatureRequested`. What keyUsage forbids is not
+offered: no schemes without digitalSignature, no RSA key transport without keyEncipherment (RFC 5246 7.4.2).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NoReturn, Protocol, TypeAlias, runtime_checkable
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
+
+from tls12.crypto import signatures
+from tls12.crypto.signatures import KeyKind
+from tls12.errors import UsageError
+from tls12.registry import ClientCertificateType, NamedGroup, SignatureScheme
+from tls12.trust.names import CertificateNames, describe
+from tls12.trust.peer import LeafFacts
+from tls12.wire.certificates import Certificate
+from tls12.wire.messages import serialize
+
+PrivateKey: TypeAlias = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | dsa.DSAPrivateKey
+)
+"""The private keys of `cryptography` that can sign in TLS 1.2."""
+
+
+@runtime_checkable
+class Signer(Protocol):
+    """A private key that lives elsewhere: its public key, and `sign`.
+
+    `public_key` may also be a method, as it is on the keys of `cryptography`.
+    """
+
+    @property
+    def public_key(self) -> CertificatePublicKeyTypes | Callable[[], CertificatePublicKeyTypes]:
+        """The public key, to be compared with the certificate's."""
+
+    def sign(self, scheme: SignatureScheme, data: bytes) -> bytes:
+        """The signature over `data`, as the scheme defines it (RFC 8446 4.2.3 lists them)."""
+
+
+_CERTIFICATE_TYPES = {
+    KeyKind.RSA: ClientCertificateType.RSA_SIGN,
+    KeyKind.RSA_PSS: ClientCertificateType.RSA_SIGN,
+    KeyKind.ECDSA: ClientCertificateType.ECDSA_SIGN,
+    KeyKind.ED25519: ClientCertificateType.ECDSA_SIGN,
+    KeyKind.ED448: ClientCertificateType.ECDSA_SIGN,
+    KeyKind.DSA: ClientCertificateType.DSS_SIGN,
+}
+"""What a CertificateRequest calls each kind of key (RFC 5246 7.4.4, RFC 8422 5.5)."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Credential:
+    """A certificate chain and its key. Immutable; shared by configurations, connections and threads.
+
+    Make one with `from_pem`, `from_pem_files`, `from_pkcs12` or `from_objects`. All raise `UsageError` for
+    what cannot be read, and for a key that does not belong to the first certificate.
+    """
+
+    certificate_list: tuple[bytes, ...]
+    """The chain, DER, the leaf first, as it goes into the Certificate message."""
+    facts: LeafFacts
+    schemes: tuple[SignatureScheme, ...]
+    """What the key can sign with, the most fitting first; empty where keyUsage forbids signing."""
+    ocsp_response: bytes | None
+    """The staple to send, DER (RFC 6066 8)."""
+    scts: tuple[bytes, ...]
+    """Signed certificate timestamps to send in the TLS extension (RFC 6962 3.3)."""
+    key: PrivateKey | Signer | None = field(repr=False)
+
+    @classmethod
+    def from_objects(
+        cls,
+        certificates: Iterable[x509.Certificate | bytes],
+        private_key: PrivateKey | Signer | None,
+        *,
+        ocsp_response: bytes | None = None,
+        scts: Iterable[bytes] = (),
+        schemes: Collection[SignatureScheme] | None = None,
+    ) -> Credential:
+        """From certificates (objects of `cryptography`, or DER), leaf first, and the key.
+
+        `private_key` is a key of `cryptography`, a `Signer`, or None when `SignatureRequested` will be
+        answered. `schemes` narrows down what the key can sign with, for a `Signer` that does not do
+        everything.
+        """
+        chain = [_as_object(number, certificate) for number, certificate in enumerate(certificates, 1)]
+        if not chain:
+            raise UsageError("a credential needs at least one certificate")
+        facts = _facts(chain[0])
+        _check_key(private_key, facts, chain)
+        able = signatures.schemes_for(facts.public_key, facts.key_kind) if facts.allows_signing else ()
+        return cls(
+            tuple(certificate.public_bytes(Encoding.DER) for certificate in chain),
+            facts,
+            tuple(scheme for scheme in able if schemes is None or scheme in schemes),
+            ocsp_response,
+            tuple(scts),
+            private_key,
+        )
+
+    @classmethod
+    def from_pem(
+        cls,
+        chain: bytes | str,
+        key: bytes | str,
+        password: bytes | str | None = None,
+        *,
+        ocsp_response: bytes | None = None,
+        scts: Iterable[bytes] = (),
+    ) -> Credential:
+        """From PEM in memory: the chain, leaf first, and the key (PKCS#8, PKCS#1 or SEC 1), perhaps
+        encrypted.
+
+        Both may be the same text.
+        """
+        try:
+            certificates = x509.load_pem_x509_certificates(_as_bytes(chain))
+        except ValueError as error:
+            raise UsageError(f"the certificate chain cannot be read: {error}", remedy="give PEM") from error
+        private_key = _load_private_key(_as_bytes(key), password)
+        return cls.from_objects(certificates, private_key, ocsp_response=ocsp_response, scts=scts)
+
+    @classmethod
+    def from_pem_files(
+        cls,
+        chain: str | os.PathLike[str],
+        key: str | os.PathLike[str],
+        password: bytes | str | None = None,
+    ) -> Credential:
+        """From two PEM files, read now. Raises OSError as `open` does."""
+        return cls.from_pem(Path(chain).read_bytes(), Path(key).read_bytes(), password)
+
+    @classmethod
+    def from_pkcs12(cls, data: bytes, password: bytes | str | None = None) -> Credential:
+        """From a PKCS#12 file (.p12, .pfx) in memory (RFC 7292).
+
+        The order of the additional certificates means nothing there, so the chain is put together by issuer
+        names; a self-signed root at its end is left out.
+        """
+        try:
+            store = load_pkcs12(data, _as_bytes(password) if password is not None else None)
+        except ValueError as error:
+            raise UsageError(f"the PKCS#12 data cannot be read: {error}") from error
+        if store.cert is None or store.key is None:
+            raise UsageError("the PKCS#12 data lacks a certificate or its private key")
+        chain = [store.cert.certificate]
+        others = [entry.certificate for entry in store.additional_certs]
+        while True:
+            issuer = next(
+                (c for c in others if c.subject == chain[-1].issuer and c.subject != c.issuer), None
+            )
+            if issuer is None or issuer in chain:
+                break
+            chain.append(issuer)
+        return cls.from_objects(chain, _supported(store.key))
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The certificate itself."""
+        return self.facts.certificate
+
+    @property
+    def public_key(self) -> CertificatePublicKeyTypes:
+        """The leaf's public key."""
+        return self.facts.public_key
+
+    @property
+    def key_kind(self) -> KeyKind:
+        """What the key is; RSA_PSS where the certificate restricts an RSA key to it."""
+        return self.facts.key_kind
+
+    @property
+    def group(self) -> NamedGroup | None:
+        """The curve of an ECDSA key, which the peer must support (RFC 8422 5.3)."""
+        return self.facts.group
+
+    @property
+    def decryption_key(self) -> rsa.RSAPrivateKey | None:
+        """The key for RSA key transport; None where the key, or keyUsage, does not allow it."""
+        if self.key_kind is not KeyKind.RSA or not self.facts.allows_encipherment:
+            return None
+        return self.key if isinstance(self.key, rsa.RSAPrivateKey) else None
+
+    @cached_property
+    def names(self) -> CertificateNames:
+        """The names that the leaf covers."""
+        return CertificateNames.of(self.leaf)
+
+    @cached_property
+    def issuers(self) -> frozenset[bytes]:
+        """The DER names of everyone who issued a certificate of the chain (RFC 5246 7.4.4)."""
+        chain = (x509.load_der_x509_certificate(der) for der in self.certificate_list)
+        return frozenset(certificate.issuer.public_bytes() for certificate in chain)
+
+    @cached_property
+    def certificate_message(self) -> Certificate:
+        """The Certificate message of a handshake (RFC 5246 7.4.2)."""
+        return Certificate(self.certificate_list)
+
+    @cached_property
+    def certificate_message_bytes(self) -> bytes:
+        """The same, serialised once for all handshakes."""
+        return serialize(self.certificate_message)
+
+    def matches(self, server_name: str | None) -> bool:
+        """Whether the leaf covers this name (RFC 6125 6.4); a client that names nobody takes anything."""
+        return server_name is None or self.names.cover(server_name.lower())
+
+    def suits(
+        self, certificate_types: Collection[ClientCertificateType], certificate_authorities: Collection[bytes]
+    ) -> bool:
+        """Whether a CertificateRequest's types and authorities (DER names; none means any) allow it."""
+        if _CERTIFICATE_TYPES[self.key_kind] not in certificate_types:
+            return False
+        return not certificate_authorities or not self.issuers.isdisjoint(certificate_authorities)
+
+    def sign(self, scheme: SignatureScheme, data: bytes, deterministic: bool = False) -> bytes:
+        """Sign. `deterministic` makes ECDSA reproducible, where the key is not a `Signer`.
+
+        Raises `UsageError` where there is no key, or it cannot sign with this scheme.
+        """
+        if self.key is None:
+            raise UsageError(
+                "this credential has no key of its own to sign with",
+                remedy="put SignatureRequested into pause_on and answer it",
+            )
+        if isinstance(self.key, PrivateKey):
+            return signatures.sign(self.key, scheme, data, deterministic=deterministic)
+        return self.key.sign(scheme, data)
+
+    def __repr__(self) -> str:
+        return f"<Credential {describe(self.leaf)}: {self.key_kind.value}, {self.names}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Credential holds a private key and cannot be pickled")
+
+
+_PEM_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
+
+
+def _as_bytes(text: bytes | str) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def _as_object(number: int, certificate: x509.Certificate | bytes) -> x509.Certificate:
+    if isinstance(certificate, x509.Certificate):
+        return certificate
+    try:
+        return x509.load_der_x509_certificate(certificate)
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
+        raise UsageError(f"certificate {number} of the chain is not DER: {error}") from error
+
+
+def _facts(leaf: x509.Certificate) -> LeafFacts:
+    try:
+        return LeafFacts.of(leaf)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UsageError(f"the key or the extensions of {describe(leaf)} cannot be used: {error}") from error
+
+
+def _load_private_key(pem: bytes, password: bytes | str | None) -> PrivateKey:
+    block = _PEM_KEY.search(pem)
+    if block is None:
+        raise UsageError("there is no PEM private key in what was given as the key")
+    secret = _as_bytes(password) if password is not None else None
+    try:
+        return _supported(load_pem_private_key(block.group(), secret))
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise UsageError(f"the private key cannot be read: {error}", remedy="check the password") from error
+
+
+def _supported(key: object) -> PrivateKey:
+    if isinstance(key, PrivateKey):
+        return key
+    raise UsageError(
+        f"a {type(key).__name__} cannot sign in TLS 1.2", remedy="use RSA, ECDSA, Ed25519 or Ed448"
+    )
+
+
+def _check_key(key: object, facts: LeafFacts, chain: list[x509.Certificate]) -> None:
+    if key is None:
+        return
+    if not isinstance(key, PrivateKey | Signer):
+        raise UsageError(
+            f"a {type(key).__name__} is no private key",
+            remedy="give a key of cryptography, or an object with public_key and sign(scheme, data)",
+        )
+    public_key = key.public_key
+    if callable(public_key):
+        public_key = public_key()
+    if public_key == facts.public_key:
+        return
+    for number, certificate in enumerate(chain[1:], 2):
+        if certificate.public_key() == public_key:
+            raise UsageError(
+                f"the private key belongs to certificate {number} of the chain, {describe(certificate)}",
+                remedy="the certificate of the key must come first, and its issuers after it",
+            )
+    raise UsageError(
+        f"the private key does not belong to the certificate {describe(facts.certificate)}",
+        remedy="give the key that the certificate was issued for",
+    )
