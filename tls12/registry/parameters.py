@@ -24,15 +24,6 @@ class HeartbeatMessageType(CodePoint, size=1):
     HEARTBEAT_RESPONSE = 2
 
 
-class MaxFragmentLengthCode(CodePoint, size=1):
-    """The body of max_fragment_length (RFC 6066 4): 512, 1024, 2048 or 4096 bytes."""
-
-    TWO_TO_9 = 1, "2^9"
-    TWO_TO_10 = 2, "2^10"
-    TWO_TO_11 = 3, "2^11"
-    TWO_TO_12 = 4, "2^12"
-
-
 class SRTPProtectionProfile(CodePoint, size=2):
     """A protection profile of use_srtp (RFC 5764 4.1.2, RFC 7714, 8269, 8723)."""
 

@@ -1,0 +1,252 @@
+"""The messages about certificates: who I am, prove who you are, and what vouches for it.
+
+How it works: RFC 5246 7.4.2, 7.4.4 and 7.4.8, RFC 6066 5 and 8, RFC 6961 2.2, RFC 4680 2, RFC 7250 3.
+Certificates, names and OCSP responses are DER and stay bytes here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from tls12.registry import (
+    CertChainType,
+    CertificateStatusType,
+    CertificateType,
+    ClientCertificateType,
+    HandshakeType,
+    SignatureScheme,
+    SupplementalDataType,
+)
+from tls12.wire.codec import Reader, Writer
+from tls12.wire.context import Context
+
+
+def _read_certificate(r: Reader) -> bytes:
+    return r.vector24("", at_least=1)
+
+
+def _write_certificate(certificate: bytes, w: Writer) -> None:
+    w.vector24(certificate, "", at_least=1)
+
+
+@dataclass(slots=True)
+class Certificate:
+    """A chain, leaf first; a client without a certificate sends an empty one (RFC 5246 7.4.2, 7.4.6)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.CERTIFICATE
+    certificate_list: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Certificate | RawPublicKeyCertificate:
+        """Read the chain, or a bare key where the context says that it is one."""
+        if context is not None and context.certificate_type == CertificateType.RAW_PUBLIC_KEY:
+            return RawPublicKeyCertificate.read(r)
+        with r.scope24("certificate_list"):
+            return cls(r.items(_read_certificate))
+
+    def write(self, w: Writer) -> None:
+        """Write the chain."""
+        with w.scope24("certificate_list"):
+            w.items(self.certificate_list, _write_certificate)
+
+
+@dataclass(slots=True)
+class RawPublicKeyCertificate:
+    """A SubjectPublicKeyInfo in the place of a chain (RFC 7250 3)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.CERTIFICATE
+    subject_public_key_info: bytes
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read the key."""
+        return cls(r.vector24("ASN.1_subjectPublicKeyInfo", at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the key."""
+        w.vector24(self.subject_public_key_info, "ASN.1_subjectPublicKeyInfo", at_least=1)
+
+
+def _read_name(r: Reader) -> bytes:
+    return r.vector16("", at_least=1)
+
+
+def _write_name(name: bytes, w: Writer) -> None:
+    w.vector16(name, "", at_least=1)
+
+
+@dataclass(slots=True)
+class CertificateRequest:
+    """The server asks the client for a certificate (RFC 5246 7.4.4); the authorities are DER names."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.CERTIFICATE_REQUEST
+    certificate_types: tuple[ClientCertificateType, ...]
+    supported_signature_algorithms: tuple[SignatureScheme, ...]
+    certificate_authorities: tuple[bytes, ...] = ()
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read the body."""
+        types = r.list8("certificate_types", ClientCertificateType, at_least=1)
+        schemes = r.list16("supported_signature_algorithms", SignatureScheme, at_least=2)
+        with r.scope16("certificate_authorities"):
+            return cls(types, schemes, r.items(_read_name))
+
+    def write(self, w: Writer) -> None:
+        """Write the body."""
+        w.list8(self.certificate_types, "certificate_types", ClientCertificateType, at_least=1)
+        name = "supported_signature_algorithms"
+        w.list16(self.supported_signature_algorithms, name, SignatureScheme, at_least=2)
+        with w.scope16("certificate_authorities"):
+            w.items(self.certificate_authorities, _write_name)
+
+
+@dataclass(slots=True)
+class CertificateVerify:
+    """The client signs the handshake so far (RFC 5246 7.4.8)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.CERTIFICATE_VERIFY
+    algorithm: SignatureScheme
+    signature: bytes
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read scheme and signature."""
+        return cls(SignatureScheme.of(r.u16("algorithm")), r.vector16("signature"))
+
+    def write(self, w: Writer) -> None:
+        """Write scheme and signature."""
+        w.u16(self.algorithm, "algorithm")
+        w.vector16(self.signature, "signature")
+
+
+def _read_response(r: Reader) -> bytes:
+    return r.vector24("")
+
+
+def _write_response(response: bytes, w: Writer) -> None:
+    w.vector24(response, "")
+
+
+_NO_STATUS_TYPE = "neither ocsp nor ocsp_multi"
+
+
+@dataclass(slots=True)
+class CertificateStatus:
+    """Stapled OCSP responses, DER (RFC 6066 8, RFC 6961 2.2).
+
+    `response` belongs to the type ocsp; `ocsp_response_list` to ocsp_multi: one for each certificate of the
+    chain, empty where there is none.
+    """
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.CERTIFICATE_STATUS
+    status_type: CertificateStatusType
+    response: bytes = b""
+    ocsp_response_list: tuple[bytes, ...] = ()
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read the type and what belongs to it; an unknown type is illegal_parameter."""
+        status_type = CertificateStatusType.of(r.u8("status_type"))
+        if status_type == CertificateStatusType.OCSP:
+            return cls(status_type, r.vector24("response", at_least=1))
+        r.require(
+            status_type == CertificateStatusType.OCSP_MULTI, "status_type", "neither ocsp nor ocsp_multi"
+        )
+        with r.scope24("ocsp_response_list", at_least=1):
+            return cls(status_type, b"", r.items(_read_response))
+
+    def write(self, w: Writer) -> None:
+        """Write the type and what belongs to it."""
+        w.u8(self.status_type, "status_type")
+        if self.status_type == CertificateStatusType.OCSP:
+            w.require(not self.ocsp_response_list, "ocsp_response_list", "belongs to the type ocsp_multi")
+            w.vector24(self.response, "response", at_least=1)
+            return
+        w.require(
+            self.status_type == CertificateStatusType.OCSP_MULTI, "status_type", "neither ocsp nor ocsp_multi"
+        )
+        w.require(not self.response, "response", "belongs to the type ocsp")
+        with w.scope24("ocsp_response_list", at_least=1):
+            w.items(self.ocsp_response_list, _write_response)
+
+
+@dataclass(slots=True)
+class URLAndHash:
+    """Where a certificate lies, and its SHA-1 (RFC 6066 5); on the wire a byte of value 1 stands between."""
+
+    url: bytes
+    sha1_hash: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read one entry."""
+        url = r.vector16("url", at_least=1)
+        r.expect_u8(1, "padding")
+        return cls(url, r.fixed(20, "SHA1Hash"))
+
+    def write(self, w: Writer) -> None:
+        """Write one entry."""
+        w.vector16(self.url, "url", at_least=1)
+        w.u8(1, "padding")
+        w.fixed(self.sha1_hash, 20, "SHA1Hash")
+
+
+@dataclass(slots=True)
+class CertificateURL:
+    """The client's chain as URLs (RFC 6066 5)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.CERTIFICATE_URL
+    type: CertChainType
+    url_and_hash_list: tuple[URLAndHash, ...]
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read the type and the list."""
+        kind = CertChainType.of(r.u8("type"))
+        with r.scope16("url_and_hash_list", at_least=1):
+            return cls(kind, r.items(URLAndHash.read))
+
+    def write(self, w: Writer) -> None:
+        """Write the type and the list."""
+        w.u8(self.type, "type")
+        with w.scope16("url_and_hash_list", at_least=1):
+            w.items(self.url_and_hash_list, URLAndHash.write)
+
+
+@dataclass(slots=True)
+class SupplementalDataEntry:
+    """One entry of SupplementalData (RFC 4680 2): the data is not interpreted."""
+
+    supp_data_type: SupplementalDataType
+    data: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read type and data."""
+        return cls(SupplementalDataType.of(r.u16("supp_data_type")), r.vector16("data"))
+
+    def write(self, w: Writer) -> None:
+        """Write type and data."""
+        w.u16(self.supp_data_type, "supp_data_type")
+        w.vector16(self.data, "data")
+
+
+@dataclass(slots=True)
+class SupplementalData:
+    """Data of the application inside the handshake (RFC 4680 2)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.SUPPLEMENTAL_DATA
+    supp_data: tuple[SupplementalDataEntry, ...]
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read the list."""
+        with r.scope24("supp_data", at_least=1):
+            return cls(r.items(SupplementalDataEntry.read))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        with w.scope24("supp_data", at_least=1):
+            w.items(self.supp_data, SupplementalDataEntry.write)

@@ -1,0 +1,148 @@
+"""The small messages around and after the handshake proper, and the payloads of the other record types.
+
+How it works: Finished and NewSessionTicket are handshake messages (RFC 5246 7.4.9, RFC 5077 3.3),
+NextProtocol was one (draft-agl-tls-nextprotoneg-04). ChangeCipherSpec (RFC 5246 7.1), alerts (7.2) and
+heartbeats (RFC 6520) have a record type of their own and no handshake header: they have `parse` and
+`to_bytes` themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from tls12.registry import Alert, AlertLevel, HandshakeType, HeartbeatMessageType
+from tls12.wire.codec import Payload, Reader, Writer
+from tls12.wire.context import Context
+
+
+@dataclass(slots=True)
+class Finished:
+    """The proof that both sides saw the same handshake (RFC 5246 7.4.9).
+
+    How long it has to be is a matter of the suite (12 bytes for all that exist) and of whoever verifies it.
+    """
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.FINISHED
+    verify_data: bytes
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """The whole body is the proof."""
+        return cls(r.rest())
+
+    def write(self, w: Writer) -> None:
+        """The whole body is the proof."""
+        w.rest(self.verify_data)
+
+
+@dataclass(slots=True)
+class NewSessionTicket:
+    """A ticket for resumption (RFC 5077 3.3); the hint is in seconds, 0 means that it says nothing."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.NEW_SESSION_TICKET
+    ticket_lifetime_hint: int
+    ticket: bytes
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read hint and ticket."""
+        return cls(r.u32("ticket_lifetime_hint"), r.vector16("ticket"))
+
+    def write(self, w: Writer) -> None:
+        """Write hint and ticket."""
+        w.u32(self.ticket_lifetime_hint, "ticket_lifetime_hint")
+        w.vector16(self.ticket, "ticket")
+
+
+@dataclass(slots=True)
+class NextProtocol:
+    """The client's choice in NPN (draft-agl-tls-nextprotoneg-04 3)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.NEXT_PROTOCOL
+    selected_protocol: bytes
+    padding: bytes
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read choice and padding."""
+        return cls(r.vector8("selected_protocol"), r.vector8("padding"))
+
+    def write(self, w: Writer) -> None:
+        """Write choice and padding."""
+        w.vector8(self.selected_protocol, "selected_protocol")
+        w.vector8(self.padding, "padding")
+
+
+@dataclass(slots=True)
+class ChangeCipherSpec(Payload):
+    """From the next record on, the new keys (RFC 5246 7.1); any value but 1 is unexpected_message."""
+
+    msg_type: ClassVar[None] = None
+    type: int = 1
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the one byte."""
+        message = cls(r.u8("type"))
+        message.check(r)
+        return message
+
+    def write(self, w: Writer) -> None:
+        """Write the one byte."""
+        self.check(w)
+        w.u8(self.type, "type")
+
+    def check(self, codec: Reader | Writer) -> None:
+        """There is one value (RFC 5246 7.1)."""
+        codec.require(self.type == 1, "type", "a value other than 1", Alert.UNEXPECTED_MESSAGE)
+
+
+@dataclass(slots=True)
+class AlertMessage(Payload):
+    """An alert (RFC 5246 7.2)."""
+
+    msg_type: ClassVar[None] = None
+    level: AlertLevel
+    description: Alert
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read level and description; unknown values of both are taken."""
+        return cls(AlertLevel.of(r.u8("level")), Alert.of(r.u8("description")))
+
+    def write(self, w: Writer) -> None:
+        """Write level and description."""
+        w.u8(self.level, "level")
+        w.u8(self.description, "description")
+
+
+@dataclass(slots=True)
+class Heartbeat(Payload):
+    """A heartbeat request or response (RFC 6520 4). The padding is at least 16 bytes, any bytes.
+
+    The payload's length is checked against what is there (CVE-2014-0160 is what happens otherwise).
+    """
+
+    msg_type: ClassVar[None] = None
+    type: HeartbeatMessageType
+    payload: bytes
+    padding: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read type, payload and padding."""
+        message = cls(HeartbeatMessageType.of(r.u8("type")), r.vector16("payload"), r.rest())
+        message.check(r)
+        return message
+
+    def write(self, w: Writer) -> None:
+        """Write type, payload and padding."""
+        self.check(w)
+        w.u8(self.type, "type")
+        w.vector16(self.payload, "payload")
+        w.rest(self.padding)
+
+    def check(self, codec: Reader | Writer) -> None:
+        """At least 16 bytes of padding (RFC 6520 4)."""
+        codec.require(len(self.padding) >= 16, "padding", "fewer than 16 bytes", Alert.DECODE_ERROR)

@@ -1,0 +1,41 @@
+"""What must be known from outside before some messages mean anything.
+
+How it works: the bytes of a ServerKeyExchange do not say which key exchange they belong to, and a Certificate
+does not say that it is a raw public key. Both were settled by the hellos. Whoever has seen them passes a
+`Context`; without one such messages stay `RawMessage`: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tls12.registry import CertificateType
+
+
+class KeyExchangeAlgorithm(Enum):
+    """How the premaster secret is made (RFC 5246 7.4.3, 4279, 4785, 5489, 5054)."""
+
+    RSA = "RSA"
+    DHE = "DHE"
+    ECDHE = "ECDHE"
+    DH_ANON = "DH_anon"
+    ECDH_ANON = "ECDH_anon"
+    PSK = "PSK"
+    DHE_PSK = "DHE_PSK"
+    ECDHE_PSK = "ECDHE_PSK"
+    RSA_PSK = "RSA_PSK"
+    SRP = "SRP"
+    SRP_SIGNED = "SRP_signed"
+    """SRP with a certificate: SRP_SHA_RSA and SRP_SHA_DSS (RFC 5054 2.7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the hellos have settled about the messages after them.
+
+    `certificate_type` is that of the sender's certificate (RFC 7250 3): client and server may differ.
+    """
+
+    key_exchange: KeyExchangeAlgorithm | None = None
+    certificate_type: CertificateType = CertificateType.X509

@@ -1,0 +1,88 @@
+"""What every extension is, and the bodies that stay bytes.
+
+How it works: an extension is a value with a type and a `write`; its class has a `read`. Which class belongs
+to which type, in which hello, is told by the one table in `table.py`. What the table does not know, or does
+not expect in that hello, becomes a `RawExtension` and comes back byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol, Self
+
+from tls12.errors import DecodeError
+from tls12.registry import ExtensionType
+from tls12.wire.codec import Reader, Writer
+
+
+class Extension(Protocol):
+    """A hello extension (RFC 5246 7.4.1.4): a type and a body."""
+
+    @property
+    def extension_type(self) -> ExtensionType:
+        """The type that stands before the body."""
+        ...
+
+    def write(self, w: Writer) -> None:
+        """Write the body, without type and length."""
+        ...
+
+
+@dataclass(slots=True)
+class RawExtension:
+    """An extension whose body is not interpreted: unknown, GREASE, or put there on purpose."""
+
+    extension_type: ExtensionType
+    body: bytes
+
+    def write(self, w: Writer) -> None:
+        """Write the body as it is."""
+        w.rest(self.body)
+
+
+@dataclass(slots=True)
+class MalformedExtension:
+    """An extension whose body does not decode; only lenient reading makes one."""
+
+    extension_type: ExtensionType
+    body: bytes
+    error: DecodeError = field(compare=False)
+
+    def write(self, w: Writer) -> None:
+        """Write the body as it was."""
+        w.rest(self.body)
+
+
+@dataclass(slots=True)
+class ExtensionRemnant:
+    """The end of an extension block that is not an extension any more; only lenient reading makes one.
+
+    It is written as it was, without a type and a length before it.
+    """
+
+    remnant: bytes
+    error: DecodeError = field(compare=False)
+
+    @property
+    def extension_type(self) -> ExtensionType:
+        """What its first two bytes would mean, for printing only."""
+        return ExtensionType.of(int.from_bytes(self.remnant[:2], "big"))
+
+    def write(self, w: Writer) -> None:
+        """Write the bytes as they were."""
+        w.rest(self.remnant)
+
+
+@dataclass(slots=True)
+class EmptyExtension:
+    """The common form of all extensions that have no body: their presence is the message."""
+
+    extension_type: ClassVar[ExtensionType]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read nothing; that nothing is left is checked where the extension ends."""
+        return cls()
+
+    def write(self, w: Writer) -> None:
+        """Write nothing."""

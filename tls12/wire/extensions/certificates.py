@@ -1,0 +1,452 @@
+"""Extensions about certificates: their formats, their status, who may sign them, what is already known.
+
+How it works: RFC 6066 5, 6 and 8, RFC 6961, 6962 3.3, 7250, 6091, 7924, 8446 4.2.4, 8879, and the
+supplemental data of RFC 4681 and 5878.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from tls12.registry import (
+    AuthorizationDataFormat,
+    CachedInformationType,
+    CertificateCompressionAlgorithm,
+    CertificateStatusType,
+    CertificateType,
+    ExtensionType,
+    IdentifierType,
+    UserMappingType,
+)
+from tls12.wire.codec import Reader, Writer
+from tls12.wire.extensions.base import EmptyExtension
+
+
+def _read_opaque16(r: Reader) -> bytes:
+    return r.vector16("", at_least=1)
+
+
+def _write_opaque16(value: bytes, w: Writer) -> None:
+    w.vector16(value, "", at_least=1)
+
+
+@dataclass(slots=True)
+class OcspStatusRequest:
+    """What a client tells about the OCSP response that it wants (RFC 6066 8): DER, not interpreted here."""
+
+    responder_id_list: tuple[bytes, ...] = ()
+    request_extensions: bytes = b""
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read both lists."""
+        with r.scope16("responder_id_list"):
+            responders = r.items(_read_opaque16)
+        return cls(responders, r.vector16("request_extensions"))
+
+    def write(self, w: Writer) -> None:
+        """Write both lists."""
+        with w.scope16("responder_id_list"):
+            w.items(self.responder_id_list, _write_opaque16)
+        w.vector16(self.request_extensions, "request_extensions")
+
+
+@dataclass(slots=True)
+class StatusRequest:
+    """status_request in a ClientHello (RFC 6066 8): staple an OCSP response, please."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
+    status_type: CertificateStatusType = CertificateStatusType.OCSP
+    responder_id_list: tuple[bytes, ...] = ()
+    request_extensions: bytes = b""
+
+    @classmethod
+    def read(cls, r: Reader) -> StatusRequest | UnknownStatusRequest:
+        """Read the type and what belongs to it; of an unknown type, the bytes."""
+        status_type = CertificateStatusType.of(r.u8("status_type"))
+        if status_type != CertificateStatusType.OCSP:
+            return UnknownStatusRequest(status_type, r.rest())
+        request = OcspStatusRequest.read(r)
+        return cls(status_type, request.responder_id_list, request.request_extensions)
+
+    def write(self, w: Writer) -> None:
+        """Write the type and what belongs to it."""
+        w.require(self.status_type == CertificateStatusType.OCSP, "status_type", "a type other than ocsp")
+        w.u8(self.status_type, "status_type")
+        OcspStatusRequest(self.responder_id_list, self.request_extensions).write(w)
+
+
+@dataclass(slots=True)
+class UnknownStatusRequest:
+    """status_request of a type that is not ocsp: to be ignored, and to come back byte for byte."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
+    status_type: CertificateStatusType
+    request: bytes
+
+    def write(self, w: Writer) -> None:
+        """Write the type and the bytes."""
+        w.require(self.status_type != CertificateStatusType.OCSP, "status_type", "ocsp: use StatusRequest")
+        w.u8(self.status_type, "status_type")
+        w.rest(self.request)
+
+
+class StatusRequestAck(EmptyExtension):
+    """status_request in a ServerHello: a CertificateStatus may follow (RFC 6066 8)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.STATUS_REQUEST
+
+
+@dataclass(slots=True)
+class StatusRequestItem:
+    """One wish of status_request_v2 (RFC 6961 2.2); `request` is bytes where the type is unknown."""
+
+    status_type: CertificateStatusType
+    request: OcspStatusRequest | bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the type, the length, and what belongs to the type."""
+        status_type = CertificateStatusType.of(r.u8("status_type"))
+        if not status_type.is_known:
+            return cls(status_type, r.vector16("request"))
+        with r.scope16("request"):
+            return cls(status_type, OcspStatusRequest.read(r))
+
+    def write(self, w: Writer) -> None:
+        """Write the type, the length, and what belongs to the type."""
+        w.u8(self.status_type, "status_type")
+        known = CertificateStatusType.of(self.status_type).is_known
+        w.require(known != isinstance(self.request, bytes), "request", "bytes go with unknown types only")
+        with w.scope16("request"):
+            if isinstance(self.request, bytes):
+                w.rest(self.request)
+            else:
+                self.request.write(w)
+
+
+@dataclass(slots=True)
+class StatusRequestV2:
+    """status_request_v2 in a ClientHello (RFC 6961 2.2): what the client can take, best first."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST_V2
+    certificate_status_req_list: tuple[StatusRequestItem, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        with r.scope16("certificate_status_req_list", at_least=1):
+            return cls(r.items(StatusRequestItem.read))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        with w.scope16("certificate_status_req_list", at_least=1):
+            w.items(self.certificate_status_req_list, StatusRequestItem.write)
+
+
+class StatusRequestV2Ack(EmptyExtension):
+    """status_request_v2 in a ServerHello: a CertificateStatus may follow (RFC 6961 2.2)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.STATUS_REQUEST_V2
+
+
+class SignedCertificateTimestampRequest(EmptyExtension):
+    """signed_certificate_timestamp in a ClientHello (RFC 6962 3.3.1)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
+
+
+@dataclass(slots=True)
+class SignedCertificateTimestampList:
+    """signed_certificate_timestamp in a ServerHello: serialised SCTs (RFC 6962 3.3)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
+    sct_list: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read at least one SCT."""
+        with r.scope16("sct_list", at_least=1):
+            return cls(r.items(_read_opaque16))
+
+    def write(self, w: Writer) -> None:
+        """Write the SCTs."""
+        with w.scope16("sct_list", at_least=1):
+            w.items(self.sct_list, _write_opaque16)
+
+
+@dataclass(slots=True)
+class CertificateTypes:
+    """A list of certificate formats; the common form of three extensions in a ClientHello."""
+
+    extension_type: ClassVar[ExtensionType]
+    certificate_types: tuple[CertificateType, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        return cls(r.list8("certificate_types", CertificateType, at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        w.list8(self.certificate_types, "certificate_types", CertificateType, at_least=1)
+
+
+@dataclass(slots=True)
+class SelectedCertificateType:
+    """The chosen certificate format; the common form of three extensions in a ServerHello."""
+
+    extension_type: ClassVar[ExtensionType]
+    certificate_type: CertificateType
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the one type."""
+        return cls(CertificateType.of(r.u8("certificate_type")))
+
+    def write(self, w: Writer) -> None:
+        """Write the one type."""
+        w.u8(self.certificate_type, "certificate_type")
+
+
+class ClientCertificateTypes(CertificateTypes):
+    """client_certificate_type in a ClientHello: what the client can present (RFC 7250 3)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.CLIENT_CERTIFICATE_TYPE
+
+
+class SelectedClientCertificateType(SelectedCertificateType):
+    """client_certificate_type in a ServerHello: what the client is to present (RFC 7250 3)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.CLIENT_CERTIFICATE_TYPE
+
+
+class ServerCertificateTypes(CertificateTypes):
+    """server_certificate_type in a ClientHello: what the client can verify (RFC 7250 3)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.SERVER_CERTIFICATE_TYPE
+
+
+class SelectedServerCertificateType(SelectedCertificateType):
+    """server_certificate_type in a ServerHello: what the server presents (RFC 7250 3)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.SERVER_CERTIFICATE_TYPE
+
+
+class CertTypes(CertificateTypes):
+    """cert_type in a ClientHello: OpenPGP or X.509 on both sides (RFC 6091 3.1)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.CERT_TYPE
+
+
+class SelectedCertType(SelectedCertificateType):
+    """cert_type in a ServerHello (RFC 6091 3.1)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.CERT_TYPE
+
+
+class ClientCertificateUrl(EmptyExtension):
+    """client_certificate_url (RFC 6066 5): URLs instead of certificates; never negotiated here."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.CLIENT_CERTIFICATE_URL
+
+
+_IDENTIFIERS = {
+    IdentifierType.PRE_AGREED: 0,
+    IdentifierType.KEY_SHA1_HASH: 20,
+    IdentifierType.CERT_SHA1_HASH: 20,
+}
+
+
+@dataclass(slots=True)
+class TrustedAuthority:
+    """One authority of trusted_ca_keys (RFC 6066 6): nothing, a SHA-1 hash, or a DER name, by its type."""
+
+    identifier_type: IdentifierType
+    identifier: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the type and what belongs to it; an unknown type has no known length, so it is an error."""
+        identifier_type = IdentifierType.of(r.u8("identifier_type"))
+        if identifier_type == IdentifierType.X509_NAME:
+            return cls(identifier_type, r.vector16("identifier", at_least=1))
+        r.require(identifier_type.is_known, "identifier_type", "an unknown type")
+        return cls(identifier_type, r.fixed(_IDENTIFIERS[identifier_type], "identifier"))
+
+    def write(self, w: Writer) -> None:
+        """Write the type and what belongs to it."""
+        w.u8(self.identifier_type, "identifier_type")
+        if self.identifier_type == IdentifierType.X509_NAME:
+            w.vector16(self.identifier, "identifier", at_least=1)
+        else:
+            w.require(self.identifier_type in _IDENTIFIERS, "identifier_type", "an unknown type")
+            w.fixed(self.identifier, _IDENTIFIERS[self.identifier_type], "identifier")
+
+
+@dataclass(slots=True)
+class TrustedCaKeys:
+    """trusted_ca_keys in a ClientHello (RFC 6066 6): the roots that a small client has."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.TRUSTED_CA_KEYS
+    trusted_authorities_list: tuple[TrustedAuthority, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        with r.scope16("trusted_authorities_list"):
+            return cls(r.items(TrustedAuthority.read))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        with w.scope16("trusted_authorities_list"):
+            w.items(self.trusted_authorities_list, TrustedAuthority.write)
+
+
+class TrustedCaKeysAck(EmptyExtension):
+    """trusted_ca_keys in a ServerHello: the chain was chosen by it (RFC 6066 6)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.TRUSTED_CA_KEYS
+
+
+@dataclass(slots=True)
+class CertificateAuthorities:
+    """certificate_authorities (RFC 8446 4.2.4): DER names of the authorities that the sender trusts."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.CERTIFICATE_AUTHORITIES
+    authorities: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read at least one name."""
+        with r.scope16("authorities", at_least=3):
+            return cls(r.items(_read_opaque16))
+
+    def write(self, w: Writer) -> None:
+        """Write the names."""
+        with w.scope16("authorities", at_least=3):
+            w.items(self.authorities, _write_opaque16)
+
+
+@dataclass(slots=True)
+class CompressCertificate:
+    """compress_certificate (RFC 8879 3): the compressions that the sender can undo; TLS 1.3 only."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.COMPRESS_CERTIFICATE
+    algorithms: tuple[CertificateCompressionAlgorithm, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        return cls(r.list8("algorithms", CertificateCompressionAlgorithm, at_least=2))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        w.list8(self.algorithms, "algorithms", CertificateCompressionAlgorithm, at_least=2)
+
+
+@dataclass(slots=True)
+class CachedObject:
+    """What the client has in its cache, by its hash (RFC 7924 3)."""
+
+    type: CachedInformationType
+    hash_value: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the type and the hash."""
+        return cls(CachedInformationType.of(r.u8("type")), r.vector8("hash_value", at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the type and the hash."""
+        w.u8(self.type, "type")
+        w.vector8(self.hash_value, "hash_value", at_least=1)
+
+
+@dataclass(slots=True)
+class CachedInfo:
+    """cached_info in a ClientHello (RFC 7924 3)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.CACHED_INFO
+    cached_info: tuple[CachedObject, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        with r.scope16("cached_info", at_least=1):
+            return cls(r.items(CachedObject.read))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        with w.scope16("cached_info", at_least=1):
+            w.items(self.cached_info, CachedObject.write)
+
+
+@dataclass(slots=True)
+class CachedInfoAck:
+    """cached_info in a ServerHello: the kinds that will come as a hash (RFC 7924 3)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.CACHED_INFO
+    cached_info: tuple[CachedInformationType, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        return cls(r.list16("cached_info", CachedInformationType, at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        w.list16(self.cached_info, "cached_info", CachedInformationType, at_least=1)
+
+
+@dataclass(slots=True)
+class UserMapping:
+    """user_mapping (RFC 4681 3): the ways in which SupplementalData may name an account."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.USER_MAPPING
+    user_mapping_types: tuple[UserMappingType, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        return cls(r.list8("user_mapping_types", UserMappingType, at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        w.list8(self.user_mapping_types, "user_mapping_types", UserMappingType, at_least=1)
+
+
+@dataclass(slots=True)
+class ClientAuthz:
+    """client_authz (RFC 5878 2.1): the formats of the client's authorisation data."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.CLIENT_AUTHZ
+    authz_format_list: tuple[AuthorizationDataFormat, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        return cls(r.list8("authz_format_list", AuthorizationDataFormat, at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        w.list8(self.authz_format_list, "authz_format_list", AuthorizationDataFormat, at_least=1)
+
+
+@dataclass(slots=True)
+class ServerAuthz(ClientAuthz):
+    """server_authz (RFC 5878 2.2): the formats of the server's authorisation data."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.SERVER_AUTHZ

@@ -1,0 +1,162 @@
+"""Extensions that name things: the server, and the protocol above TLS.
+
+How it works: server_name (RFC 6066 3), ALPN (RFC 7301) with the settings that some browsers attach to it, and
+its predecessor NPN (draft-agl-tls-nextprotoneg-04).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from tls12.registry import Alert, ExtensionType, NameType
+from tls12.wire.codec import Reader, Writer
+from tls12.wire.extensions.base import EmptyExtension
+
+
+@dataclass(slots=True)
+class ServerName:
+    """One name of server_name (RFC 6066 3). Every type, known or not, has a 16-bit length."""
+
+    name_type: NameType
+    host_name: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read a type and a name."""
+        name_type = NameType.of(r.u8("name_type"))
+        name = cls(name_type, r.vector16("host_name", at_least=name_type == NameType.HOST_NAME))
+        name.check(r)
+        return name
+
+    def write(self, w: Writer) -> None:
+        """Write a type and a name."""
+        self.check(w)
+        w.u8(self.name_type, "name_type")
+        w.vector16(self.host_name, "host_name", at_least=self.name_type == NameType.HOST_NAME)
+
+    def check(self, codec: Reader | Writer) -> None:
+        """A host name is ASCII (RFC 6066 3) and holds no control characters."""
+        if self.name_type == NameType.HOST_NAME and not self.host_name.isalnum():
+            printable = self.host_name.isascii() and self.host_name.decode("ascii").isprintable()
+            codec.require(printable, "host_name", "a character that no host name has")
+
+
+@dataclass(slots=True)
+class ServerNameList:
+    """server_name in a ClientHello: whom the client wants to talk to (RFC 6066 3)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.SERVER_NAME
+    server_name_list: tuple[ServerName, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read at least one name."""
+        with r.scope16("server_name_list", at_least=1):
+            names = cls(r.items(ServerName.read))
+        names.check(r)
+        return names
+
+    def write(self, w: Writer) -> None:
+        """Write the names."""
+        self.check(w)
+        with w.scope16("server_name_list", at_least=1):
+            w.items(self.server_name_list, ServerName.write)
+
+    def check(self, codec: Reader | Writer) -> None:
+        """No two names may have the same type (RFC 6066 3)."""
+        if len(self.server_name_list) != 1:
+            kinds = [name.name_type for name in self.server_name_list]
+            codec.require(len({*kinds}) == len(kinds), "server_name_list", "two names of one type")
+
+
+class ServerNameAck(EmptyExtension):
+    """server_name in a ServerHello: the name was used (RFC 6066 3)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.SERVER_NAME
+
+
+def _read_protocol_name(r: Reader) -> bytes:
+    return r.vector8("", at_least=1)
+
+
+def _write_protocol_name(name: bytes, w: Writer) -> None:
+    w.vector8(name, "", at_least=1)
+
+
+@dataclass(slots=True)
+class ApplicationLayerProtocolNegotiation:
+    """ALPN (RFC 7301 3.1): what the client offers, best first, or the one protocol that the server chose."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION
+    protocol_name_list: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read a client's list."""
+        with r.scope16("protocol_name_list", at_least=2):
+            return cls(r.items(_read_protocol_name))
+
+    @classmethod
+    def read_selected(cls, r: Reader) -> Self:
+        """Read a server's choice: a list of exactly one name (RFC 7301 3.1)."""
+        selected = cls.read(r)
+        names = len(selected.protocol_name_list)
+        r.require(names == 1, "protocol_name_list", "more than one protocol selected", Alert.DECODE_ERROR)
+        return selected
+
+    def write(self, w: Writer) -> None:
+        """Write the names."""
+        with w.scope16("protocol_name_list", at_least=2):
+            w.items(self.protocol_name_list, _write_protocol_name)
+
+
+@dataclass(slots=True)
+class ApplicationSettings:
+    """ALPS in a ClientHello: the protocols that have settings (draft-vvv-tls-alps-01)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.APPLICATION_SETTINGS
+    supported_protocols: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        with r.scope16("supported_protocols", at_least=2):
+            return cls(r.items(_read_protocol_name))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        with w.scope16("supported_protocols", at_least=2):
+            w.items(self.supported_protocols, _write_protocol_name)
+
+
+@dataclass(slots=True)
+class ApplicationSettingsOld(ApplicationSettings):
+    """ALPS under its first code point, as Chromium sent it up to 2024."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.APPLICATION_SETTINGS_OLD
+
+
+class NextProtocolNegotiationRequest(EmptyExtension):
+    """NPN in a ClientHello: the client would like to choose (draft-agl-tls-nextprotoneg-04)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.NEXT_PROTOCOL_NEGOTIATION
+
+
+@dataclass(slots=True)
+class NextProtocolNegotiation:
+    """NPN in a ServerHello: the protocols to choose from (draft-agl-tls-nextprotoneg-04)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.NEXT_PROTOCOL_NEGOTIATION
+    protocol_name_list: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read names up to the end of the extension; there is no length around them."""
+        return cls(r.items(_read_protocol_name))
+
+    def write(self, w: Writer) -> None:
+        """Write the names."""
+        w.items(self.protocol_name_list, _write_protocol_name)

@@ -1,0 +1,316 @@
+"""Extensions of TLS 1.3 and later that a TLS 1.2 stack meets in hellos.
+
+How it works: RFC 8446 4.2 and the drafts that browsers send, typed well enough to print, to fingerprint and
+to rebuild. This library speaks TLS 1.2: of all these only supported_versions has a meaning to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from tls12.registry import (
+    ECHClientHelloType,
+    ExtensionType,
+    HpkeAead,
+    HpkeKdf,
+    NamedGroup,
+    ProtocolVersion,
+    PskKeyExchangeMode,
+)
+from tls12.wire.codec import Reader, Writer
+from tls12.wire.extensions.base import EmptyExtension
+
+
+@dataclass(slots=True)
+class SupportedVersions:
+    """supported_versions in a ClientHello (RFC 8446 4.2.1): the versions, best first."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
+    versions: tuple[ProtocolVersion, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        return cls(r.list8("versions", ProtocolVersion, at_least=2))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        w.list8(self.versions, "versions", ProtocolVersion, at_least=2)
+
+
+@dataclass(slots=True)
+class SelectedVersion:
+    """supported_versions in a ServerHello (RFC 8446 4.2.1); in TLS 1.2 nobody sends it."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
+    selected_version: ProtocolVersion
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the version."""
+        return cls(ProtocolVersion.of(r.u16("selected_version")))
+
+    def write(self, w: Writer) -> None:
+        """Write the version."""
+        w.u16(self.selected_version, "selected_version")
+
+
+@dataclass(slots=True)
+class KeyShareEntry:
+    """A public key in a group (RFC 8446 4.2.8)."""
+
+    group: NamedGroup
+    key_exchange: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the group and the key."""
+        return cls(NamedGroup.of(r.u16("group")), r.vector16("key_exchange", at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the group and the key."""
+        w.u16(self.group, "group")
+        w.vector16(self.key_exchange, "key_exchange", at_least=1)
+
+
+@dataclass(slots=True)
+class KeyShareClientHello:
+    """key_share in a ClientHello (RFC 8446 4.2.8)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
+    client_shares: tuple[KeyShareEntry, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        with r.scope16("client_shares"):
+            return cls(r.items(KeyShareEntry.read))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        with w.scope16("client_shares"):
+            w.items(self.client_shares, KeyShareEntry.write)
+
+
+@dataclass(slots=True)
+class KeyShareServerHello:
+    """key_share in a ServerHello (RFC 8446 4.2.8)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
+    server_share: KeyShareEntry
+
+    @classmethod
+    def read(cls, r: Reader) -> KeyShareServerHello | KeyShareHelloRetryRequest:
+        """Read one share, or the bare group of a HelloRetryRequest."""
+        if r.remaining == 2:
+            return KeyShareHelloRetryRequest(NamedGroup.of(r.u16("selected_group")))
+        return cls(KeyShareEntry.read(r))
+
+    def write(self, w: Writer) -> None:
+        """Write the share."""
+        self.server_share.write(w)
+
+
+@dataclass(slots=True)
+class KeyShareHelloRetryRequest:
+    """key_share in a HelloRetryRequest, which looks like a ServerHello (RFC 8446 4.1.4)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
+    selected_group: NamedGroup
+
+    def write(self, w: Writer) -> None:
+        """Write the group."""
+        w.u16(self.selected_group, "selected_group")
+
+
+@dataclass(slots=True)
+class PskKeyExchangeModes:
+    """psk_key_exchange_modes (RFC 8446 4.2.9)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.PSK_KEY_EXCHANGE_MODES
+    ke_modes: tuple[PskKeyExchangeMode, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        return cls(r.list8("ke_modes", PskKeyExchangeMode, at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        w.list8(self.ke_modes, "ke_modes", PskKeyExchangeMode, at_least=1)
+
+
+@dataclass(slots=True)
+class PskIdentity:
+    """A ticket or an external identity (RFC 8446 4.2.11); the age is in milliseconds, obfuscated."""
+
+    identity: bytes
+    obfuscated_ticket_age: int
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read identity and age."""
+        return cls(r.vector16("identity", at_least=1), r.u32("obfuscated_ticket_age"))
+
+    def write(self, w: Writer) -> None:
+        """Write identity and age."""
+        w.vector16(self.identity, "identity", at_least=1)
+        w.u32(self.obfuscated_ticket_age, "obfuscated_ticket_age")
+
+
+def _read_binder(r: Reader) -> bytes:
+    return r.vector8("", at_least=32)
+
+
+def _write_binder(binder: bytes, w: Writer) -> None:
+    w.vector8(binder, "", at_least=32)
+
+
+@dataclass(slots=True)
+class OfferedPsks:
+    """pre_shared_key in a ClientHello (RFC 8446 4.2.11)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.PRE_SHARED_KEY
+    identities: tuple[PskIdentity, ...]
+    binders: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read both lists."""
+        with r.scope16("identities", at_least=7):
+            identities = r.items(PskIdentity.read)
+        with r.scope16("binders", at_least=33):
+            return cls(identities, r.items(_read_binder))
+
+    def write(self, w: Writer) -> None:
+        """Write both lists."""
+        with w.scope16("identities", at_least=7):
+            w.items(self.identities, PskIdentity.write)
+        with w.scope16("binders", at_least=33):
+            w.items(self.binders, _write_binder)
+
+
+@dataclass(slots=True)
+class SelectedPsk:
+    """pre_shared_key in a ServerHello: an index into the offered ones (RFC 8446 4.2.11)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.PRE_SHARED_KEY
+    selected_identity: int
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the index."""
+        return cls(r.u16("selected_identity"))
+
+    def write(self, w: Writer) -> None:
+        """Write the index."""
+        w.u16(self.selected_identity, "selected_identity")
+
+
+class EarlyData(EmptyExtension):
+    """early_data in a ClientHello (RFC 8446 4.2.10)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.EARLY_DATA
+
+
+@dataclass(slots=True)
+class Cookie:
+    """cookie (RFC 8446 4.2.2), from a HelloRetryRequest and back."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.COOKIE
+    cookie: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the cookie."""
+        return cls(r.vector16("cookie", at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the cookie."""
+        w.vector16(self.cookie, "cookie", at_least=1)
+
+
+class PostHandshakeAuth(EmptyExtension):
+    """post_handshake_auth (RFC 8446 4.2.6)."""
+
+    __slots__ = ()
+    extension_type = ExtensionType.POST_HANDSHAKE_AUTH
+
+
+@dataclass(slots=True)
+class EncryptedClientHelloOuter:
+    """encrypted_client_hello as the network sees it (draft-ietf-tls-esni): ciphertext, or GREASE."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
+    kdf_id: HpkeKdf
+    aead_id: HpkeAead
+    config_id: int
+    enc: bytes
+    payload: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> EncryptedClientHelloOuter | EncryptedClientHelloInner:
+        """Read the type of the hello and, of an outer one, what belongs to it."""
+        kind = ECHClientHelloType.of(r.u8("type"))
+        if kind == ECHClientHelloType.INNER:
+            return EncryptedClientHelloInner()
+        r.require(kind == ECHClientHelloType.OUTER, "type", "neither outer nor inner")
+        kdf, aead = HpkeKdf.of(r.u16("kdf_id")), HpkeAead.of(r.u16("aead_id"))
+        config = r.u8("config_id")
+        return cls(kdf, aead, config, r.vector16("enc"), r.vector16("payload", at_least=1))
+
+    def write(self, w: Writer) -> None:
+        """Write the type of the hello and what belongs to it."""
+        w.u8(ECHClientHelloType.OUTER, "type")
+        w.u16(self.kdf_id, "kdf_id")
+        w.u16(self.aead_id, "aead_id")
+        w.u8(self.config_id, "config_id")
+        w.vector16(self.enc, "enc")
+        w.vector16(self.payload, "payload", at_least=1)
+
+
+@dataclass(slots=True)
+class EncryptedClientHelloInner:
+    """encrypted_client_hello inside the hidden hello (draft-ietf-tls-esni): nothing but the type."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
+
+    def write(self, w: Writer) -> None:
+        """Write the type of the hello."""
+        w.u8(ECHClientHelloType.INNER, "type")
+
+
+@dataclass(slots=True)
+class EncryptedClientHelloConfirmation:
+    """encrypted_client_hello in a HelloRetryRequest (draft-ietf-tls-esni)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
+    confirmation: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read eight bytes."""
+        return cls(r.fixed(8, "confirmation"))
+
+    def write(self, w: Writer) -> None:
+        """Write eight bytes."""
+        w.fixed(self.confirmation, 8, "confirmation")
+
+
+@dataclass(slots=True)
+class EchOuterExtensions:
+    """ech_outer_extensions inside the hidden hello: which extensions to copy (draft-ietf-tls-esni)."""
+
+    extension_type: ClassVar[ExtensionType] = ExtensionType.ECH_OUTER_EXTENSIONS
+    outer_extensions: tuple[ExtensionType, ...]
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the list."""
+        return cls(r.list8("OuterExtensions", ExtensionType, at_least=2))
+
+    def write(self, w: Writer) -> None:
+        """Write the list."""
+        w.list8(self.outer_extensions, "OuterExtensions", ExtensionType, at_least=2)

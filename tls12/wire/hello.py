@@ -1,0 +1,173 @@
+"""The messages that agree on everything: HelloRequest, ClientHello, ServerHello, ServerHelloDone.
+
+How it works: RFC 5246 7.4.1 and 7.4.5. The extension block at the end of a hello is optional: `extensions` is
+None without one and `()` for an empty one, since the two are different bytes. The ClientHello in the frame of
+SSL 2.0 (RFC 5246 E.2) is recognised so that it can be named and refused; it is never spoken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self, TypeVar
+
+from tls12.registry import CipherSuite, CompressionMethod, HandshakeType, ProtocolVersion
+from tls12.wire.codec import Reader, Writer
+from tls12.wire.context import Context
+from tls12.wire.extensions import (
+    IN_CLIENT_HELLO,
+    IN_SERVER_HELLO,
+    Extension,
+    read_extensions,
+    write_extensions,
+)
+
+E = TypeVar("E")
+
+
+def _find(extensions: tuple[Extension, ...] | None, kind: type[E]) -> E | None:
+    for extension in extensions or ():
+        if type(extension) is kind:
+            return extension
+    return None
+
+
+@dataclass(slots=True)
+class HelloRequest:
+    """Please begin a new handshake (RFC 5246 7.4.1.1)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.HELLO_REQUEST
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read nothing."""
+        return cls()
+
+    def write(self, w: Writer) -> None:
+        """Write nothing."""
+
+
+@dataclass(slots=True)
+class ClientHello:
+    """What the client offers (RFC 5246 7.4.1.2)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.CLIENT_HELLO
+    client_version: ProtocolVersion
+    random: bytes
+    session_id: bytes
+    cipher_suites: tuple[CipherSuite, ...]
+    compression_methods: tuple[CompressionMethod, ...]
+    extensions: tuple[Extension, ...] | None = None
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read the body."""
+        return cls(
+            ProtocolVersion.of(r.u16("client_version")),
+            r.fixed(32, "random"),
+            r.vector8("session_id", at_most=32),
+            r.list16("cipher_suites", CipherSuite, at_least=2),
+            r.list8("compression_methods", CompressionMethod, at_least=1),
+            read_extensions(r, IN_CLIENT_HELLO),
+        )
+
+    def write(self, w: Writer) -> None:
+        """Write the body."""
+        w.u16(self.client_version, "client_version")
+        w.fixed(self.random, 32, "random")
+        w.vector8(self.session_id, "session_id", at_most=32)
+        w.list16(self.cipher_suites, "cipher_suites", CipherSuite, at_least=2)
+        w.list8(self.compression_methods, "compression_methods", CompressionMethod, at_least=1)
+        write_extensions(w, self.extensions)
+
+    def find(self, kind: type[E]) -> E | None:
+        """The first extension of a class, or None: `hello.find(ServerNameList)`."""
+        return _find(self.extensions, kind)
+
+
+@dataclass(slots=True)
+class ServerHello:
+    """What the server chose (RFC 5246 7.4.1.3)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.SERVER_HELLO
+    server_version: ProtocolVersion
+    random: bytes
+    session_id: bytes
+    cipher_suite: CipherSuite
+    compression_method: CompressionMethod
+    extensions: tuple[Extension, ...] | None = None
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read the body."""
+        return cls(
+            ProtocolVersion.of(r.u16("server_version")),
+            r.fixed(32, "random"),
+            r.vector8("session_id", at_most=32),
+            CipherSuite.of(r.u16("cipher_suite")),
+            CompressionMethod.of(r.u8("compression_method")),
+            read_extensions(r, IN_SERVER_HELLO),
+        )
+
+    def write(self, w: Writer) -> None:
+        """Write the body."""
+        w.u16(self.server_version, "server_version")
+        w.fixed(self.random, 32, "random")
+        w.vector8(self.session_id, "session_id", at_most=32)
+        w.u16(self.cipher_suite, "cipher_suite")
+        w.u8(self.compression_method, "compression_method")
+        write_extensions(w, self.extensions)
+
+    def find(self, kind: type[E]) -> E | None:
+        """The first extension of a class, or None."""
+        return _find(self.extensions, kind)
+
+
+@dataclass(slots=True)
+class ServerHelloDone:
+    """The server has said its part (RFC 5246 7.4.5)."""
+
+    msg_type: ClassVar[HandshakeType] = HandshakeType.SERVER_HELLO_DONE
+
+    @classmethod
+    def read(cls, r: Reader, context: Context | None = None) -> Self:
+        """Read nothing."""
+        return cls()
+
+    def write(self, w: Writer) -> None:
+        """Write nothing."""
+
+
+@dataclass(slots=True)
+class Sslv2ClientHello:
+    """A ClientHello in the frame of SSL 2.0 (RFC 5246 E.2), with its two-byte record header.
+
+    `cipher_specs` are three-byte numbers: those below 0x10000 are suites of TLS.
+    """
+
+    version: ProtocolVersion
+    cipher_specs: tuple[int, ...]
+    session_id: bytes
+    challenge: bytes
+
+    @classmethod
+    def recognise(cls, data: bytes) -> bool:
+        """Whether the first bytes of a connection look like one: a two-byte header and type 1."""
+        return len(data) >= 3 and data[0] & 0x80 != 0 and data[2] == HandshakeType.CLIENT_HELLO
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read header and body."""
+        length = r.u16("msg_length") & 0x7FFF
+        r.require(length == r.remaining, "msg_length", "does not match the bytes that follow")
+        r.expect_u8(HandshakeType.CLIENT_HELLO, "msg_type")
+        version = ProtocolVersion.of(r.u16("version"))
+        specs, session_id, challenge = (
+            r.u16(f"{name}_length") for name in ("cipher_spec", "session_id", "challenge")
+        )
+        r.require(specs % 3 == 0, "cipher_spec_length", "not a multiple of 3")
+        return cls(
+            version,
+            tuple(r.u24("cipher_specs") for _ in range(specs // 3)),
+            r.fixed(session_id, "session_id"),
+            r.fixed(challenge, "challenge"),
+        )

@@ -1,0 +1,194 @@
+"""Handshake messages: the table of types, parsing, serialising, and reassembly from record fragments.
+
+How it works: a message is a type, a 24-bit length and a body (RFC 5246 7.4). `parse` looks the type up in
+`MESSAGES`, hands the body to the class and checks that all of it was used; `serialize` is its inverse.
+Messages that mean nothing without the outcome of the hellos (`CONTEXTUAL`) stay `RawMessage` until a
+`Context` is given; types that the table does not know always do.
+
+Messages are cut and packed over records as the sender likes. `HandshakeReassembler` puts them together again:
+when a fragment holds whole messages, as nearly all do, they are cut out of it without another copy; otherwise
+fragments are collected in a list and joined once. The length that a message *declares* is held against its
+limit as soon as its four bytes of header are there, so nothing is collected for a message that is too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tls12.errors import DecodeError
+from tls12.registry import HandshakeType
+from tls12.wire.certificates import (
+    Certificate,
+    CertificateRequest,
+    CertificateStatus,
+    CertificateURL,
+    CertificateVerify,
+    RawPublicKeyCertificate,
+    SupplementalData,
+)
+from tls12.wire.closing import Finished, NewSessionTicket, NextProtocol
+from tls12.wire.codec import Reader, Writer
+from tls12.wire.context import Context as Context
+from tls12.wire.hello import ClientHello, HelloRequest, ServerHello, ServerHelloDone
+from tls12.wire.key_exchange import ClientKeyExchange, ServerKeyExchange
+from tls12.wire.raw import MalformedMessage as MalformedMessage
+from tls12.wire.raw import RawMessage as RawMessage
+
+HEADER = 4
+"""Bytes of a handshake header: type and length (RFC 5246 7.4)."""
+
+MAX_BODY = 2**24 - 1
+"""Bytes of a body, at most (RFC 5246 7.4)."""
+
+Message = (
+    HelloRequest
+    | ClientHello
+    | ServerHello
+    | NewSessionTicket
+    | Certificate
+    | RawPublicKeyCertificate
+    | ServerKeyExchange
+    | CertificateRequest
+    | ServerHelloDone
+    | CertificateVerify
+    | ClientKeyExchange
+    | Finished
+    | CertificateURL
+    | CertificateStatus
+    | SupplementalData
+    | NextProtocol
+    | RawMessage
+    | MalformedMessage
+)
+"""Any handshake message."""
+
+
+MESSAGES: Mapping[HandshakeType, type[Any]] = {
+    HandshakeType.HELLO_REQUEST: HelloRequest,
+    HandshakeType.CLIENT_HELLO: ClientHello,
+    HandshakeType.SERVER_HELLO: ServerHello,
+    HandshakeType.NEW_SESSION_TICKET: NewSessionTicket,
+    HandshakeType.CERTIFICATE: Certificate,
+    HandshakeType.SERVER_KEY_EXCHANGE: ServerKeyExchange,
+    HandshakeType.CERTIFICATE_REQUEST: CertificateRequest,
+    HandshakeType.SERVER_HELLO_DONE: ServerHelloDone,
+    HandshakeType.CERTIFICATE_VERIFY: CertificateVerify,
+    HandshakeType.CLIENT_KEY_EXCHANGE: ClientKeyExchange,
+    HandshakeType.FINISHED: Finished,
+    HandshakeType.CERTIFICATE_URL: CertificateURL,
+    HandshakeType.CERTIFICATE_STATUS: CertificateStatus,
+    HandshakeType.SUPPLEMENTAL_DATA: SupplementalData,
+    HandshakeType.NEXT_PROTOCOL: NextProtocol,
+}
+"""Handshake type to message class; any other type is a `RawMessage`."""
+
+KEY_EXCHANGE_BOUND = frozenset((HandshakeType.SERVER_KEY_EXCHANGE, HandshakeType.CLIENT_KEY_EXCHANGE))
+"""Types that stay raw unless the context names the key exchange."""
+
+CONTEXTUAL = KEY_EXCHANGE_BOUND | {HandshakeType.FINISHED}
+"""Types that stay raw without a context: the hellos have settled what they mean, or how long they are."""
+
+ReadMessage = Callable[[Reader, Context | None], Message]
+
+_READERS: Mapping[int, tuple[str, ReadMessage]] = {
+    int(kind): (message.__name__, message.read) for kind, message in MESSAGES.items()
+}
+
+
+def parse(data: bytes, context: Context | None = None) -> Message:
+    """One whole handshake message, with its 4-byte header, as a value.
+
+    Raises DecodeError, which says where and carries its alert.
+    """
+    if len(data) < HEADER:
+        raise DecodeError(f"needs {HEADER} bytes of header, {len(data)} left", path="Handshake", offset=0)
+    declared = int.from_bytes(data[1:HEADER], "big")
+    if declared != len(data) - HEADER:
+        found = len(data) - HEADER
+        raise DecodeError(f"length {declared}, but {found} bytes follow", path="Handshake", offset=1)
+    return read_message(Reader(data, pos=HEADER), data[0], context)
+
+
+def parse_body(msg_type: HandshakeType, body: bytes, context: Context | None = None) -> Message:
+    """The same without a header; offsets in errors count from the start of the body."""
+    return read_message(Reader(body), msg_type, context)
+
+
+def read_message(r: Reader, msg_type: int, context: Context | None) -> Message:
+    """Read a body of the given type up to the Reader's end. Raises DecodeError."""
+    row = _READERS.get(msg_type)
+    if row is None or (context is None and msg_type in CONTEXTUAL):
+        return RawMessage(HandshakeType.of(msg_type), r.rest())
+    if context is not None and context.key_exchange is None and msg_type in KEY_EXCHANGE_BOUND:
+        return RawMessage(HandshakeType.of(msg_type), r.rest())
+    r.names[0], read = row
+    message = read(r, context)
+    r.finish()
+    return message
+
+
+def serialize(message: Message) -> bytes:
+    """The message as bytes, with its header: the inverse of `parse`.
+
+    Raises EncodeError for a value that does not fit, which names the field.
+    """
+    w = Writer(type(message).__name__)
+    w.u8(message.msg_type, "msg_type")
+    with w.scope24(""):
+        message.write(w)
+    return bytes(w.buffer)
+
+
+class HandshakeReassembler:
+    """Puts messages together from the fragments that records carry.
+
+    `limits` bounds the declared body length by type, `default` that of all other types, in bytes.
+    """
+
+    __slots__ = ("_data", "_default", "_later", "_limits", "_need", "_pos", "pending")
+
+    def __init__(self, limits: Mapping[HandshakeType, int] | None = None, default: int = MAX_BODY) -> None:
+        self._limits: Mapping[int, int] = {int(kind): limit for kind, limit in (limits or {}).items()}
+        self._default = default
+        self._data = b""
+        self._pos = 0
+        self._later: list[bytes] = []
+        self._need = HEADER
+        self.pending = 0
+        """How many bytes wait for the rest of their message."""
+
+    def feed(self, fragment: bytes) -> None:
+        """Take the payload of one handshake record; then call `next_message` until it gives None."""
+        if self.pending:
+            self._later.append(fragment)
+        else:
+            self._data, self._pos = fragment, 0
+        self.pending += len(fragment)
+
+    def next_message(self) -> bytes | None:
+        """The next whole message with its header, or None while it is incomplete.
+
+        Raises DecodeError when a message declares more than its limit, before its body is collected.
+        """
+        if self.pending < self._need:
+            return None
+        if self._later:
+            self._data = b"".join((self._data[self._pos :], *self._later))
+            self._pos = 0
+            self._later.clear()
+        data, start = self._data, self._pos
+        body = start + HEADER
+        length = int.from_bytes(data[start + 1 : body], "big")
+        limit = self._limits.get(data[start], self._default)
+        if length > limit:
+            name = str(HandshakeType.of(data[start]))
+            raise DecodeError(f"length {length} exceeds the limit of {limit} bytes", path=name, offset=1)
+        end = body + length
+        if end > len(data):
+            self._need = HEADER + length
+            return None
+        self._need = HEADER
+        self._pos = end
+        self.pending -= HEADER + length
+        return data[start:end]

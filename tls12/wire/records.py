@@ -1,0 +1,69 @@
+"""The record header, the size limits, and cutting a byte string into records.
+
+How it works: a record is a type, a version, a length and that many bytes (RFC 5246 6.2). The running
+connection frames records in `tls12.record_layer`, where every microsecond counts; here are the same facts as
+plain values, for captures and research.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tls12.registry import ContentType, ProtocolVersion
+from tls12.wire.codec import Reader, Writer
+
+HEADER = 5
+"""Bytes of a record header (RFC 5246 6.2.1)."""
+
+MAX_PLAINTEXT = 2**14
+"""Bytes of plaintext that one record may carry (RFC 5246 6.2.1)."""
+
+MAX_CIPHERTEXT = MAX_PLAINTEXT + 2048
+"""Bytes of a protected record's body, at most (RFC 5246 6.2.3)."""
+
+
+@dataclass(slots=True)
+class RecordHeader:
+    """The first five bytes of a record (RFC 5246 6.2.1)."""
+
+    type: ContentType
+    version: ProtocolVersion
+    length: int
+
+    @classmethod
+    def read(cls, r: Reader) -> RecordHeader:
+        """Read five bytes; any type, version and length is taken as it comes."""
+        return cls(ContentType.of(r.u8("type")), ProtocolVersion.of(r.u16("version")), r.u16("length"))
+
+    def write(self, w: Writer) -> None:
+        """Write five bytes."""
+        w.u8(self.type, "type")
+        w.u16(self.version, "version")
+        w.u16(self.length, "length")
+
+
+@dataclass(slots=True)
+class Record:
+    """A record as it stands on the wire: `fragment` is plaintext or ciphertext, nobody knows here."""
+
+    type: ContentType
+    version: ProtocolVersion
+    fragment: bytes
+
+    def write(self, w: Writer) -> None:
+        """Write the header and the fragment."""
+        RecordHeader(self.type, self.version, len(self.fragment)).write(w)
+        w.rest(self.fragment)
+
+
+def split_records(data: bytes) -> Iterator[Record]:
+    """Cut `data` into its records.
+
+    Raises DecodeError, after the last whole record, when the end is missing. Any length is taken; limits are
+    the record layer's business.
+    """
+    r = Reader(data, "Record")
+    while r.remaining:
+        header = RecordHeader.read(r)
+        yield Record(header.type, header.version, r.fixed(header.length, "fragment"))
