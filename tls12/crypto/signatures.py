@@ -7,25 +7,22 @@ object for elliptic curves, nothing for Ed25519 and Ed448.
 Three things are peculiar to TLS 1.2. An ECDSA scheme fixes the hash and not the curve: ecdsa_secp256r1_sha256
 with a key on P-384 is legal (RFC 8446 4.2.3), so the schemes of TLS 1.3's brainpool are not needed. RSA keys
 come in two kinds, plain and those whose certificate says id-RSASSA-PSS; rsa_pss_rsae_* belongs to the first
-and rsa_pss_pss_* to the second, and as the backend shows both as the same object, only the certificate can
-tell (`certificate_key_kind`). And Ed25519 and Ed448 keys serve the ECDSA suites (RFC 8422 2.1).
+and rsa_pss_pss_* to the second, and as the backend shows both as the same object, only whoever has the
+certificate can tell. And Ed25519 and Ed448 keys serve the ECDSA suites (RFC 8422 2.1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
-from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-from tls12.crypto.suites import Authentication, Suite
 from tls12.errors import BadSignature, PeerMisbehaved, UsageError
 from tls12.registry import NamedGroup, SignatureScheme
 
@@ -93,8 +90,8 @@ def _rsa_pkcs1(scheme: SignatureScheme, digest: hashes.HashAlgorithm, lab_only: 
 
 
 def _ecdsa(scheme: SignatureScheme, digest: hashes.HashAlgorithm, lab_only: bool = False) -> SchemeFacts:
-    # Randomised unless the caller wants reproducible bytes: 38 µs against 43 for a P-256 signature, 545 against
-    # 593 for brainpoolP256r1; and a fault in a deterministic signature can give the key away.
+    # Randomised unless the caller wants reproducible bytes: 38 µs against 43 for a P-256 signature, 545
+    # against 593 for brainpoolP256r1; and a fault in a deterministic signature can give the key away.
     random, reproducible = ec.ECDSA(digest), ec.ECDSA(digest, deterministic_signing=True)
     return SchemeFacts(scheme, KeyKind.ECDSA, digest, (random,), (reproducible,), 0, lab_only)
 
@@ -139,15 +136,6 @@ SCHEMES: Mapping[SignatureScheme, SchemeFacts] = MappingProxyType(
 )
 """Every scheme that can be computed; of each kind of key the better ones first."""
 
-_SIGNING_KINDS: Mapping[Authentication, frozenset[KeyKind]] = {
-    Authentication.ECDSA: frozenset({KeyKind.ECDSA, KeyKind.ED25519, KeyKind.ED448}),
-    Authentication.RSA: frozenset({KeyKind.RSA, KeyKind.RSA_PSS}),
-    Authentication.DSS: frozenset({KeyKind.DSA}),
-    Authentication.PSK: frozenset(),
-    Authentication.ANON: frozenset(),
-}
-_DECRYPTING_KINDS = frozenset({KeyKind.RSA})
-
 _GROUPS_BY_CURVE = {str(group): group for group in NamedGroup}
 
 
@@ -162,18 +150,6 @@ def key_kind(public_key: object) -> KeyKind:
     raise UsageError(f"a key of type {type(public_key).__name__} cannot sign in TLS 1.2")
 
 
-def certificate_key_kind(certificate: x509.Certificate) -> KeyKind:
-    """What a certificate's key is (RFC 8446 4.2.3). Raises UsageError for a key that cannot sign."""
-    if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
-        return KeyKind.RSA_PSS
-    return key_kind(certificate.public_key())
-
-
-def kinds_for(suite: Suite) -> frozenset[KeyKind]:
-    """The kinds of key that a server's certificate may have under this suite (RFC 5246 7.4.2, RFC 8422 2)."""
-    return _DECRYPTING_KINDS if suite.encrypts_premaster else _SIGNING_KINDS[suite.authentication]
-
-
 def group_of(public_key: object) -> NamedGroup | None:
     """The curve of an ECDSA key (RFC 8422 5.3), or None for keys without one and for unknown curves."""
     if isinstance(public_key, ec.EllipticCurvePublicKey):
@@ -184,8 +160,8 @@ def group_of(public_key: object) -> NamedGroup | None:
 def schemes_for(public_key: object, kind: KeyKind | None = None) -> tuple[SignatureScheme, ...]:
     """Every scheme that this key can sign with, the most fitting first.
 
-    Give `kind` where a certificate says more than the key (`certificate_key_kind`). RSA keys prefer PSS, and
-    leave out what a short modulus has no room for; ECDSA keys prefer the hash as long as their curve.
+    Give `kind` where the certificate says more than the key: RSA_PSS. RSA keys prefer PSS, and leave out what
+    a short modulus has no room for; ECDSA keys prefer the hash as long as their curve.
     """
     kind = kind or key_kind(public_key)
     able = [facts for facts in SCHEMES.values() if facts.kind is kind]
@@ -200,20 +176,6 @@ def schemes_for(public_key: object, kind: KeyKind | None = None) -> tuple[Signat
 def _distance(facts: SchemeFacts, curve_bits: int) -> tuple[bool, bool, int]:
     hash_bits = 8 * facts.digest.digest_size if facts.digest else 0
     return facts.lab_only, hash_bits < curve_bits, abs(hash_bits - curve_bits)
-
-
-def check_scheme(scheme: SignatureScheme, offered: Collection[SignatureScheme], kind: KeyKind) -> None:
-    """Refuse a peer's scheme before its signature is verified (RFC 5246 7.4.3, 7.4.8).
-
-    Raises PeerMisbehaved where it was not offered, or does not belong to the kind of the peer's key.
-    """
-    if scheme not in offered:
-        raise PeerMisbehaved(f"the peer signed with {scheme}, which was not offered", rule="RFC 5246 7.4.3")
-    facts = SCHEMES.get(scheme)
-    if facts is None or facts.kind is not kind:
-        raise PeerMisbehaved(
-            f"the peer signed with {scheme}, which does not fit its {kind.value} key", rule="RFC 5246 7.4.3"
-        )
 
 
 def sign(private_key: Any, scheme: SignatureScheme, data: bytes, *, deterministic: bool = False) -> bytes:
@@ -235,8 +197,8 @@ def sign(private_key: Any, scheme: SignatureScheme, data: bytes, *, deterministi
 def verify(public_key: Any, scheme: SignatureScheme, signature: bytes, data: bytes) -> None:
     """Verify a peer's signature over `data`.
 
-    Raises BadSignature where it does not hold, and PeerMisbehaved for a scheme that the key cannot have used;
-    `check_scheme` comes first and knows better.
+    Raises BadSignature where it does not hold, and PeerMisbehaved for a scheme that this type of key cannot
+    use. Whether the scheme was offered, and whether the certificate allows it, is for the caller to check.
     """
     facts = SCHEMES.get(scheme)
     if facts is None or not isinstance(public_key, _PUBLIC_CLASSES[facts.kind]):
