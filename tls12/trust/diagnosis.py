@@ -246,7 +246,7 @@ def weak_key(what: str, bits: int, minimum: int) -> WeakKey:
     """The error for an RSA key that is too short."""
     return WeakKey(
         f"{what} has an RSA key of {bits} bits, fewer than {minimum}",
-        remedy=f"it needs a larger key; X509Verifier(..., minimum_rsa_bits={bits}) allows such a leaf",
+        remedy="issue it with a larger key (minimum_rsa_bits of X509Verifier can allow less, but not for CAs)",
     )
 
 

@@ -19,8 +19,9 @@ from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-from tls12.crypto.signatures import KeyKind, certificate_key_kind, group_of
+from tls12.crypto.signatures import KeyKind, group_of, key_kind
 from tls12.errors import CertificateError, UsageError
 from tls12.registry import Alert, NamedGroup
 from tls12.trust.names import printable
@@ -103,11 +104,12 @@ class LeafFacts:
     def of(cls, certificate: x509.Certificate) -> LeafFacts:
         """Read the facts; raises whatever the backend raises for what it cannot read."""
         public_key = certificate.public_key()
+        restricted = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
         usage = key_usage(certificate)
         return cls(
             certificate,
             public_key,
-            certificate_key_kind(certificate),
+            KeyKind.RSA_PSS if restricted else key_kind(public_key),
             group_of(public_key),
             usage is None or usage.digital_signature,
             usage is None or usage.key_encipherment,
