@@ -138,15 +138,11 @@ class Ecdhe:
         """Our point in the server's group, which must be one that we offered."""
         params = message.params if message else None
         if isinstance(params, ExplicitCurveParams):
-            raise PeerMisbehaved(
-                "the server spelled its curve out instead of naming one", rule="RFC 8422 5.4"
-            )
+            raise PeerMisbehaved("the server spelled its curve out instead of naming one", rule="RFC 8422 5.4")
         assert isinstance(params, EcdheParams)
         self.group = group = params.group
         if group not in self._inputs.offered_groups or group not in EC_GROUPS:
-            raise PeerMisbehaved(
-                f"the server chose the group {group}, which was not offered", rule="RFC 8422 5.4"
-            )
+            raise PeerMisbehaved(f"the server chose the group {group}, which was not offered", rule="RFC 8422 5.4")
         share = groups.generate(group, self._inputs.random)
         secret = share.exchange(params.public)
         return ClientKeyExchange(EcdhPublic(share.public)), secret
