@@ -134,8 +134,7 @@ class RecordReader:
                 fragment = opener.open(record) if opener is not None else bytes(record[HEADER:])
                 if len(fragment) > self.plaintext_limit:
                     raise RecordOverflow(
-                        f"the peer sent a record of {len(fragment)} bytes; "
-                        f"at most {self.plaintext_limit} were agreed"
+                        f"the peer sent a record of {len(fragment)} bytes; at most {self.plaintext_limit} were agreed"
                     )
                 if fragment:
                     self._empty_run = 0
@@ -178,9 +177,7 @@ class RecordReader:
                 rule="RFC 5246 6.2.1",
             )
         if length > self._maximum:
-            raise RecordOverflow(
-                f"the peer sent a record of {length} bytes; at most {self._maximum} are allowed"
-            )
+            raise RecordOverflow(f"the peer sent a record of {length} bytes; at most {self._maximum} are allowed")
         self._begun = True
 
     def _refuse_kind(self, start: bytes) -> NoReturn:
@@ -195,9 +192,7 @@ class RecordReader:
     def _judge_empty(self, kind: int) -> None:
         """Raise for an empty record of a kind that may not be empty, or for too many that may."""
         if kind != _APPLICATION_DATA:
-            raise UnexpectedMessage(
-                f"the peer sent an empty {ContentType.of(kind)} record", rule="RFC 5246 6.2.1"
-            )
+            raise UnexpectedMessage(f"the peer sent an empty {ContentType.of(kind)} record", rule="RFC 5246 6.2.1")
         self._empty_run += 1
         if self._empty_run > self.empty_record_limit:
             raise LimitExceeded(

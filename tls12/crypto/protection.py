@@ -19,8 +19,10 @@ from tls12.crypto.aead import (
     ImplicitNonceOpener,
     ImplicitNonceSealer,
 )
+from tls12.crypto.cbc import EncryptThenMacOpener, EncryptThenMacSealer, MacThenEncryptOpener, MacThenEncryptSealer
 from tls12.crypto.key_schedule import DirectionKeys
-from tls12.crypto.suites import Suite
+from tls12.crypto.stream import StreamOpener, StreamSealer
+from tls12.crypto.suites import CipherKind, Suite
 
 
 class Sealer(Protocol):
@@ -72,23 +74,25 @@ class Opener(Protocol):
         """
 
 
-def make_sealer(
-    suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool, random: Callable[[int], bytes]
-) -> Sealer:
+def make_sealer(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool, random: Callable[[int], bytes]) -> Sealer:
     """The sealer for a suite under fresh keys.
 
     `encrypt_then_mac` (RFC 7366) matters for CBC suites only. `random` gives CBC its IVs; AEAD nonces are the
     sequence number and never random (RFC 5288 3).
     """
-    cipher = suite.cipher
-    if cipher.record_iv_length:
-        return ExplicitNonceSealer(cipher, keys)
-    return ImplicitNonceSealer(cipher, keys)
+    cipher, mac = suite.cipher, suite.mac
+    if mac is None:
+        return (ExplicitNonceSealer if cipher.record_iv_length else ImplicitNonceSealer)(cipher, keys)
+    if cipher.kind is not CipherKind.CBC:
+        return StreamSealer(cipher, keys, mac)
+    return (EncryptThenMacSealer if encrypt_then_mac else MacThenEncryptSealer)(cipher, keys, mac, random)
 
 
 def make_opener(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool) -> Opener:
     """The opener for a suite under fresh keys."""
-    cipher = suite.cipher
-    if cipher.record_iv_length:
-        return ExplicitNonceOpener(cipher, keys)
-    return ImplicitNonceOpener(cipher, keys)
+    cipher, mac = suite.cipher, suite.mac
+    if mac is None:
+        return (ExplicitNonceOpener if cipher.record_iv_length else ImplicitNonceOpener)(cipher, keys)
+    if cipher.kind is not CipherKind.CBC:
+        return StreamOpener(cipher, keys, mac)
+    return (EncryptThenMacOpener if encrypt_then_mac else MacThenEncryptOpener)(cipher, keys, mac)

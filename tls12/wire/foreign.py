@@ -41,9 +41,7 @@ FOREIGN: tuple[Foreign, ...] = (
     _row(rb"\+OK", "a POP3 server", _STARTTLS),
     _row(rb"\* (OK|PREAUTH|BYE)", "an IMAP server", _STARTTLS),
     _row(rb"<\?xml|<stream", "XMPP", _STARTTLS),
-    _row(
-        rb"\x00\x00\x00\x08\x04\xd2\x16\x2f", "a PostgreSQL client's SSLRequest", "answer it with 'S' first"
-    ),
+    _row(rb"\x00\x00\x00\x08\x04\xd2\x16\x2f", "a PostgreSQL client's SSLRequest", "answer it with 'S' first"),
     _row(rb"\x00\x00..\x00\x03\x00\x00", "a PostgreSQL client without TLS", _PLAIN_CLIENT),
     _row(rb"[SN]\Z|E[\x00S]", "a PostgreSQL server", "send its SSLRequest before starting TLS"),
     _row(rb"..\x00\x00[\x09\x0a]", "a MySQL server's greeting", "send its SSL request before starting TLS"),
