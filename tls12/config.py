@@ -165,7 +165,9 @@ class ServerConfig:
     def __post_init__(self) -> None:
         _check_common(self)
         if self.client_auth is not ClientAuth.NONE and self.verifier is None:
-            raise UsageError("client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)")
+            raise UsageError(
+                "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"
+            )
 
 
 def _check_common(config: ClientConfig | ServerConfig) -> None:

@@ -14,10 +14,9 @@ a record (benchmarks/test_bulk.py); everything rare is decided when the state ch
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.crypto import key_schedule
@@ -54,7 +53,6 @@ from tls12.handshake.engine import (
     InstallWriteKeys,
     Notify,
     OnMessage,
-    Output,
     Rewrite,
     SendChangeCipherSpec,
     SendHandshake,
@@ -70,6 +68,7 @@ from tls12.resumption.sessions import Session
 from tls12.trust.names import normalise_server_name
 from tls12.wire import messages
 from tls12.wire.closing import AlertMessage
+from tls12.wire.hello import HelloRequest
 from tls12.wire.messages import HandshakeReassembler
 
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -278,6 +277,11 @@ class Connection:
     # -- facts --------------------------------------------------------------------------------------------
 
     @property
+    def config(self) -> ClientConfig | ServerConfig:
+        """The configuration that the connection was made with."""
+        return self._config
+
+    @property
     def state(self) -> ConnectionState:
         """Where the connection stands."""
         if self._error is not None:
@@ -361,7 +365,9 @@ class Connection:
     def _take_record(self, kind: int, fragment: bytes) -> None:
         taker = self._TAKERS.get(kind)
         if taker is None:
-            raise UnexpectedMessage(f"the {self._side.other.value} sent {ContentType.of(kind)}, which was not negotiated")
+            raise UnexpectedMessage(
+                f"the {self._side.other.value} sent {ContentType.of(kind)}, which was not negotiated"
+            )
         taker(self, fragment)
         self._refresh()
 
@@ -386,6 +392,7 @@ class Connection:
             if self._ignored_or_refused(message):
                 continue
             if self._handshake is None:
+                self._conversation.admit(self._side.other, message[0])
                 self._begin_handshake()
             assert self._handshake is not None
             self._handshake.take_message(message)
@@ -446,7 +453,7 @@ class Connection:
         if description == Alert.NO_RENEGOTIATION and self._established is not None and self._handshake is not None:
             self._abandon_renegotiation()
 
-    _TAKERS: dict[int, Callable[[Connection, bytes], None]] = {
+    _TAKERS: ClassVar[dict[int, Callable[[Connection, bytes], None]]] = {
         ContentType.HANDSHAKE: _take_handshake,
         ContentType.CHANGE_CIPHER_SPEC: _take_change_cipher_spec,
         ContentType.ALERT: _take_alert,
@@ -524,7 +531,7 @@ class Connection:
         self._events.append(HandshakeCompleted(output.established.negotiated))
         self._resume_sending()
 
-    _CARRIERS: dict[type, Callable[[Connection, Any], None]] = {
+    _CARRIERS: ClassVar[dict[type, Callable[[Connection, Any], None]]] = {
         SendChangeCipherSpec: _send_change_cipher_spec,
         InstallWriteKeys: _install_write_keys,
         InstallReadKeys: _install_read_keys,
@@ -605,7 +612,7 @@ class Connection:
         self._read_ended = True
         self._data_flows = False
         self._waiting.clear()
-        self._reassembler.clear()
+        self._reassembler = HandshakeReassembler()
         self._end_write()
 
     def _end_write(self) -> None:
@@ -677,7 +684,7 @@ class ClientConnection(Connection):
         )
 
     def _ignored_or_refused(self, message: bytes) -> bool:
-        if message[0] != HandshakeType.HELLO_REQUEST or self._handshakes == 0:
+        if message[0] != HandshakeType.HELLO_REQUEST or not self._handshakes:
             return False
         messages.parse(message)
         self._hello_requests += 1
@@ -696,9 +703,6 @@ class ClientConnection(Connection):
     def _begin_renegotiation(self) -> None:
         self._may_send = False
         self._begin_handshake()
-
-    def _begin_needs_start(self) -> None:
-        raise UsageError("initiate_handshake() must be called before data is received")
 
     def _forget_session(self) -> None:
         if self._config.sessions is not None:
@@ -748,7 +752,7 @@ class ServerConnection(Connection):
         return True
 
     def _begin_renegotiation(self) -> None:
-        request = messages.serialize(messages.HelloRequest())
+        request = messages.serialize(HelloRequest())
         self._out.append(self._writer.write(ContentType.HANDSHAKE, request))
 
     def _forget_session(self) -> None:

@@ -70,7 +70,13 @@ DEFAULT_SCHEMES = (
 )
 
 _KX_ORDER = (Kx.ECDHE, Kx.ECDHE_PSK, Kx.DHE, Kx.DHE_PSK, Kx.RSA_PSK, Kx.PSK, Kx.RSA, Kx.ECDH_ANON, Kx.DH_ANON)
-_AUTH_ORDER = (Authentication.ECDSA, Authentication.RSA, Authentication.PSK, Authentication.DSS, Authentication.ANON)
+_AUTH_ORDER = (
+    Authentication.ECDSA,
+    Authentication.RSA,
+    Authentication.PSK,
+    Authentication.DSS,
+    Authentication.ANON,
+)
 
 
 def _preference(suite: Suite) -> tuple[int, ...]:
@@ -238,7 +244,8 @@ class Policy:
         chosen = set(self.cipher_suites)
         ordered = (*self.cipher_suites, *(suite for suite in CipherSuite if suite not in chosen))
         return Explanation(
-            self.name, tuple(Verdict(suite, suite in chosen, _reason(suite, suite in chosen)) for suite in ordered)
+            self.name,
+            tuple(Verdict(suite, suite in chosen, _reason(suite, suite in chosen)) for suite in ordered),
         )
 
     @property
@@ -253,13 +260,29 @@ _REASONS: tuple[tuple[Callable[[Suite], bool], str, str], ...] = (
     # applies to                                         why in                                    why out
     (lambda s: s.authentication is Authentication.ANON, "laboratory", "unauthenticated: laboratory only"),
     (lambda s: s.lab_only, "laboratory", "broken cipher, MAC or signature: laboratory only"),
-    (lambda s: s.key_exchange is Kx.RSA, "for peers without ECDHE", "RSA key transport has no forward secrecy"),
+    (
+        lambda s: s.key_exchange is Kx.RSA,
+        "for peers without ECDHE",
+        "RSA key transport has no forward secrecy",
+    ),
     (lambda s: s.is_cbc, "for peers without AEAD", "CBC: padding-oracle history; AEAD is preferred"),
     (lambda s: "CCM_8" in s.suite.name, "for constrained devices", "a tag of 64 bits only"),
     (lambda s: s.key_exchange is Kx.RSA_PSK, "authenticated by PSK and RSA", "needs Policy.psk() and a PSK"),
-    (lambda s: s.key_exchange is Kx.DHE_PSK, f"{_FORWARD}, when a PSK is configured", "needs Policy.psk() and a PSK"),
-    (lambda s: s.key_exchange is Kx.DHE, f"{_FORWARD} for peers without ECDHE", "finite-field DH is slow and ageing"),
-    (lambda s: s.key_exchange is Kx.ECDHE_PSK, f"{_FORWARD}, when a PSK is configured", "not named by this policy"),
+    (
+        lambda s: s.key_exchange is Kx.DHE_PSK,
+        f"{_FORWARD}, when a PSK is configured",
+        "needs Policy.psk() and a PSK",
+    ),
+    (
+        lambda s: s.key_exchange is Kx.DHE,
+        f"{_FORWARD} for peers without ECDHE",
+        "finite-field DH is slow and ageing",
+    ),
+    (
+        lambda s: s.key_exchange is Kx.ECDHE_PSK,
+        f"{_FORWARD}, when a PSK is configured",
+        "not named by this policy",
+    ),
     (lambda s: s.key_exchange is Kx.PSK, "when a PSK is configured", "not named by this policy"),
     (lambda s: True, f"{_FORWARD} and AEAD", "not named by this policy"),
 )

@@ -27,7 +27,6 @@ from tls12.events import (
     PeerCertificateReceived,
     PskLookupRequested,
     Refuse,
-    SignatureRequested,
 )
 from tls12.handshake.engine import Complete, FixVersion, Handshake, Secrets, Story, check_size
 from tls12.handshake.grammar import Conversation, Side
@@ -109,6 +108,7 @@ class ClientHandshake(Handshake[ClientConfig]):
     # -- the story ----------------------------------------------------------------------------------------
 
     def story(self) -> Story[None]:
+        """One handshake from its ClientHello to its Finished."""
         hello = self.build_client_hello()
         self.send(hello)
         answer = yield from self.receive(ServerHello)
@@ -183,9 +183,7 @@ class ClientHandshake(Handshake[ClientConfig]):
         session = self.check_resumption(agreed)
         self.transcript.start(agreed.suite.prf_hash)
         self.transcript.forget_messages()
-        secrets = self.derive_keys(
-            agreed.suite, session.master_secret, agreed.client_random, agreed.server_random
-        )
+        secrets = self.derive_keys(agreed.suite, session.master_secret, agreed.client_random, agreed.server_random)
         ticket = (yield from self.receive(NewSessionTicket)) if agreed.ticket_promised else None
         finished = yield from self.receive_finished(
             secrets, encrypt_then_mac=agreed.encrypt_then_mac, plaintext_limit=agreed.plaintext_limit
@@ -395,7 +393,7 @@ class ClientHandshake(Handshake[ClientConfig]):
                 raise PeerIncompatible(
                     "the server offers no secure renegotiation (RFC 5746)",
                     rule="RFC 5746 3.4",
-                    remedy="allow it with Policy.legacy_device(); risk: an attacker can prefix the connection with data",
+                    remedy="allow it with Policy.legacy_device(); risk: injected prefixes",
                 )
             return False
         due = previous.client_verify_data + previous.server_verify_data if previous is not None else b""
@@ -431,9 +429,7 @@ class ClientHandshake(Handshake[ClientConfig]):
         if self.conversation.facts.certificate_based:
             first = yield from self.peek(Certificate, NewSessionTicket, ChangeCipherSpec)
         else:
-            first = yield from self.peek(
-                ServerKeyExchange, ServerHelloDone, NewSessionTicket, ChangeCipherSpec
-            )
+            first = yield from self.peek(ServerKeyExchange, ServerHelloDone, NewSessionTicket, ChangeCipherSpec)
         return isinstance(first, NewSessionTicket | ChangeCipherSpec)
 
     def check_resumption(self, agreed: Agreed) -> Session:
@@ -483,7 +479,8 @@ class ClientHandshake(Handshake[ClientConfig]):
         previous = self.previous
         if previous is not None and previous.negotiated.peer_certificates[:1] != chain[:1]:
             raise PeerMisbehaved(
-                "the server changed its certificate in a renegotiation", rule="RFC 7627 6.2; draft triple-shake"
+                "the server changed its certificate in a renegotiation",
+                rule="RFC 7627 6.2; draft triple-shake",
             )
         peer = PeerChain(
             certificates=chain,
@@ -502,7 +499,8 @@ class ClientHandshake(Handshake[ClientConfig]):
         group = peer.leaf_group
         if group is not None and group not in self.config.policy.groups:
             raise PeerMisbehaved(
-                f"the server's certificate is on the curve {group}, which was not offered", rule="RFC 8422 5.3"
+                f"the server's certificate is on the curve {group}, which was not offered",
+                rule="RFC 8422 5.3",
             )
         decrypts = suite.key_exchange in (Kx.RSA, Kx.RSA_PSK)
         if not (peer.allows_encipherment if decrypts else peer.allows_signing):
@@ -519,9 +517,7 @@ class ClientHandshake(Handshake[ClientConfig]):
         chain = self.config.verifier.verify(peer)
         decision = yield from self.ask(PeerCertificateReceived(peer.certificates, chain), Accept())
         if isinstance(decision, Refuse):
-            raise ApplicationRefused(
-                f"the server's certificate was refused: {decision.reason}", alert=decision.alert
-            )
+            raise ApplicationRefused(f"the server's certificate was refused: {decision.reason}", alert=decision.alert)
         return VerifiedIdentity(peer.certificates, chain)
 
     def receive_share(self, suite: Suite) -> Story[ServerKeyExchange | None]:
@@ -548,9 +544,7 @@ class ClientHandshake(Handshake[ClientConfig]):
     def check_scheme(self, scheme: SignatureScheme, peer: PeerChain) -> None:
         """The scheme must be one that we offered, and fit the key (RFC 5246 7.4.3)."""
         if scheme not in self.config.policy.signature_schemes:
-            raise PeerMisbehaved(
-                f"the server signed with {scheme}, which was not offered", rule="RFC 5246 7.4.3"
-            )
+            raise PeerMisbehaved(f"the server signed with {scheme}, which was not offered", rule="RFC 5246 7.4.3")
         if peer.leaf_key_kind is not SCHEMES[scheme].kind:
             raise PeerMisbehaved(
                 f"the server signed with {scheme}, which the {peer.leaf_key_kind.name} key of its certificate cannot",
@@ -628,9 +622,7 @@ class ClientHandshake(Handshake[ClientConfig]):
             **facts,
         )
 
-    def new_session(
-        self, secrets: Secrets, negotiated: Negotiated, ticket: NewSessionTicket | None
-    ) -> Session | None:
+    def new_session(self, secrets: Secrets, negotiated: Negotiated, ticket: NewSessionTicket | None) -> Session | None:
         """What may be resumed later; kept in the store, if there is one."""
         config = self.config
         old = self.session if negotiated.resumed else None

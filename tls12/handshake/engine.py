@@ -28,15 +28,18 @@ from tls12.crypto.suites import Suite
 from tls12.crypto.transcript import Transcript
 from tls12.errors import BadSignature, LimitExceeded, UnexpectedMessage
 from tls12.events import PAUSABLE, Event, SignatureRequested
-from tls12.handshake.grammar import CCS, Conversation, Side, name_of
+from tls12.handshake.grammar import CCS, Conversation, Side
 from tls12.handshake.proofs import Established, VerifiedFinished
-from tls12.registry import Alert, HandshakeType, SignatureScheme
+from tls12.registry import Alert, SignatureScheme
 from tls12.trust.credentials import Credential
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec, Finished
 from tls12.wire.messages import Message
 
-M = TypeVar("M", bound=Message)
+Unit: TypeAlias = Message | ChangeCipherSpec
+"""What a handshake is made of: its messages, and the ChangeCipherSpec records between them."""
+
+M = TypeVar("M", bound=Unit)
 T = TypeVar("T")
 C = TypeVar("C", ClientConfig, ServerConfig)
 
@@ -57,10 +60,10 @@ class Ask:
 
 Story: TypeAlias = Generator[Wanted | Ask, Any, T]
 
-Rewrite: TypeAlias = Callable[[Message], Iterable[Message]]
+Rewrite: TypeAlias = Callable[[Unit], Iterable[Unit]]
 """Takes each outgoing handshake message or ChangeCipherSpec; gives what is sent instead."""
 
-OnMessage: TypeAlias = Callable[[str, Message, int], None]
+OnMessage: TypeAlias = Callable[[str, Unit, int], None]
 """Called as (sender, message, size in bytes) for every message of either side, once parsed."""
 
 
@@ -150,7 +153,7 @@ class Secrets:
 
 
 class Handshake(Generic[C]):
-    """One handshake of one side. Subclasses tell the story; the small `build_*` and `check_*` steps may be overridden."""
+    """One handshake of one side. The small `build_*` and `check_*` steps may be overridden."""
 
     side: ClassVar[Side]
 
@@ -175,7 +178,7 @@ class Handshake(Generic[C]):
         self.transcript = Transcript()
         self.asking: Event | None = None
         self._story = self.story()
-        self._pushed_back: Message | None = None
+        self._pushed_back: Unit | None = None
 
     # -- what the connection calls ------------------------------------------------------------------------
 
@@ -218,7 +221,7 @@ class Handshake(Generic[C]):
 
     def receive(self, wanted: type[M]) -> Story[M]:
         """Wait for one message of this class."""
-        message = yield from self._next((wanted,))
+        message: M = yield from self._next((wanted,))
         return message
 
     def peek(self, *wanted: type[Any]) -> Story[Any]:
@@ -292,16 +295,12 @@ class Handshake(Generic[C]):
     def verify_data(self, secrets: Secrets, sender: Side) -> bytes:
         """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""
         prf_hash = secrets.suite.prf_hash
-        return key_schedule.verify_data(
-            prf_hash, secrets.master, sender.value, self.transcript.digest(prf_hash)
-        )
+        return key_schedule.verify_data(prf_hash, secrets.master, sender.value, self.transcript.digest(prf_hash))
 
     def send_finished(self, secrets: Secrets, *, encrypt_then_mac: bool, fragment_size: int) -> bytes:
         """Switch our keys on and send Finished; the verify_data sent."""
         keys = secrets.keys.client if self.side is Side.CLIENT else secrets.keys.server
-        sealer = make_sealer(
-            secrets.suite, keys, encrypt_then_mac=encrypt_then_mac, random=self.config.random
-        )
+        sealer = make_sealer(secrets.suite, keys, encrypt_then_mac=encrypt_then_mac, random=self.config.random)
         self.send_change_cipher_spec(sealer, fragment_size)
         verify_data = self.verify_data(secrets, self.side)
         self.send(Finished(verify_data))
@@ -334,12 +333,10 @@ class Handshake(Generic[C]):
         self._pushed_back = None
         if not isinstance(message, wanted):
             names = " or ".join(cls.__name__ for cls in wanted)
-            raise UnexpectedMessage(
-                f"the {self.side.other.value} sent {type(message).__name__}; expected {names}"
-            )
+            raise UnexpectedMessage(f"the {self.side.other.value} sent {type(message).__name__}; expected {names}")
         return message
 
-    def _deliver(self, message: Message, size: int) -> None:
+    def _deliver(self, message: Unit, size: int) -> None:
         if self.on_message is not None:
             self.on_message(self.side.other.value, message, size)
         self._resume(message)
@@ -352,43 +349,21 @@ class Handshake(Generic[C]):
         if isinstance(step, Ask):
             self.asking = step.event
 
-    def _emit(self, message: Message, encoded: bytes | None = None) -> None:
-        sent: Iterable[Message] = (message,) if self.rewrite is None else self.rewrite(message)
+    def _emit(self, message: Unit, encoded: bytes | None = None) -> None:
+        sent: Iterable[Unit] = (message,) if self.rewrite is None else self.rewrite(message)
         for item in sent:
-            data = encoded if encoded is not None and item is message else messages.serialize(item)
+            if isinstance(item, ChangeCipherSpec):
+                data = item.to_bytes()
+                self.outputs.append(SendChangeCipherSpec(data))
+            else:
+                data = encoded if encoded is not None and item is message else messages.serialize(item)
+                self.transcript.append(data)
+                self.outputs.append(SendHandshake(data))
             if self.on_message is not None:
                 self.on_message(self.side.value, item, len(data))
-            if isinstance(item, ChangeCipherSpec):
-                self.outputs.append(SendChangeCipherSpec(data))
-                continue
-            if data[0] != HandshakeType.HELLO_REQUEST:
-                self.transcript.append(data)
-            self.outputs.append(SendHandshake(data))
 
 
 def check_size(what: str, size: int, limit: int, alert: Alert) -> None:
     """Raises `LimitExceeded` with this alert when the peer sent more than `limit`."""
     if size > limit:
         raise LimitExceeded(f"the peer sent {what} of {size}; Limits allows {limit}", alert=alert)
-
-
-__all__ = [
-    "Ask",
-    "Complete",
-    "FixVersion",
-    "Handshake",
-    "InstallReadKeys",
-    "InstallWriteKeys",
-    "Notify",
-    "OnMessage",
-    "Output",
-    "Rewrite",
-    "Secrets",
-    "SendChangeCipherSpec",
-    "SendHandshake",
-    "SendWarning",
-    "SetFragmentSize",
-    "Story",
-    "check_size",
-    "name_of",
-]

@@ -280,7 +280,9 @@ def name_of(kind: MessageKind) -> str:
     """A message type as RFC 5246 spells its structure: ServerHelloDone, ChangeCipherSpec."""
     if kind not in _NAMES:
         code = HandshakeType.of(kind)
-        _NAMES[kind] = "".join(w.capitalize() for w in code.name.split("_")) if code.is_known else f"handshake type {kind}"
+        _NAMES[kind] = (
+            "".join(w.capitalize() for w in code.name.split("_")) if code.is_known else f"handshake type {kind}"
+        )
     return _NAMES[kind]
 
 
@@ -334,9 +336,7 @@ class Conversation:
 def _learn_client_hello(conversation: Conversation, row: Row, message: Message) -> None:
     assert isinstance(message, ClientHello)
     ticket = message.find(SessionTicket)
-    conversation.facts = Facts(
-        session_id=message.session_id, ticket_offered=ticket is not None and bool(ticket.ticket)
-    )
+    conversation.facts = Facts(session_id=message.session_id, ticket_offered=ticket is not None and bool(ticket.ticket))
 
 
 def _learn_server_hello(conversation: Conversation, row: Row, message: Message) -> None:

@@ -116,9 +116,7 @@ class Offer:
             hello=hello,
             versions=versions.versions if isinstance(versions, SupportedVersions) else None,
             server_name=_host_name(names) if isinstance(names, ServerNameList) else None,
-            alpn_protocols=alpn.protocol_name_list
-            if isinstance(alpn, ApplicationLayerProtocolNegotiation)
-            else (),
+            alpn_protocols=alpn.protocol_name_list if isinstance(alpn, ApplicationLayerProtocolNegotiation) else (),
             groups=groups.named_group_list if isinstance(groups, SupportedGroups) else None,
             schemes=schemes.supported_signature_algorithms if isinstance(schemes, SignatureAlgorithms) else None,
             point_formats=formats.ec_point_format_list if isinstance(formats, ECPointFormats) else None,
@@ -234,9 +232,7 @@ def candidate_credentials(server_name: str | None, config: ServerConfig) -> tupl
     return config.credentials
 
 
-def _complete(
-    suite: Suite, offer: Offer, config: ServerConfig, credentials: tuple[Credential, ...]
-) -> Choice:
+def _complete(suite: Suite, offer: Offer, config: ServerConfig, credentials: tuple[Credential, ...]) -> Choice:
     policy = config.policy
     if suite.uses_psk and config.psk is None:
         raise _Miss("PSK suites need a psk in the ServerConfig")
@@ -273,9 +269,7 @@ def _choose_credential(
     raise _Miss("the client verifies no signature scheme or curve of our credentials")
 
 
-def choose_scheme(
-    credential: Credential, offered: Iterable[SignatureScheme], policy: Policy
-) -> SignatureScheme | None:
+def choose_scheme(credential: Credential, offered: Iterable[SignatureScheme], policy: Policy) -> SignatureScheme | None:
     """The scheme to sign with: what the key does best among what the peer verifies and the policy allows."""
     verifiable = set(offered)
     for scheme in credential.schemes:
@@ -321,8 +315,7 @@ def offered_suites(config: ClientConfig) -> tuple[Suite, ...]:
     return tuple(
         row
         for row in map(SUITES.__getitem__, config.policy.cipher_suites)
-        if (config.psk is not None or not row.uses_psk)
-        and (config.verifier is not None or not row.uses_certificate)
+        if (config.psk is not None or not row.uses_psk) and (config.verifier is not None or not row.uses_certificate)
     )
 
 

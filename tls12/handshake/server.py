@@ -63,7 +63,6 @@ from tls12.registry import (
     SignatureScheme,
 )
 from tls12.resumption.sessions import Session
-from tls12.trust.credentials import Credential
 from tls12.trust.peer import PeerChain
 from tls12.wire.certificates import Certificate, CertificateRequest, CertificateStatus, CertificateVerify
 from tls12.wire.closing import NewSessionTicket
@@ -98,6 +97,7 @@ class ServerHandshake(Handshake[ServerConfig]):
     # -- the story ----------------------------------------------------------------------------------------
 
     def story(self) -> Story[None]:
+        """One handshake from its ClientHello to its Finished."""
         hello = yield from self.receive(ClientHello)
         offer = Offer.read(hello)
         check_offer(offer)
@@ -278,7 +278,7 @@ class ServerHandshake(Handshake[ServerConfig]):
                 raise PeerIncompatible(
                     "the client offers no secure renegotiation (RFC 5746)",
                     rule="RFC 5746 3.6",
-                    remedy="allow it with Policy.legacy_device(); risk: an attacker can prefix the connection with data",
+                    remedy="allow it with Policy.legacy_device(); risk: injected prefixes",
                 )
             return
         scsv = CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in offer.hello.cipher_suites
@@ -509,9 +509,7 @@ class ServerHandshake(Handshake[ServerConfig]):
             or choice.suite.key_exchange is Kx.RSA_PSK
         ):
             return None
-        return CertificateRequest(
-            _CERTIFICATE_TYPES, config.policy.signature_schemes, config.certificate_authorities
-        )
+        return CertificateRequest(_CERTIFICATE_TYPES, config.policy.signature_schemes, config.certificate_authorities)
 
     # -- the client's flight ------------------------------------------------------------------------------
 
@@ -574,9 +572,7 @@ class ServerHandshake(Handshake[ServerConfig]):
         chain = self.config.verifier.verify(peer)
         decision = yield from self.ask(PeerCertificateReceived(peer.certificates, chain), Accept())
         if isinstance(decision, Refuse):
-            raise ApplicationRefused(
-                f"the client's certificate was refused: {decision.reason}", alert=decision.alert
-            )
+            raise ApplicationRefused(f"the client's certificate was refused: {decision.reason}", alert=decision.alert)
         return VerifiedIdentity(peer.certificates, chain)
 
     def verify_possession(self, peer: PeerChain) -> Story[VerifiedSignature]:
