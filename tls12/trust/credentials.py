@@ -170,9 +170,7 @@ class Credential:
         chain = [store.cert.certificate]
         others = [entry.certificate for entry in store.additional_certs]
         while True:
-            issuer = next(
-                (c for c in others if c.subject == chain[-1].issuer and c.subject != c.issuer), None
-            )
+            issuer = next((c for c in others if c.subject == chain[-1].issuer and c.subject != c.issuer), None)
             if issuer is None or issuer in chain:
                 break
             chain.append(issuer)
@@ -296,9 +294,7 @@ def _load_private_key(pem: bytes, password: bytes | str | None) -> PrivateKey:
 def _supported(key: object) -> PrivateKey:
     if isinstance(key, PrivateKey):
         return key
-    raise UsageError(
-        f"a {type(key).__name__} cannot sign in TLS 1.2", remedy="use RSA, ECDSA, Ed25519 or Ed448"
-    )
+    raise UsageError(f"a {type(key).__name__} cannot sign in TLS 1.2", remedy="use RSA, ECDSA, Ed25519 or Ed448")
 
 
 def _check_key(key: object, facts: LeafFacts, chain: list[x509.Certificate]) -> None:

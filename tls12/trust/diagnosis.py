@@ -66,9 +66,7 @@ def diagnose(
                 if error is not None:
                     return error
         leaf = steps[0].what
-    except (
-        Exception
-    ) as error:  # the backend's lazy parser: a dozen kinds, all of them the certificate's fault
+    except Exception as error:  # the backend's lazy parser: a dozen kinds, all of them the certificate's fault
         return CertificateError(
             f"a certificate of the {peer.role}'s chain is malformed: {printable(str(error))}",
             rule="RFC 5280 4.1",

@@ -76,8 +76,7 @@ class TrustStore:
         if not self.certificates:
             why = "; ".join(f"{root.origin}: {root.reason}" for root in self.skipped[:3])
             raise UsageError(
-                "a trust store needs at least one certificate"
-                + (f", and these are unreadable: {why}" if why else "")
+                "a trust store needs at least one certificate" + (f", and these are unreadable: {why}" if why else "")
             )
 
     @classmethod
@@ -133,11 +132,17 @@ class TrustStore:
         return cls(roots, skipped)
 
     @cached_property
+    def _der(self) -> dict[int, bytes]:
+        return {id(root): root.public_bytes(Encoding.DER) for root in self.certificates}
+
+    def der(self, certificate: x509.Certificate) -> bytes:
+        """A certificate's DER, from memory where the object is one of the roots."""
+        return self._der.get(id(certificate)) or certificate.public_bytes(Encoding.DER)
+
+    @cached_property
     def fingerprint(self) -> bytes:
         """SHA-256 over the sorted digests of the roots: equal for equal sets of roots."""
-        digests = sorted(
-            hashlib.sha256(root.public_bytes(Encoding.DER)).digest() for root in self.certificates
-        )
+        digests = sorted(hashlib.sha256(der).digest() for der in self._der.values())
         return hashlib.sha256(b"".join(digests)).digest()
 
     @cached_property
