@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from struct import Struct
 from types import MappingProxyType
+from typing import ClassVar
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia, TripleDES
 from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, CipherContext
@@ -96,6 +97,9 @@ class _CbcDirection(Direction):
 class _CbcSealer(_CbcDirection):
     __slots__ = ("_random",)
 
+    mac_inside: ClassVar[bool]
+    """Whether the MAC is encrypted with the data."""
+
     def __init__(self, cipher: Cipher, keys: DirectionKeys, mac: str, random: Callable[[int], bytes]) -> None:
         super().__init__(cipher, keys, mac, Context.encryptor)
         self._random = random
@@ -106,16 +110,22 @@ class _CbcSealer(_CbcDirection):
 
     def seal_many(self, kind: int, data: Buffer, fragment_size: int) -> bytearray:
         """All the records of a larger write."""
-        size = len(data)
-        records = -(-size // fragment_size)
-        self._require(kind, records, size + records * (self._mac_length + 2 * self._block))
-        return seal_each(self.seal, kind, data, fragment_size)
+        records = -(-len(data) // fragment_size)
+        self._require(kind, records, records * self._record_length(fragment_size))
+        return seal_each(self.seal, self._record_length, kind, data, fragment_size)
+
+    def _record_length(self, length: int) -> int:
+        block, inside = self._block, self._mac_length if self.mac_inside else 0
+        padded = (length + inside) // block * block + block
+        return HEADER + block + padded + self._mac_length - inside
 
 
 class MacThenEncryptSealer(_CbcSealer):
     """CBC as in RFC 5246, outgoing."""
 
     __slots__ = ()
+
+    mac_inside = True
 
     def seal(self, kind: int, data: Buffer) -> bytes:
         """One record around at most 2^14 bytes."""
@@ -144,7 +154,7 @@ class MacThenEncryptOpener(_CbcDirection):
         sequence = self._spend(kind, size)
         plaintext = self._update(memoryview(record)[HEADER:])
 
-        window = plaintext[block:][-256:]
+        window = plaintext[max(block, size - 256) :]
         padding = window[-1]
         most = size - block - mac_length - 1
         well_padded = compare_digest(window[: -1 - padding] + _PADDING[padding], window) & (padding <= most)
@@ -162,6 +172,8 @@ class EncryptThenMacSealer(_CbcSealer):
     """CBC as in RFC 7366, outgoing."""
 
     __slots__ = ()
+
+    mac_inside = False
 
     def seal(self, kind: int, data: Buffer) -> bytes:
         """One record around at most 2^14 bytes."""

@@ -57,7 +57,10 @@ class StreamSealer(_StreamDirection):
         records = -(-len(data) // fragment_size)
         if self.sequence + records > self.limit:
             self.check_limit(kind, records)
-        return seal_each(self.seal, kind, data, fragment_size)
+        return seal_each(self.seal, self._record_length, kind, data, fragment_size)
+
+    def _record_length(self, length: int) -> int:
+        return HEADER + length + self._mac.length
 
 
 class StreamOpener(_StreamDirection):
