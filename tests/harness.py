@@ -28,6 +28,7 @@ from tls12 import (
     DataReceived,
     Event,
     HandshakeCompleted,
+    NamedGroup,
     Negotiated,
     Policy,
     ServerConfig,
@@ -37,6 +38,7 @@ from tls12 import (
     TrustStore,
     X509Verifier,
 )
+from tls12.crypto.finite_field import FFDHE_PRIMES
 from tls12.lab.pki import IssuedCertificate
 
 
@@ -277,6 +279,13 @@ def files_of(issued: IssuedCertificate) -> tuple[str, str]:
     return _files(id(issued), issued)
 
 
+def intermediates_of(issued: IssuedCertificate) -> str:
+    """The chain without the leaf as a file."""
+    path = directory() / f"{id(issued)}-intermediates.pem"
+    path.write_text("".join(map(ssl.DER_cert_to_PEM_cert, issued.chain_der[1:])))
+    return str(path)
+
+
 def trusted_file() -> str:
     """pki.root() as a file."""
     path = directory() / "root.pem"
@@ -293,6 +302,18 @@ def _rsa_pss_key(issued: IssuedCertificate) -> bytes:
     body = plain[4:7] + rsassa_pss + plain[7 + len(rsa_encryption) :]
     pem = ssl.DER_cert_to_PEM_cert(b"\x30\x82" + len(body).to_bytes(2, "big") + body)
     return pem.replace("CERTIFICATE", "PRIVATE KEY").encode()
+
+
+@cache
+def dh_parameters(group: NamedGroup) -> str:
+    """An RFC 7919 group as a PEM file (PKCS#3)."""
+    prime = FFDHE_PRIMES[group]
+    path = directory() / f"{group}.pem"
+    magnitude = b"\0" + prime.to_bytes((prime.bit_length() + 7) // 8, "big")
+    body = b"\x02\x82" + len(magnitude).to_bytes(2, "big") + magnitude + b"\x02\x01\x02"
+    pem = ssl.DER_cert_to_PEM_cert(b"\x30\x82" + len(body).to_bytes(2, "big") + body)
+    path.write_text(pem.replace("CERTIFICATE", "DH PARAMETERS"))
+    return str(path)
 
 
 def openssl_context(

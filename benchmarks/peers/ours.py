@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tls12.resumption.stores import MemorySessionStore
-
 from itertools import cycle
 
 from benchmarks.peers import NAME, OTHER_NAME, Scenario, Transfer, material
@@ -23,6 +21,7 @@ from tls12 import (
     X509Verifier,
 )
 from tls12.registry import CipherSuite, NamedGroup
+from tls12.resumption.stores import MemorySessionStore
 
 
 class OurPair:

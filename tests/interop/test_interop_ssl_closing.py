@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import End, Ours, OpenSSL, our_client, our_server, pump, their_client, their_server
+from harness import End, OpenSSL, Ours, our_client, our_server, pump, their_client, their_server
 
 from tls12 import Alert, ConnectionClosed, ConnectionFailed, DataReceived, PeerAlert, TruncatedError
 

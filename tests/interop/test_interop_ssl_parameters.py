@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
-from functools import cache
-from pathlib import Path
-
 import harness
 import pytest
-from harness import anything, our_client, our_server, pump, their_client, their_server
+from harness import anything, dh_parameters, our_client, our_server, pump, their_client, their_server
 
 from tls12 import CipherSuite, NamedGroup, SignatureScheme
-from tls12.crypto.finite_field import GROUPS as FFDHE
 from tls12.crypto.suites import SUITES, Authentication
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
@@ -34,18 +29,6 @@ def shared_suites() -> list[CipherSuite]:
 
 
 KEY_OF = {Authentication.ECDSA: "ecdsa-p256", Authentication.RSA: "rsa-2048"}
-
-
-@cache
-def dh_parameters(group: NamedGroup) -> str:
-    """An RFC 7919 group as a PEM file (PKCS#3)."""
-    prime = FFDHE[group].p
-    path = Path(harness.directory(), f"{group}.pem")
-    magnitude = b"\0" + prime.to_bytes((prime.bit_length() + 7) // 8, "big")
-    body = b"\x02\x82" + len(magnitude).to_bytes(2, "big") + magnitude + b"\x02\x01\x02"
-    pem = ssl.DER_cert_to_PEM_cert(b"\x30\x82" + len(body).to_bytes(2, "big") + body)
-    path.write_text(pem.replace("CERTIFICATE", "DH PARAMETERS"))
-    return str(path)
 
 
 def exchange(client: harness.End, server: harness.End) -> None:
