@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import UsageError
 from tls12.keylog import KeyLog
 from tls12.policy import Policy
@@ -68,7 +69,7 @@ _MESSAGE_SIZES: Mapping[HandshakeType, int] = {
     HandshakeType.SERVER_HELLO_DONE: 0,
     HandshakeType.CERTIFICATE_VERIFY: 16_384,
     HandshakeType.CLIENT_KEY_EXCHANGE: 131_080,  # two opaque<0..2^16-1>, identity and share
-    HandshakeType.FINISHED: 64,
+    HandshakeType.FINISHED: 16_384,  # 12 bytes; a wrong length must reach the comparison (decrypt_error)
     HandshakeType.NEW_SESSION_TICKET: 65_542,
     HandshakeType.CERTIFICATE_STATUS: 131_072,
 }
@@ -126,9 +127,18 @@ class ClientConfig:
     """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
     random: Callable[[int], bytes] = os.urandom
     clock: Callable[[], float] = time.time
+    suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
+    """What is offered: the policy's suites, less those that this configuration could not carry through."""
 
     def __post_init__(self) -> None:
         _check_common(self)
+        rows = (SUITES[suite] for suite in self.policy.cipher_suites)
+        offered = (
+            row
+            for row in rows
+            if (self.psk is not None or not row.uses_psk) and (self.verifier is not None or not row.uses_certificate)
+        )
+        object.__setattr__(self, "suites", tuple(offered))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -507,7 +507,7 @@ class Connection:
         self._out.append(self._writer.write(ContentType.CHANGE_CIPHER_SPEC, output.data))
 
     def _install_write_keys(self, output: InstallWriteKeys) -> None:
-        self._writer.fragment_size = min(self._writer.fragment_size, output.fragment_size)
+        self._writer.fragment_size = output.fragment_size
         self._writer.install(output.sealer)
 
     def _install_read_keys(self, output: InstallReadKeys) -> None:
@@ -692,11 +692,10 @@ class ClientConnection(Connection):
             raise LimitExceeded("the server sent too many HelloRequests", alert=Alert.NO_RENEGOTIATION)
         if self._handshake is None:
             wish = self._config.policy.renegotiation
-            if wish is Renegotiation.ALLOW:
-                self._events.append(RenegotiationRequested())
-            elif wish is Renegotiation.WARN:
+            self._events.append(RenegotiationRequested())
+            if wish is Renegotiation.WARN:
                 self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
-            else:
+            elif wish is Renegotiation.FATAL:
                 raise PeerMisbehaved("the server asked for a renegotiation", alert=Alert.NO_RENEGOTIATION)
         return True
 

@@ -130,7 +130,7 @@ class DataReceived:
 
 @dataclass(slots=True)
 class RenegotiationRequested:
-    """The peer asks for a new handshake, which the policy allows; `renegotiate()` begins it (client)."""
+    """The server asks for a new handshake. Where the policy allows it, `renegotiate()` begins one."""
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -177,6 +177,8 @@ class Policy:
     """A server whose credentials match no requested name ends with unrecognized_name instead of using the first."""
     send_grease: bool = False
     """A client adds GREASE values (RFC 8701)."""
+    fingerprint: bytes = field(init=False, repr=False, compare=False)
+    """A digest of everything but the name; sessions are bound to it."""
 
     def __post_init__(self) -> None:
         for suite in self.cipher_suites:
@@ -198,6 +200,8 @@ class Policy:
                 raise ValueError(f"{scheme} is broken; only tls12.lab.policy() may name it")
         if self.minimum_rsa_bits < 1024 or self.minimum_dh_bits < 1024:
             raise ValueError("minimum_rsa_bits and minimum_dh_bits cannot be below 1024")
+        compared = repr([getattr(self, name) for name in _compared()])
+        object.__setattr__(self, "fingerprint", hashlib.sha256(compared.encode()).digest())
 
     def _allows_lab(self) -> bool:
         return False
@@ -236,8 +240,8 @@ class Policy:
 
     def diff(self, other: Policy) -> dict[str, tuple[object, object]]:
         """The fields in which two policies differ: name to (ours, theirs)."""
-        fields = (field.name for field in dataclasses.fields(Policy) if field.name != "name")
-        return {f: (getattr(self, f), getattr(other, f)) for f in fields if getattr(self, f) != getattr(other, f)}
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in _compared()}
+        return {name: (ours, theirs) for name, (ours, theirs) in pairs.items() if ours != theirs}
 
     def explain(self) -> Explanation:
         """Every suite that IANA lists, in or out, and why."""
@@ -248,11 +252,10 @@ class Policy:
             tuple(Verdict(suite, suite in chosen, _reason(suite, suite in chosen)) for suite in ordered),
         )
 
-    @property
-    def fingerprint(self) -> bytes:
-        """A digest of everything but the name; sessions are bound to it."""
-        facts = repr([getattr(self, field.name) for field in dataclasses.fields(Policy) if field.name != "name"])
-        return hashlib.sha256(facts.encode()).digest()
+
+def _compared() -> tuple[str, ...]:
+    """The fields that make a policy what it is."""
+    return tuple(f.name for f in dataclasses.fields(Policy) if f.init and f.name != "name")
 
 
 _FORWARD = "forward secrecy"

@@ -28,14 +28,12 @@ from tls12.events import (
     PskLookupRequested,
     Refuse,
 )
-from tls12.handshake.engine import Complete, FixVersion, Handshake, Secrets, Story, check_size
+from tls12.handshake.engine import FixVersion, Handshake, Secrets, Story, check_size
 from tls12.handshake.grammar import Conversation, Side
-from tls12.handshake.negotiation import Agreed, choose_scheme, has_ec_group, key_fits, offered_suites
+from tls12.handshake.negotiation import Agreed, choose_scheme, has_ec_group, key_fits
 from tls12.handshake.proofs import (
-    Established,
     ResumedSession,
     Unauthenticated,
-    VerifiedFinished,
     VerifiedIdentity,
     VerifiedSignature,
 )
@@ -113,6 +111,7 @@ class ClientHandshake(Handshake[ClientConfig]):
         self.send(hello)
         answer = yield from self.receive(ServerHello)
         agreed = self.check_server_hello(hello, answer)
+        self.check_continuity(agreed)
         self.outputs.append(FixVersion())
         if (yield from self.server_resumes(hello, answer)):
             yield from self.resume(agreed)
@@ -166,7 +165,7 @@ class ClientHandshake(Handshake[ClientConfig]):
         )
         negotiated = self.negotiated(
             agreed,
-            group=getattr(exchange.params, "group", None) if exchange else None,
+            group=key_exchange.group,
             signature_scheme=signed_with,
             peer_signature_scheme=exchange.signature.algorithm if exchange and exchange.signature else None,
             resumed=False,
@@ -176,7 +175,8 @@ class ClientHandshake(Handshake[ClientConfig]):
             psk_identity=psk.identity if psk else None,
         )
         leaf = peer.certificates[0] if peer else None
-        self.finish(secrets, identity, possession, finished, negotiated, client_verify_data, ticket, leaf)
+        session = self.new_session(secrets, negotiated, ticket)
+        self.finish(agreed, secrets, identity, possession, finished, negotiated, session, client_verify_data, leaf)
 
     def resume(self, agreed: Agreed) -> Story[None]:
         """Figure 2: the master secret is known already; the server finishes first."""
@@ -204,40 +204,15 @@ class ClientHandshake(Handshake[ClientConfig]):
             psk_identity=session.psk_identity,
         )
         leaf = next(iter(session.peer_certificates), None)
-        self.finish(secrets, proof, proof, finished, negotiated, client_verify_data, ticket, leaf)
-
-    def finish(
-        self,
-        secrets: Secrets,
-        identity: VerifiedIdentity | ResumedSession | Unauthenticated,
-        possession: VerifiedSignature | ResumedSession | Unauthenticated,
-        finished: VerifiedFinished,
-        negotiated: Negotiated,
-        client_verify_data: bytes,
-        ticket: NewSessionTicket | None,
-        server_certificate: bytes | None,
-    ) -> None:
-        """Gather the proofs into `Established`: nothing else ends a handshake."""
-        established = Established(
-            identity=identity,
-            possession=possession,
-            finished=finished,
-            negotiated=negotiated,
-            session=self.new_session(secrets, negotiated, ticket),
-            server_certificate=server_certificate,
-            master_secret=secrets.master,
-            prf_hash=secrets.suite.prf_hash,
-            client_verify_data=client_verify_data,
-            server_verify_data=finished.verify_data,
-        )
-        self.outputs.append(Complete(established))
+        renewed = self.new_session(secrets, negotiated, ticket)
+        self.finish(agreed, secrets, proof, proof, finished, negotiated, renewed, client_verify_data, leaf)
 
     # -- building -----------------------------------------------------------------------------------------
 
     def build_client_hello(self) -> ClientHello:
         """What we offer (RFC 5246 7.4.1.2)."""
         config = self.config
-        suites = offered_suites(config)
+        suites = config.suites
         self.session = session = self.usable_session(suites)
         session_id = b""
         if session is not None:

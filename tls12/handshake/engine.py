@@ -26,11 +26,20 @@ from tls12.crypto import key_schedule
 from tls12.crypto.protection import Opener, Sealer, make_opener, make_sealer
 from tls12.crypto.suites import Suite
 from tls12.crypto.transcript import Transcript
-from tls12.errors import BadSignature, LimitExceeded, UnexpectedMessage
-from tls12.events import PAUSABLE, Event, SignatureRequested
+from tls12.errors import BadSignature, LimitExceeded, PeerMisbehaved, UnexpectedMessage
+from tls12.events import PAUSABLE, Event, Negotiated, SignatureRequested
 from tls12.handshake.grammar import CCS, Conversation, Side
-from tls12.handshake.proofs import Established, VerifiedFinished
+from tls12.handshake.negotiation import Agreed
+from tls12.handshake.proofs import (
+    Established,
+    ResumedSession,
+    Unauthenticated,
+    VerifiedFinished,
+    VerifiedIdentity,
+    VerifiedSignature,
+)
 from tls12.registry import Alert, SignatureScheme
+from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec, Finished
@@ -323,6 +332,52 @@ class Handshake(Generic[C]):
                 rule="RFC 5246 7.4.9",
             )
         return VerifiedFinished(finished.verify_data)
+
+    def check_continuity(self, agreed: Agreed) -> None:
+        """What a renegotiation may not change (RFC 7627 5.4 and RFC 7366 3.1)."""
+        previous = self.previous
+        if previous is None:
+            return
+        if agreed.extended_master_secret != previous.negotiated.extended_master_secret:
+            raise PeerMisbehaved(
+                f"the {self.side.other.value} changed extended_master_secret in a renegotiation", rule="RFC 7627 5.4"
+            )
+        if previous.encrypt_then_mac_ever and agreed.suite.is_cbc and not agreed.encrypt_then_mac:
+            raise PeerMisbehaved(
+                f"the {self.side.other.value} renegotiates from encrypt-then-MAC to MAC-then-encrypt",
+                alert=Alert.HANDSHAKE_FAILURE,
+                rule="RFC 7366 3.1",
+            )
+
+    def finish(
+        self,
+        agreed: Agreed,
+        secrets: Secrets,
+        identity: VerifiedIdentity | ResumedSession | Unauthenticated,
+        possession: VerifiedSignature | ResumedSession | Unauthenticated,
+        finished: VerifiedFinished,
+        negotiated: Negotiated,
+        session: Session | None,
+        sent_verify_data: bytes,
+        server_certificate: bytes | None,
+    ) -> None:
+        """Gather the proofs into `Established`: nothing else ends a handshake."""
+        ours, theirs = sent_verify_data, finished.verify_data
+        previous = self.previous
+        established = Established(
+            identity=identity,
+            possession=possession,
+            finished=finished,
+            negotiated=negotiated,
+            session=session,
+            server_certificate=server_certificate,
+            encrypt_then_mac_ever=agreed.encrypt_then_mac or (previous is not None and previous.encrypt_then_mac_ever),
+            master_secret=secrets.master,
+            prf_hash=secrets.suite.prf_hash,
+            client_verify_data=ours if self.side is Side.CLIENT else theirs,
+            server_verify_data=theirs if self.side is Side.CLIENT else ours,
+        )
+        self.outputs.append(Complete(established))
 
     # -- inside -------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ walks the suites in order of preference and takes the first for which everything
 credential whose key fits the suite, a signature scheme that the client verifies, a group that both have. What it
 answers is one finished `Choice`; what it refuses is one `PeerIncompatible`, which says what was missing.
 
-The client's half is shorter: what to offer, and whether an old session may be offered again.
+What the two hellos settle, on either side, is an `Agreed`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tls12.config import ClientConfig, ServerConfig
+from tls12.config import ServerConfig
 from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.signatures import KeyKind
 from tls12.crypto.suites import SUITES, Authentication, Suite
@@ -307,15 +307,6 @@ def choose_alpn(offered: tuple[bytes, ...], config: ServerConfig) -> str | None:
         f"the client offers the application protocols {theirs}; we speak {', '.join(config.alpn_protocols)}",
         alert=Alert.NO_APPLICATION_PROTOCOL,
         rule="RFC 7301 3.2",
-    )
-
-
-def offered_suites(config: ClientConfig) -> tuple[Suite, ...]:
-    """What a client offers: its policy's suites, less those that its configuration could not carry through."""
-    return tuple(
-        row
-        for row in map(SUITES.__getitem__, config.policy.cipher_suites)
-        if (config.psk is not None or not row.uses_psk) and (config.verifier is not None or not row.uses_certificate)
     )
 
 

@@ -15,7 +15,7 @@ from tls12.config import ClientAuth, ServerConfig
 from tls12.crypto import signatures
 from tls12.crypto.key_exchange import ExchangeInputs, KeyExchange, make_key_exchange
 from tls12.crypto.signatures import SCHEMES
-from tls12.errors import ApplicationRefused, PeerIncompatible, PeerMisbehaved, UsageError, WrongPurpose
+from tls12.errors import ApplicationRefused, DecodeError, PeerIncompatible, PeerMisbehaved, UsageError, WrongPurpose
 from tls12.events import (
     Accept,
     ClientHelloReceived,
@@ -26,7 +26,6 @@ from tls12.events import (
     SessionLookupRequested,
 )
 from tls12.handshake.engine import (
-    Complete,
     FixVersion,
     Handshake,
     Secrets,
@@ -45,10 +44,8 @@ from tls12.handshake.negotiation import (
     has_ec_group,
 )
 from tls12.handshake.proofs import (
-    Established,
     ResumedSession,
     Unauthenticated,
-    VerifiedFinished,
     VerifiedIdentity,
     VerifiedSignature,
 )
@@ -126,8 +123,9 @@ class ServerHandshake(Handshake[ServerConfig]):
             ticket_promised=offer.ticket is not None and config.ticket_keys is not None,
             scts=credential.scts if credential is not None and offer.wants_scts else (),
         )
+        self.check_continuity(agreed)
         self.send(self.build_server_hello(offer, agreed))
-        self.after_server_hello(offer, agreed)
+        self.outputs.append(FixVersion())
         if credential is not None:
             self.send(credential.certificate_message, credential.certificate_message_bytes)
         if staple is not None:
@@ -176,7 +174,7 @@ class ServerHandshake(Handshake[ServerConfig]):
         )
         self.keep_session(session)
         leaf = credential.certificate_list[0] if credential is not None else None
-        self.finish(secrets, identity, possession, finished, negotiated, session, server_verify_data, leaf)
+        self.finish(agreed, secrets, identity, possession, finished, negotiated, session, server_verify_data, leaf)
 
     def resume(self, offer: Offer, session: Session, choice: Choice, alpn: str | None) -> Story[None]:
         """Figure 2: the master secret is known already; the server finishes first."""
@@ -195,8 +193,9 @@ class ServerHandshake(Handshake[ServerConfig]):
             and config.ticket_keys.should_renew(offer.ticket),
             scts=(),
         )
+        self.check_continuity(agreed)
         self.send(self.build_server_hello(offer, agreed))
-        self.after_server_hello(offer, agreed)
+        self.outputs.append(FixVersion())
         secrets = self.derive_keys(suite, session.master_secret, agreed.client_random, agreed.server_random)
         self.send_ticket(agreed, session)
         server_verify_data = self.send_finished(
@@ -218,33 +217,7 @@ class ServerHandshake(Handshake[ServerConfig]):
             psk_identity=session.psk_identity,
         )
         leaf = choice.credential.certificate_list[0] if choice.credential is not None else None
-        self.finish(secrets, proof, proof, finished, negotiated, session, server_verify_data, leaf)
-
-    def finish(
-        self,
-        secrets: Secrets,
-        identity: VerifiedIdentity | ResumedSession | Unauthenticated,
-        possession: VerifiedSignature | ResumedSession | Unauthenticated,
-        finished: VerifiedFinished,
-        negotiated: Negotiated,
-        session: Session | None,
-        server_verify_data: bytes,
-        server_certificate: bytes | None,
-    ) -> None:
-        """Gather the proofs into `Established`: nothing else ends a handshake."""
-        established = Established(
-            identity=identity,
-            possession=possession,
-            finished=finished,
-            negotiated=negotiated,
-            session=session,
-            server_certificate=server_certificate,
-            master_secret=secrets.master,
-            prf_hash=secrets.suite.prf_hash,
-            client_verify_data=finished.verify_data,
-            server_verify_data=server_verify_data,
-        )
-        self.outputs.append(Complete(established))
+        self.finish(agreed, secrets, proof, proof, finished, negotiated, session, server_verify_data, leaf)
 
     # -- the ClientHello ----------------------------------------------------------------------------------
 
@@ -308,7 +281,10 @@ class ServerHandshake(Handshake[ServerConfig]):
             if config.ticket_keys is None:
                 return None
             state = config.ticket_keys.open(offer.ticket)
-            return Session.from_bytes(state) if state is not None else None
+            try:
+                return Session.from_bytes(state) if state is not None else None
+            except DecodeError:
+                return None  # sealed by us, but by another release: a full handshake follows
         if not session_id:
             return None
         if self.pauses_on(SessionLookupRequested):
@@ -472,10 +448,6 @@ class ServerHandshake(Handshake[ServerConfig]):
             compression_method=CompressionMethod.NULL,
             extensions=tuple(extensions) or None,
         )
-
-    def after_server_hello(self, offer: Offer, agreed: Agreed) -> None:
-        """The version is settled for every further record."""
-        self.outputs.append(FixVersion())
 
     def exchange_inputs(self, offer: Offer, choice: Choice) -> ExchangeInputs:
         """What the server's side of the key exchange computes with."""
