@@ -17,7 +17,7 @@ from tls12.registry.certificates import (
     UserMappingType,
 )
 from tls12.registry.cipher_suites import CipherSuite
-from tls12.registry.codepoint import CodePoint
+from tls12.registry.codepoint import DECODERS, CodePoint
 from tls12.registry.extension_types import ExtensionType
 from tls12.registry.groups import ECBasisType, ECCurveType, ECPointFormat, NamedGroup
 from tls12.registry.parameters import (
@@ -34,6 +34,7 @@ from tls12.registry.protocol import CompressionMethod, ContentType, HandshakeTyp
 from tls12.registry.signature_schemes import HashAlgorithm, SignatureAlgorithm, SignatureScheme
 
 __all__ = [
+    "DECODERS",
     "Alert",
     "AlertLevel",
     "AuthorizationDataFormat",

@@ -11,6 +11,7 @@ when somebody asks) and is never kept, so a peer cannot fill the memory with num
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -19,6 +20,12 @@ GREASE_16 = frozenset(0x0A0A + 0x1010 * i for i in range(16))
 
 GREASE_8 = frozenset(0x0B + 0x1F * i for i in range(8))
 """The eight one-byte values of RFC 8701 2, for PskKeyExchangeModes."""
+
+DECODERS: dict[type, tuple[int, Callable[[int], Any]]] = {}
+"""For each subclass of `CodePoint` its `size` and its `of`: what decoding in bulk needs.
+
+A look-up here costs 0.03 µs, an attribute of an enum class 0.15 (until Python 3.12).
+"""
 
 
 class CodePoint(IntEnum):
@@ -50,6 +57,7 @@ class CodePoint(IntEnum):
         cls._members = members
         if not TYPE_CHECKING:
             cls.of = members.__getitem__
+        DECODERS[cls] = size, members.__getitem__
 
     if TYPE_CHECKING:
 

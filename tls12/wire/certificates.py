@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from tls12.registry import (
+    Alert,
     CertChainType,
     CertificateStatusType,
     CertificateType,
@@ -20,14 +21,6 @@ from tls12.registry import (
 )
 from tls12.wire.codec import Reader, Writer
 from tls12.wire.context import Context
-
-
-def _read_certificate(r: Reader) -> bytes:
-    return r.vector24("", at_least=1)
-
-
-def _write_certificate(certificate: bytes, w: Writer) -> None:
-    w.vector24(certificate, "", at_least=1)
 
 
 @dataclass(slots=True)
@@ -42,13 +35,11 @@ class Certificate:
         """Read the chain, or a bare key where the context says that it is one."""
         if context is not None and context.certificate_type == CertificateType.RAW_PUBLIC_KEY:
             return RawPublicKeyCertificate.read(r)
-        with r.scope24("certificate_list"):
-            return cls(r.items(_read_certificate))
+        return cls(r.opaques("certificate_list", 3, 3))
 
     def write(self, w: Writer) -> None:
         """Write the chain."""
-        with w.scope24("certificate_list"):
-            w.items(self.certificate_list, _write_certificate)
+        w.opaques(self.certificate_list, "certificate_list", 3, 3)
 
 
 @dataclass(slots=True)
@@ -68,14 +59,6 @@ class RawPublicKeyCertificate:
         w.vector24(self.subject_public_key_info, "ASN.1_subjectPublicKeyInfo", at_least=1)
 
 
-def _read_name(r: Reader) -> bytes:
-    return r.vector16("", at_least=1)
-
-
-def _write_name(name: bytes, w: Writer) -> None:
-    w.vector16(name, "", at_least=1)
-
-
 @dataclass(slots=True)
 class CertificateRequest:
     """The server asks the client for a certificate (RFC 5246 7.4.4); the authorities are DER names."""
@@ -90,16 +73,14 @@ class CertificateRequest:
         """Read the body."""
         types = r.list8("certificate_types", ClientCertificateType, at_least=1)
         schemes = r.list16("supported_signature_algorithms", SignatureScheme, at_least=2)
-        with r.scope16("certificate_authorities"):
-            return cls(types, schemes, r.items(_read_name))
+        return cls(types, schemes, r.opaques("certificate_authorities", 2, 2))
 
     def write(self, w: Writer) -> None:
         """Write the body."""
         w.list8(self.certificate_types, "certificate_types", ClientCertificateType, at_least=1)
         name = "supported_signature_algorithms"
         w.list16(self.supported_signature_algorithms, name, SignatureScheme, at_least=2)
-        with w.scope16("certificate_authorities"):
-            w.items(self.certificate_authorities, _write_name)
+        w.opaques(self.certificate_authorities, "certificate_authorities", 2, 2)
 
 
 @dataclass(slots=True)
@@ -113,20 +94,12 @@ class CertificateVerify:
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
         """Read scheme and signature."""
-        return cls(SignatureScheme.of(r.u16("algorithm")), r.vector16("signature"))
+        return cls(r.code16("algorithm", SignatureScheme), r.vector16("signature"))
 
     def write(self, w: Writer) -> None:
         """Write scheme and signature."""
         w.u16(self.algorithm, "algorithm")
         w.vector16(self.signature, "signature")
-
-
-def _read_response(r: Reader) -> bytes:
-    return r.vector24("")
-
-
-def _write_response(response: bytes, w: Writer) -> None:
-    w.vector24(response, "")
 
 
 _NO_STATUS_TYPE = "neither ocsp nor ocsp_multi"
@@ -148,28 +121,22 @@ class CertificateStatus:
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
         """Read the type and what belongs to it; an unknown type is illegal_parameter."""
-        status_type = CertificateStatusType.of(r.u8("status_type"))
+        status_type = r.code8("status_type", CertificateStatusType)
         if status_type == CertificateStatusType.OCSP:
             return cls(status_type, r.vector24("response", at_least=1))
-        r.require(
-            status_type == CertificateStatusType.OCSP_MULTI, "status_type", "neither ocsp nor ocsp_multi"
-        )
-        with r.scope24("ocsp_response_list", at_least=1):
-            return cls(status_type, b"", r.items(_read_response))
+        if status_type == CertificateStatusType.OCSP_MULTI:
+            return cls(status_type, b"", r.opaques("ocsp_response_list", 3, 3, at_least=1, item_at_least=0))
+        raise r.error("status_type", "neither ocsp nor ocsp_multi", Alert.ILLEGAL_PARAMETER)
 
     def write(self, w: Writer) -> None:
-        """Write the type and what belongs to it."""
+        """Write the type and what belongs to it; the other field has to be empty."""
         w.u8(self.status_type, "status_type")
-        if self.status_type == CertificateStatusType.OCSP:
-            w.require(not self.ocsp_response_list, "ocsp_response_list", "belongs to the type ocsp_multi")
+        if self.status_type == CertificateStatusType.OCSP and not self.ocsp_response_list:
             w.vector24(self.response, "response", at_least=1)
-            return
-        w.require(
-            self.status_type == CertificateStatusType.OCSP_MULTI, "status_type", "neither ocsp nor ocsp_multi"
-        )
-        w.require(not self.response, "response", "belongs to the type ocsp")
-        with w.scope24("ocsp_response_list", at_least=1):
-            w.items(self.ocsp_response_list, _write_response)
+        elif self.status_type == CertificateStatusType.OCSP_MULTI and not self.response:
+            w.opaques(self.ocsp_response_list, "ocsp_response_list", 3, 3, at_least=1, item_at_least=0)
+        else:
+            raise w.error("status_type", "neither ocsp nor ocsp_multi, or responses of the other type")
 
 
 @dataclass(slots=True)
@@ -204,7 +171,7 @@ class CertificateURL:
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
         """Read the type and the list."""
-        kind = CertChainType.of(r.u8("type"))
+        kind = r.code8("type", CertChainType)
         with r.scope16("url_and_hash_list", at_least=1):
             return cls(kind, r.items(URLAndHash.read))
 
@@ -225,7 +192,7 @@ class SupplementalDataEntry:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read type and data."""
-        return cls(SupplementalDataType.of(r.u16("supp_data_type")), r.vector16("data"))
+        return cls(r.code16("supp_data_type", SupplementalDataType), r.vector16("data"))
 
     def write(self, w: Writer) -> None:
         """Write type and data."""

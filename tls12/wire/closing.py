@@ -95,7 +95,8 @@ class ChangeCipherSpec(Payload):
 
     def check(self, codec: Reader | Writer) -> None:
         """There is one value (RFC 5246 7.1)."""
-        codec.require(self.type == 1, "type", "a value other than 1", Alert.UNEXPECTED_MESSAGE)
+        if self.type != 1:
+            raise codec.error("type", "a value other than 1", Alert.UNEXPECTED_MESSAGE)
 
 
 @dataclass(slots=True)
@@ -109,7 +110,7 @@ class AlertMessage(Payload):
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read level and description; unknown values of both are taken."""
-        return cls(AlertLevel.of(r.u8("level")), Alert.of(r.u8("description")))
+        return cls(r.code8("level", AlertLevel), r.code8("description", Alert))
 
     def write(self, w: Writer) -> None:
         """Write level and description."""
@@ -132,7 +133,7 @@ class Heartbeat(Payload):
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read type, payload and padding."""
-        message = cls(HeartbeatMessageType.of(r.u8("type")), r.vector16("payload"), r.rest())
+        message = cls(r.code8("type", HeartbeatMessageType), r.vector16("payload"), r.rest())
         message.check(r)
         return message
 
@@ -145,4 +146,5 @@ class Heartbeat(Payload):
 
     def check(self, codec: Reader | Writer) -> None:
         """At least 16 bytes of padding (RFC 6520 4)."""
-        codec.require(len(self.padding) >= 16, "padding", "fewer than 16 bytes", Alert.DECODE_ERROR)
+        if len(self.padding) < 16:
+            raise codec.error("padding", "fewer than 16 bytes")

@@ -22,25 +22,20 @@ from struct import error as StructError
 from typing import Self, TypeVar
 
 from tls12.errors import DecodeError, EncodeError
-from tls12.registry import Alert, CodePoint
+from tls12.registry import DECODERS, Alert, CodePoint
 
 C = TypeVar("C", bound=CodePoint)
 T = TypeVar("T")
 
+_U16 = Struct(">H")
 # Compiled for the lists that occur; longer ones (up to 32,767 entries) are compiled when they come.
 _U16S = tuple(Struct(f">{count}H") for count in range(64))
-
-
-def _u16s(count: int) -> Struct:
-    return _U16S[count] if count < 64 else Struct(f">{count}H")
 
 
 def _path(names: list[object], name: str) -> str:
     text = ""
     for part in (*names, name):
-        text += (
-            f"[{len(part)}]" if isinstance(part, list) else f".{part}" if text and str(part) else str(part)
-        )
+        text += f"[{len(part)}]" if isinstance(part, list) else f".{part}" if text and str(part) else str(part)
     return text
 
 
@@ -117,48 +112,97 @@ class Reader:
         self.pos = new
         return self.data[pos:new]
 
-    def vector16(self, name: str, at_least: int = 0, at_most: int = 0xFFFF) -> bytes:
-        """`opaque name<at_least..at_most>` with a two-byte length."""
+    def vector16(self, name: str, at_least: int = 0) -> bytes:
+        """`opaque name<at_least..2^16-1>`."""
         start = self.pos
         pos = start + 2
         if pos > self.end:
             raise self._too_short(name, 2)
         length = self.data[start] << 8 | self.data[start + 1]
         new = pos + length
-        if new > self.end or not at_least <= length <= at_most:
-            raise self._bad_length(name, length, self.end - pos, at_least, at_most)
+        if new > self.end or length < at_least:
+            raise self._bad_length(name, length, self.end - pos, at_least, 0xFFFF)
         self.pos = new
         return self.data[pos:new]
 
-    def vector24(self, name: str, at_least: int = 0, at_most: int = 0xFFFFFF) -> bytes:
-        """`opaque name<at_least..at_most>` with a three-byte length."""
+    def vector24(self, name: str, at_least: int = 0) -> bytes:
+        """`opaque name<at_least..2^24-1>`."""
         start = self.pos
         pos = start + 3
         if pos > self.end:
             raise self._too_short(name, 3)
         length = int.from_bytes(self.data[start:pos], "big")
         new = pos + length
-        if new > self.end or not at_least <= length <= at_most:
-            raise self._bad_length(name, length, self.end - pos, at_least, at_most)
+        if new > self.end or length < at_least:
+            raise self._bad_length(name, length, self.end - pos, at_least, 0xFFFFFF)
         self.pos = new
         return self.data[pos:new]
 
-    def list8(self, name: str, kind: type[C], at_least: int = 0, at_most: int = 0xFF) -> tuple[C, ...]:
-        """A vector of code points with a one-byte length; the bounds are in bytes."""
-        return self._codes(name, kind, self.vector8(name, at_least, at_most))
+    def code8(self, name: str, kind: type[C]) -> C:
+        """A code point of one byte."""
+        pos = self.pos
+        if pos >= self.end:
+            raise self._too_short(name, 1)
+        self.pos = pos + 1
+        code: C = DECODERS[kind][1](self.data[pos])
+        return code
 
-    def list16(self, name: str, kind: type[C], at_least: int = 0, at_most: int = 0xFFFF) -> tuple[C, ...]:
-        """A vector of code points with a two-byte length; the bounds are in bytes."""
-        return self._codes(name, kind, self.vector16(name, at_least, at_most))
+    def code16(self, name: str, kind: type[C]) -> C:
+        """A code point of two bytes."""
+        pos = self.pos
+        if pos + 2 > self.end:
+            raise self._too_short(name, 2)
+        self.pos = pos + 2
+        code: C = DECODERS[kind][1](self.data[pos] << 8 | self.data[pos + 1])
+        return code
 
-    def _codes(self, name: str, kind: type[C], body: bytes) -> tuple[C, ...]:
-        if kind.size == 1:
-            return tuple(map(kind.of, body))
-        count = len(body) >> 1
-        if count << 1 != len(body):
-            self.pos -= len(body)
-            raise self.error(name, f"an odd length, {len(body)} bytes, for two-byte values")
-        return tuple(map(kind.of, _u16s(count).unpack(body)))
+    def list8(self, name: str, kind: type[C], at_least: int = 0) -> tuple[C, ...]:
+        """A vector of code points with a one-byte length; the bound is in bytes."""
+        size, of = DECODERS[kind]
+        body = self.vector8(name, at_least)
+        return tuple(map(of, body if size == 1 else self._u16s(name, body)))
+
+    def list16(self, name: str, kind: type[C], at_least: int = 0) -> tuple[C, ...]:
+        """A vector of code points with a two-byte length; the bound is in bytes."""
+        size, of = DECODERS[kind]
+        body = self.vector16(name, at_least)
+        return tuple(map(of, body if size == 1 else self._u16s(name, body)))
+
+    def _u16s(self, name: str, body: bytes) -> tuple[int, ...]:
+        length = len(body)
+        if length & 1:
+            self.pos -= length
+            raise self.error(name, f"an odd length, {length} bytes, for two-byte values")
+        return (_U16S[length >> 1] if length < 128 else Struct(f">{length >> 1}H")).unpack(body)
+
+    def opaques(self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1) -> tuple[bytes, ...]:
+        """A list of opaque vectors: a length of `size` bytes around the list, one of `item` bytes on each.
+
+        `opaque Name<1..2^8-1>; Name names<2..2^16-1>` is `opaques("names", 2, 1, at_least=2)`.
+        """
+        data, start, end = self.data, self.pos, self.end
+        pos = start + size
+        if pos > end:
+            raise self._too_short(name, size)
+        length = int.from_bytes(data[start:pos], "big")
+        stop = pos + length
+        if stop > end or length < at_least:
+            raise self._bad_length(name, length, end - pos, at_least, (1 << 8 * size) - 1)
+        found: list[bytes] = []
+        while pos < stop:
+            body = pos + item
+            length = int.from_bytes(data[pos:body], "big")
+            new = body + length
+            if new > stop or length < item_at_least:
+                self.pos, self.end = pos, stop
+                self.names += (name, found)
+                if body > stop:
+                    raise self._too_short("", item)
+                raise self._bad_length("", length, stop - body, item_at_least, (1 << 8 * item) - 1)
+            found.append(data[body:new])
+            pos = new
+        self.pos = stop
+        return tuple(found)
 
     def expect_u8(self, value: int, name: str, alert: Alert = Alert.ILLEGAL_PARAMETER) -> None:
         """A uint8 that can only be `value`; anything else is an error with `alert`."""
@@ -167,37 +211,30 @@ class Reader:
             self.pos -= 1
             raise self.error(name, f"{found} instead of {value:d}", alert)
 
-    def scope8(self, name: str, at_least: int = 0, at_most: int = 0xFF) -> Self:
+    def scope8(self, name: str, at_least: int = 0) -> Self:
         """Open a vector with a one-byte length, to be read field by field: `with r.scope8("..."):`."""
-        start = self.pos
-        if start >= self.end:
-            raise self._too_short(name, 1)
-        return self._open(name, start + 1, self.data[start], at_least, at_most)
+        return self._open(name, 1, at_least)
 
-    def scope16(self, name: str, at_least: int = 0, at_most: int = 0xFFFF) -> Self:
+    def scope16(self, name: str, at_least: int = 0) -> Self:
         """Open a vector with a two-byte length, to be read field by field."""
-        start = self.pos
-        if start + 2 > self.end:
-            raise self._too_short(name, 2)
-        length = self.data[start] << 8 | self.data[start + 1]
-        return self._open(name, start + 2, length, at_least, at_most)
+        return self._open(name, 2, at_least)
 
-    def scope24(self, name: str, at_least: int = 0, at_most: int = 0xFFFFFF) -> Self:
+    def scope24(self, name: str, at_least: int = 0) -> Self:
         """Open a vector with a three-byte length, to be read field by field."""
-        start = self.pos
-        if start + 3 > self.end:
-            raise self._too_short(name, 3)
-        return self._open(
-            name, start + 3, int.from_bytes(self.data[start : start + 3], "big"), at_least, at_most
-        )
+        return self._open(name, 3, at_least)
 
-    def _open(self, name: str, pos: int, length: int, at_least: int, at_most: int) -> Self:
-        end = pos + length
-        if end > self.end or not at_least <= length <= at_most:
-            raise self._bad_length(name, length, self.end - pos, at_least, at_most)
+    def _open(self, name: str, size: int, at_least: int) -> Self:
+        start, end = self.pos, self.end
+        pos = start + size
+        if pos > end:
+            raise self._too_short(name, size)
+        length = int.from_bytes(self.data[start:pos], "big")
+        new = pos + length
+        if new > end or length < at_least:
+            raise self._bad_length(name, length, end - pos, at_least, (1 << 8 * size) - 1)
         self.pos = pos
-        self._ends.append(self.end)
-        self.end = end
+        self.end = new
+        self._ends.append(end)
         self.names.append(name)
         return self
 
@@ -234,13 +271,11 @@ class Reader:
         del self.names[mark[0] :]
         del self._ends[mark[1] :]
 
-    def require(self, holds: bool, name: str, message: str, alert: Alert = Alert.ILLEGAL_PARAMETER) -> None:
-        """A rule about what was read; the Writer has the same method, so a rule is written once."""
-        if not holds:
-            raise self.error(name, message, alert)
-
     def error(self, name: str, message: str, alert: Alert | None = None) -> DecodeError:
-        """A DecodeError for the field `name` at the current position, to be raised by the caller."""
+        """A DecodeError for the field `name` at the current position, to be raised by the caller.
+
+        `alert` is decode_error unless said otherwise.
+        """
         return DecodeError(message, path=_path(self.names, name), offset=self.pos, alert=alert)
 
     def _too_short(self, name: str, count: int) -> DecodeError:
@@ -268,7 +303,7 @@ class Writer:
     def __init__(self, name: str = "") -> None:
         self.buffer = bytearray()
         self.names: list[object] = [name]
-        self._starts: list[tuple[int, int, int, int]] = []
+        self._starts: list[int] = []
 
     def u8(self, value: int, name: str) -> None:
         """A uint8."""
@@ -280,7 +315,7 @@ class Writer:
         """A uint16."""
         if not 0 <= value <= 0xFFFF:
             raise self._too_big(name, value, 2)
-        self.buffer += value.to_bytes(2, "big")
+        self.buffer += _U16.pack(value)
 
     def u24(self, value: int, name: str) -> None:
         """A uint24."""
@@ -312,56 +347,80 @@ class Writer:
         self.buffer.append(length)
         self.buffer += value
 
-    def vector16(self, value: bytes, name: str, at_least: int = 0, at_most: int = 0xFFFF) -> None:
+    def vector16(self, value: bytes, name: str, at_least: int = 0) -> None:
         """Bytes behind a two-byte length."""
         length = len(value)
-        if not at_least <= length <= at_most:
-            raise self._bad_length(name, length, at_least, at_most)
-        self.buffer += length.to_bytes(2, "big")
+        if not at_least <= length <= 0xFFFF:
+            raise self._bad_length(name, length, at_least, 0xFFFF)
+        self.buffer += _U16.pack(length)
         self.buffer += value
 
-    def vector24(self, value: bytes, name: str, at_least: int = 0, at_most: int = 0xFFFFFF) -> None:
+    def vector24(self, value: bytes, name: str, at_least: int = 0) -> None:
         """Bytes behind a three-byte length."""
         length = len(value)
-        if not at_least <= length <= at_most:
-            raise self._bad_length(name, length, at_least, at_most)
+        if not at_least <= length <= 0xFFFFFF:
+            raise self._bad_length(name, length, at_least, 0xFFFFFF)
         self.buffer += length.to_bytes(3, "big")
         self.buffer += value
 
-    def list8(
-        self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0, at_most: int = 0xFF
-    ) -> None:
+    def list8(self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0) -> None:
         """Code points behind a one-byte length; the bounds are in bytes."""
-        self.vector8(self._codes(values, name, kind), name, at_least, at_most)
+        self.vector8(self._codes(values, name, kind), name, at_least)
 
-    def list16(
-        self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0, at_most: int = 0xFFFF
-    ) -> None:
+    def list16(self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0) -> None:
         """Code points behind a two-byte length; the bounds are in bytes."""
-        self.vector16(self._codes(values, name, kind), name, at_least, at_most)
+        self.vector16(self._codes(values, name, kind), name, at_least)
 
     def _codes(self, values: tuple[C, ...], name: str, kind: type[C]) -> bytes:
         try:
-            return bytes(values) if kind.size == 1 else _u16s(len(values)).pack(*values)
+            if DECODERS[kind][0] == 1:
+                return bytes(values)
+            count = len(values)
+            return (_U16S[count] if count < 64 else Struct(f">{count}H")).pack(*values)
         except (ValueError, StructError):
             raise self.error(name, f"a value that does not fit {kind.size} byte(s)") from None
 
-    def scope8(self, name: str, at_least: int = 0, at_most: int = 0xFF) -> Self:
+    def opaques(
+        self,
+        values: tuple[bytes, ...],
+        name: str,
+        size: int,
+        item: int,
+        at_least: int = 0,
+        item_at_least: int = 1,
+    ) -> None:
+        """A list of opaque vectors: a length of `size` bytes around the list, one of `item` bytes on each."""
+        buffer = self.buffer
+        start = len(buffer)
+        buffer += bytes(size)
+        most = (1 << 8 * item) - 1
+        for index, value in enumerate(values):
+            length = len(value)
+            if not item_at_least <= length <= most:
+                raise self._bad_length(f"{name}[{index}]", length, item_at_least, most)
+            buffer += length.to_bytes(item, "big")
+            buffer += value
+        length = len(buffer) - start - size
+        if not at_least <= length < 1 << 8 * size:
+            raise self._bad_length(name, length, at_least, (1 << 8 * size) - 1)
+        buffer[start : start + size] = length.to_bytes(size, "big")
+
+    def scope8(self, name: str, at_least: int = 0) -> Self:
         """Open a one-byte length, filled in when the scope is left: `with w.scope8("..."):`."""
-        return self._open(name, 1, at_least, at_most)
+        return self._open(name, 1, at_least)
 
-    def scope16(self, name: str, at_least: int = 0, at_most: int = 0xFFFF) -> Self:
+    def scope16(self, name: str, at_least: int = 0) -> Self:
         """Open a two-byte length, filled in when the scope is left."""
-        return self._open(name, 2, at_least, at_most)
+        return self._open(name, 2, at_least)
 
-    def scope24(self, name: str, at_least: int = 0, at_most: int = 0xFFFFFF) -> Self:
+    def scope24(self, name: str, at_least: int = 0) -> Self:
         """Open a three-byte length, filled in when the scope is left."""
-        return self._open(name, 3, at_least, at_most)
+        return self._open(name, 3, at_least)
 
-    def _open(self, name: str, size: int, at_least: int, at_most: int) -> Self:
+    def _open(self, name: str, size: int, at_least: int) -> Self:
         self.names.append(name)
-        self.buffer += b"\0\0\0"[:size]
-        self._starts.append((len(self.buffer), size, at_least, at_most))
+        self._starts += (len(self.buffer), size, at_least)
+        self.buffer += bytes(size)
         return self
 
     def __enter__(self) -> Self:
@@ -369,11 +428,12 @@ class Writer:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            start, size, at_least, at_most = self._starts.pop()
-            length = len(self.buffer) - start
-            if not at_least <= length <= at_most:
-                raise self._bad_length("", length, at_least, at_most)
-            self.buffer[start - size : start] = length.to_bytes(size, "big")
+            starts, buffer = self._starts, self.buffer
+            at_least, size, start = starts.pop(), starts.pop(), starts.pop()
+            length = len(buffer) - start - size
+            if not at_least <= length < 1 << 8 * size:
+                raise self._bad_length("", length, at_least, (1 << 8 * size) - 1)
+            buffer[start : start + size] = length.to_bytes(size, "big")
             self.names.pop()
 
     def items(self, values: Iterable[T], write: Callable[[T, Self], None]) -> None:
@@ -385,13 +445,12 @@ class Writer:
             done.append(value)
         self.names.pop()
 
-    def require(self, holds: bool, name: str, message: str, alert: Alert = Alert.ILLEGAL_PARAMETER) -> None:
-        """A rule about what is written; `alert` is what a peer would have answered."""
-        if not holds:
-            raise self.error(name, message)
+    def error(self, name: str, message: str, alert: Alert | None = None) -> EncodeError:
+        """An EncodeError for the field `name`, to be raised by the caller.
 
-    def error(self, name: str, message: str) -> EncodeError:
-        """An EncodeError for the field `name`, to be raised by the caller."""
+        `alert` is what a peer would answer to such a value; it is taken so that one `check` serves both
+        directions, and not used.
+        """
         return EncodeError(f"{_path(self.names, name)}: {message}")
 
     def _too_big(self, name: str, value: int, size: int) -> EncodeError:

@@ -62,7 +62,7 @@ class ClientHello:
     def read(cls, r: Reader, context: Context | None = None) -> Self:
         """Read the body."""
         return cls(
-            ProtocolVersion.of(r.u16("client_version")),
+            r.code16("client_version", ProtocolVersion),
             r.fixed(32, "random"),
             r.vector8("session_id", at_most=32),
             r.list16("cipher_suites", CipherSuite, at_least=2),
@@ -100,11 +100,11 @@ class ServerHello:
     def read(cls, r: Reader, context: Context | None = None) -> Self:
         """Read the body."""
         return cls(
-            ProtocolVersion.of(r.u16("server_version")),
+            r.code16("server_version", ProtocolVersion),
             r.fixed(32, "random"),
             r.vector8("session_id", at_most=32),
-            CipherSuite.of(r.u16("cipher_suite")),
-            CompressionMethod.of(r.u8("compression_method")),
+            r.code16("cipher_suite", CipherSuite),
+            r.code8("compression_method", CompressionMethod),
             read_extensions(r, IN_SERVER_HELLO),
         )
 
@@ -158,13 +158,13 @@ class Sslv2ClientHello:
     def read(cls, r: Reader) -> Self:
         """Read header and body."""
         length = r.u16("msg_length") & 0x7FFF
-        r.require(length == r.remaining, "msg_length", "does not match the bytes that follow")
+        if length != r.remaining:
+            raise r.error("msg_length", f"length {length}, but {r.remaining} bytes follow")
         r.expect_u8(HandshakeType.CLIENT_HELLO, "msg_type")
-        version = ProtocolVersion.of(r.u16("version"))
-        specs, session_id, challenge = (
-            r.u16(f"{name}_length") for name in ("cipher_spec", "session_id", "challenge")
-        )
-        r.require(specs % 3 == 0, "cipher_spec_length", "not a multiple of 3")
+        version = r.code16("version", ProtocolVersion)
+        specs, session_id, challenge = (r.u16(f"{name}_length") for name in ("cipher_spec", "session_id", "challenge"))
+        if specs % 3:
+            raise r.error("cipher_spec_length", "not a multiple of 3")
         return cls(
             version,
             tuple(r.u24("cipher_specs") for _ in range(specs // 3)),

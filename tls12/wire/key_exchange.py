@@ -30,15 +30,16 @@ class DheParams:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read three numbers."""
-        return cls(
-            r.vector16("dh_p", at_least=1), r.vector16("dh_g", at_least=1), r.vector16("dh_Ys", at_least=1)
-        )
+        return cls(r.vector16("dh_p", at_least=1), r.vector16("dh_g", at_least=1), r.vector16("dh_Ys", at_least=1))
 
     def write(self, w: Writer) -> None:
         """Write three numbers."""
         w.vector16(self.dh_p, "dh_p", at_least=1)
         w.vector16(self.dh_g, "dh_g", at_least=1)
         w.vector16(self.dh_Ys, "dh_Ys", at_least=1)
+
+
+_NAMED_CURVE = ECCurveType.NAMED_CURVE
 
 
 @dataclass(slots=True)
@@ -51,15 +52,16 @@ class EcdheParams:
     @classmethod
     def read(cls, r: Reader) -> EcdheParams | ExplicitCurveParams:
         """Read the type of the curve and what belongs to it; an unknown type is illegal_parameter."""
-        curve_type = r.u8("curve_type")
-        if curve_type in (ECCurveType.EXPLICIT_PRIME, ECCurveType.EXPLICIT_CHAR2):
-            return ExplicitCurveParams.read_after(ECCurveType.of(curve_type), r)
-        r.require(curve_type == ECCurveType.NAMED_CURVE, "curve_type", "an unknown type of curve")
-        return cls(NamedGroup.of(r.u16("namedcurve")), r.vector8("public", at_least=1))
+        curve_type = r.code8("curve_type", ECCurveType)
+        if curve_type == _NAMED_CURVE:
+            return cls(r.code16("namedcurve", NamedGroup), r.vector8("public", at_least=1))
+        if not curve_type.is_known:
+            raise r.error("curve_type", "an unknown type of curve", Alert.ILLEGAL_PARAMETER)
+        return ExplicitCurveParams.read_after(curve_type, r)
 
     def write(self, w: Writer) -> None:
         """Write the named curve and the point."""
-        w.u8(ECCurveType.NAMED_CURVE, "curve_type")
+        w.u8(_NAMED_CURVE, "curve_type")
         w.u16(self.group, "namedcurve")
         w.vector8(self.public, "public", at_least=1)
 
@@ -79,14 +81,16 @@ class Char2Field:
         """Read degree and basis."""
         m = r.u16("m")
         basis = r.u8("basis")
-        r.require(basis in _EXPONENTS, "basis", "neither trinomial nor pentanomial")
+        if basis not in _EXPONENTS:
+            raise r.error("basis", "neither trinomial nor pentanomial", Alert.ILLEGAL_PARAMETER)
         return cls(m, tuple(r.vector8("k", at_least=1) for _ in range(_EXPONENTS[basis])))
 
     def write(self, w: Writer) -> None:
         """Write degree and basis."""
         w.u16(self.m, "m")
         basis = next((basis for basis, count in _EXPONENTS.items() if count == len(self.exponents)), 0)
-        w.require(basis != 0, "exponents", "neither one nor three")
+        if basis == 0:
+            raise w.error("exponents", "neither one nor three")
         w.u8(basis, "basis")
         for exponent in self.exponents:
             w.vector8(exponent, "k", at_least=1)
@@ -172,7 +176,7 @@ class DigitallySigned:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read scheme and signature."""
-        return cls(SignatureScheme.of(r.u16("algorithm")), r.vector16("signature"))
+        return cls(r.code16("algorithm", SignatureScheme), r.vector16("signature"))
 
     def write(self, w: Writer) -> None:
         """Write scheme and signature."""
@@ -294,8 +298,8 @@ class ServerKeyExchange:
         """
         assert context.key_exchange is not None
         layout = LAYOUTS[context.key_exchange]
-        none = "the key exchange RSA has no such message"
-        r.require(layout.server_key_exchange, "", none, Alert.UNEXPECTED_MESSAGE)
+        if not layout.server_key_exchange:
+            raise r.error("", "the key exchange RSA has no such message", Alert.UNEXPECTED_MESSAGE)
         hint = r.vector16("psk_identity_hint") if layout.psk else None
         params = layout.params(r) if layout.params else None
         return cls(params, hint, DigitallySigned.read(r) if layout.signed else None)

@@ -14,6 +14,7 @@ limit as soon as its four bytes of header are there, so nothing is collected for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from struct import Struct
 from typing import Any
 
 from tls12.errors import DecodeError
@@ -40,6 +41,8 @@ HEADER = 4
 
 MAX_BODY = 2**24 - 1
 """Bytes of a body, at most (RFC 5246 7.4)."""
+
+_HEADER = Struct(">I")
 
 Message = (
     HelloRequest
@@ -134,10 +137,14 @@ def serialize(message: Message) -> bytes:
     Raises EncodeError for a value that does not fit, which names the field.
     """
     w = Writer(type(message).__name__)
-    w.u8(message.msg_type, "msg_type")
-    with w.scope24(""):
-        message.write(w)
-    return bytes(w.buffer)
+    buffer = w.buffer
+    buffer += b"\0\0\0\0"
+    message.write(w)
+    length = len(buffer) - HEADER
+    if length > MAX_BODY:
+        raise w.error("", f"{length} bytes where 0..{MAX_BODY} are allowed")
+    _HEADER.pack_into(buffer, 0, message.msg_type << 24 | length)
+    return bytes(buffer)
 
 
 class HandshakeReassembler:

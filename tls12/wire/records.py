@@ -34,7 +34,7 @@ class RecordHeader:
     @classmethod
     def read(cls, r: Reader) -> RecordHeader:
         """Read five bytes; any type, version and length is taken as it comes."""
-        return cls(ContentType.of(r.u8("type")), ProtocolVersion.of(r.u16("version")), r.u16("length"))
+        return cls(r.code8("type", ContentType), r.code16("version", ProtocolVersion), r.u16("length"))
 
     def write(self, w: Writer) -> None:
         """Write five bytes."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from tls12.registry import (
+    Alert,
     AuthorizationDataFormat,
     CachedInformationType,
     CertificateCompressionAlgorithm,
@@ -22,13 +23,7 @@ from tls12.registry import (
 from tls12.wire.codec import Reader, Writer
 from tls12.wire.extensions.base import EmptyExtension
 
-
-def _read_opaque16(r: Reader) -> bytes:
-    return r.vector16("", at_least=1)
-
-
-def _write_opaque16(value: bytes, w: Writer) -> None:
-    w.vector16(value, "", at_least=1)
+_OCSP = CertificateStatusType.OCSP
 
 
 @dataclass(slots=True)
@@ -41,14 +36,11 @@ class OcspStatusRequest:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read both lists."""
-        with r.scope16("responder_id_list"):
-            responders = r.items(_read_opaque16)
-        return cls(responders, r.vector16("request_extensions"))
+        return cls(r.opaques("responder_id_list", 2, 2), r.vector16("request_extensions"))
 
     def write(self, w: Writer) -> None:
         """Write both lists."""
-        with w.scope16("responder_id_list"):
-            w.items(self.responder_id_list, _write_opaque16)
+        w.opaques(self.responder_id_list, "responder_id_list", 2, 2)
         w.vector16(self.request_extensions, "request_extensions")
 
 
@@ -64,17 +56,18 @@ class StatusRequest:
     @classmethod
     def read(cls, r: Reader) -> StatusRequest | UnknownStatusRequest:
         """Read the type and what belongs to it; of an unknown type, the bytes."""
-        status_type = CertificateStatusType.of(r.u8("status_type"))
-        if status_type != CertificateStatusType.OCSP:
+        status_type = r.code8("status_type", CertificateStatusType)
+        if status_type != _OCSP:
             return UnknownStatusRequest(status_type, r.rest())
-        request = OcspStatusRequest.read(r)
-        return cls(status_type, request.responder_id_list, request.request_extensions)
+        return cls(status_type, r.opaques("responder_id_list", 2, 2), r.vector16("request_extensions"))
 
     def write(self, w: Writer) -> None:
         """Write the type and what belongs to it."""
-        w.require(self.status_type == CertificateStatusType.OCSP, "status_type", "a type other than ocsp")
+        if self.status_type != _OCSP:
+            raise w.error("status_type", "a type other than ocsp: use UnknownStatusRequest")
         w.u8(self.status_type, "status_type")
-        OcspStatusRequest(self.responder_id_list, self.request_extensions).write(w)
+        w.opaques(self.responder_id_list, "responder_id_list", 2, 2)
+        w.vector16(self.request_extensions, "request_extensions")
 
 
 @dataclass(slots=True)
@@ -87,7 +80,8 @@ class UnknownStatusRequest:
 
     def write(self, w: Writer) -> None:
         """Write the type and the bytes."""
-        w.require(self.status_type != CertificateStatusType.OCSP, "status_type", "ocsp: use StatusRequest")
+        if self.status_type == _OCSP:
+            raise w.error("status_type", "the type ocsp: use StatusRequest")
         w.u8(self.status_type, "status_type")
         w.rest(self.request)
 
@@ -109,7 +103,7 @@ class StatusRequestItem:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the type, the length, and what belongs to the type."""
-        status_type = CertificateStatusType.of(r.u8("status_type"))
+        status_type = r.code8("status_type", CertificateStatusType)
         if not status_type.is_known:
             return cls(status_type, r.vector16("request"))
         with r.scope16("request"):
@@ -119,7 +113,8 @@ class StatusRequestItem:
         """Write the type, the length, and what belongs to the type."""
         w.u8(self.status_type, "status_type")
         known = CertificateStatusType.of(self.status_type).is_known
-        w.require(known != isinstance(self.request, bytes), "request", "bytes go with unknown types only")
+        if known == isinstance(self.request, bytes):
+            raise w.error("request", "bytes go with an unknown type, and an OcspStatusRequest with a known one")
         with w.scope16("request"):
             if isinstance(self.request, bytes):
                 w.rest(self.request)
@@ -170,13 +165,11 @@ class SignedCertificateTimestampList:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read at least one SCT."""
-        with r.scope16("sct_list", at_least=1):
-            return cls(r.items(_read_opaque16))
+        return cls(r.opaques("sct_list", 2, 2, at_least=1))
 
     def write(self, w: Writer) -> None:
         """Write the SCTs."""
-        with w.scope16("sct_list", at_least=1):
-            w.items(self.sct_list, _write_opaque16)
+        w.opaques(self.sct_list, "sct_list", 2, 2, at_least=1)
 
 
 @dataclass(slots=True)
@@ -206,7 +199,7 @@ class SelectedCertificateType:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the one type."""
-        return cls(CertificateType.of(r.u8("certificate_type")))
+        return cls(r.code8("certificate_type", CertificateType))
 
     def write(self, w: Writer) -> None:
         """Write the one type."""
@@ -279,10 +272,11 @@ class TrustedAuthority:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the type and what belongs to it; an unknown type has no known length, so it is an error."""
-        identifier_type = IdentifierType.of(r.u8("identifier_type"))
+        identifier_type = r.code8("identifier_type", IdentifierType)
         if identifier_type == IdentifierType.X509_NAME:
             return cls(identifier_type, r.vector16("identifier", at_least=1))
-        r.require(identifier_type.is_known, "identifier_type", "an unknown type")
+        if identifier_type not in _IDENTIFIERS:
+            raise r.error("identifier_type", "an unknown type", Alert.ILLEGAL_PARAMETER)
         return cls(identifier_type, r.fixed(_IDENTIFIERS[identifier_type], "identifier"))
 
     def write(self, w: Writer) -> None:
@@ -291,7 +285,8 @@ class TrustedAuthority:
         if self.identifier_type == IdentifierType.X509_NAME:
             w.vector16(self.identifier, "identifier", at_least=1)
         else:
-            w.require(self.identifier_type in _IDENTIFIERS, "identifier_type", "an unknown type")
+            if self.identifier_type not in _IDENTIFIERS:
+                raise w.error("identifier_type", "an unknown type")
             w.fixed(self.identifier, _IDENTIFIERS[self.identifier_type], "identifier")
 
 
@@ -331,13 +326,11 @@ class CertificateAuthorities:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read at least one name."""
-        with r.scope16("authorities", at_least=3):
-            return cls(r.items(_read_opaque16))
+        return cls(r.opaques("authorities", 2, 2, at_least=3))
 
     def write(self, w: Writer) -> None:
         """Write the names."""
-        with w.scope16("authorities", at_least=3):
-            w.items(self.authorities, _write_opaque16)
+        w.opaques(self.authorities, "authorities", 2, 2, at_least=3)
 
 
 @dataclass(slots=True)
@@ -367,7 +360,7 @@ class CachedObject:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the type and the hash."""
-        return cls(CachedInformationType.of(r.u8("type")), r.vector8("hash_value", at_least=1))
+        return cls(r.code8("type", CachedInformationType), r.vector8("hash_value", at_least=1))
 
     def write(self, w: Writer) -> None:
         """Write the type and the hash."""

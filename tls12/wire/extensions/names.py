@@ -13,6 +13,9 @@ from tls12.registry import Alert, ExtensionType, NameType
 from tls12.wire.codec import Reader, Writer
 from tls12.wire.extensions.base import EmptyExtension
 
+_HOST_NAME = NameType.HOST_NAME
+_PRINTABLE = bytes(range(0x20, 0x7F))
+
 
 @dataclass(slots=True)
 class ServerName:
@@ -24,8 +27,8 @@ class ServerName:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read a type and a name."""
-        name_type = NameType.of(r.u8("name_type"))
-        name = cls(name_type, r.vector16("host_name", at_least=name_type == NameType.HOST_NAME))
+        name_type = r.code8("name_type", NameType)
+        name = cls(name_type, r.vector16("host_name", at_least=name_type == _HOST_NAME))
         name.check(r)
         return name
 
@@ -33,13 +36,12 @@ class ServerName:
         """Write a type and a name."""
         self.check(w)
         w.u8(self.name_type, "name_type")
-        w.vector16(self.host_name, "host_name", at_least=self.name_type == NameType.HOST_NAME)
+        w.vector16(self.host_name, "host_name", at_least=self.name_type == _HOST_NAME)
 
     def check(self, codec: Reader | Writer) -> None:
         """A host name is ASCII (RFC 6066 3) and holds no control characters."""
-        if self.name_type == NameType.HOST_NAME and not self.host_name.isalnum():
-            printable = self.host_name.isascii() and self.host_name.decode("ascii").isprintable()
-            codec.require(printable, "host_name", "a character that no host name has")
+        if self.name_type == _HOST_NAME and self.host_name.translate(None, _PRINTABLE):
+            raise codec.error("host_name", "a character that no host name has", Alert.ILLEGAL_PARAMETER)
 
 
 @dataclass(slots=True)
@@ -65,9 +67,8 @@ class ServerNameList:
 
     def check(self, codec: Reader | Writer) -> None:
         """No two names may have the same type (RFC 6066 3)."""
-        if len(self.server_name_list) != 1:
-            kinds = [name.name_type for name in self.server_name_list]
-            codec.require(len({*kinds}) == len(kinds), "server_name_list", "two names of one type")
+        if len({name.name_type for name in self.server_name_list}) != len(self.server_name_list):
+            raise codec.error("server_name_list", "two names of one type", Alert.ILLEGAL_PARAMETER)
 
 
 class ServerNameAck(EmptyExtension):
@@ -75,14 +76,6 @@ class ServerNameAck(EmptyExtension):
 
     __slots__ = ()
     extension_type = ExtensionType.SERVER_NAME
-
-
-def _read_protocol_name(r: Reader) -> bytes:
-    return r.vector8("", at_least=1)
-
-
-def _write_protocol_name(name: bytes, w: Writer) -> None:
-    w.vector8(name, "", at_least=1)
 
 
 @dataclass(slots=True)
@@ -95,21 +88,19 @@ class ApplicationLayerProtocolNegotiation:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read a client's list."""
-        with r.scope16("protocol_name_list", at_least=2):
-            return cls(r.items(_read_protocol_name))
+        return cls(r.opaques("protocol_name_list", 2, 1, at_least=2))
 
     @classmethod
     def read_selected(cls, r: Reader) -> Self:
         """Read a server's choice: a list of exactly one name (RFC 7301 3.1)."""
         selected = cls.read(r)
-        names = len(selected.protocol_name_list)
-        r.require(names == 1, "protocol_name_list", "more than one protocol selected", Alert.DECODE_ERROR)
+        if len(selected.protocol_name_list) != 1:
+            raise r.error("protocol_name_list", "more than one protocol selected")
         return selected
 
     def write(self, w: Writer) -> None:
         """Write the names."""
-        with w.scope16("protocol_name_list", at_least=2):
-            w.items(self.protocol_name_list, _write_protocol_name)
+        w.opaques(self.protocol_name_list, "protocol_name_list", 2, 1, at_least=2)
 
 
 @dataclass(slots=True)
@@ -122,13 +113,11 @@ class ApplicationSettings:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the list."""
-        with r.scope16("supported_protocols", at_least=2):
-            return cls(r.items(_read_protocol_name))
+        return cls(r.opaques("supported_protocols", 2, 1, at_least=2))
 
     def write(self, w: Writer) -> None:
         """Write the list."""
-        with w.scope16("supported_protocols", at_least=2):
-            w.items(self.supported_protocols, _write_protocol_name)
+        w.opaques(self.supported_protocols, "supported_protocols", 2, 1, at_least=2)
 
 
 @dataclass(slots=True)
@@ -155,8 +144,8 @@ class NextProtocolNegotiation:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read names up to the end of the extension; there is no length around them."""
-        return cls(r.items(_read_protocol_name))
+        return cls(r.items(lambda r: r.vector8("", at_least=1)))
 
     def write(self, w: Writer) -> None:
         """Write the names."""
-        w.items(self.protocol_name_list, _write_protocol_name)
+        w.items(self.protocol_name_list, lambda name, w: w.vector8(name, "", at_least=1))

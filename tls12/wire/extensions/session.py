@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from tls12.registry import ExtensionType, HeartbeatMode, SRTPProtectionProfile, TokenBindingKeyParameters
+from tls12.registry import Alert, ExtensionType, HeartbeatMode, SRTPProtectionProfile, TokenBindingKeyParameters
 from tls12.wire.codec import Reader, Writer
 from tls12.wire.extensions.base import EmptyExtension
 
@@ -80,9 +80,8 @@ class MaxFragmentLength:
 
     def check(self, codec: Reader | Writer) -> None:
         """Four values are defined (RFC 6066 4)."""
-        codec.require(
-            1 <= self.max_fragment_length <= 4, "max_fragment_length", "a value other than 1, 2, 3, 4"
-        )
+        if not 1 <= self.max_fragment_length <= 4:
+            raise codec.error("max_fragment_length", "a value other than 1, 2, 3, 4", Alert.ILLEGAL_PARAMETER)
 
 
 @dataclass(slots=True)
@@ -106,7 +105,8 @@ class RecordSizeLimit:
 
     def check(self, codec: Reader | Writer) -> None:
         """The smallest limit is 64 (RFC 8449 4)."""
-        codec.require(self.record_size_limit >= 64, "record_size_limit", "a limit below 64")
+        if self.record_size_limit < 64:
+            raise codec.error("record_size_limit", "a limit below 64", Alert.ILLEGAL_PARAMETER)
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ class HeartbeatExtension:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the mode; an unknown one is illegal_parameter (RFC 6520 2)."""
-        heartbeat = cls(HeartbeatMode.of(r.u8("mode")))
+        heartbeat = cls(r.code8("mode", HeartbeatMode))
         heartbeat.check(r)
         return heartbeat
 
@@ -147,7 +147,8 @@ class HeartbeatExtension:
 
     def check(self, codec: Reader | Writer) -> None:
         """Two modes are defined (RFC 6520 2)."""
-        codec.require(1 <= self.mode <= 2, "mode", "a mode other than 1 and 2")
+        if not 1 <= self.mode <= 2:
+            raise codec.error("mode", "a mode other than 1 and 2", Alert.ILLEGAL_PARAMETER)
 
 
 @dataclass(slots=True)

@@ -12,10 +12,12 @@ an `ExtensionRemnant`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from struct import Struct
+from struct import error as StructError
 from typing import NamedTuple
 
 from tls12.errors import DecodeError
-from tls12.registry import ExtensionType
+from tls12.registry import DECODERS, ExtensionType
 from tls12.wire.codec import Reader, Writer
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
 from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension
@@ -54,9 +56,7 @@ TABLE: Mapping[ExtensionType, Row] = {
         names.ApplicationLayerProtocolNegotiation.read,
         names.ApplicationLayerProtocolNegotiation.read_selected,
     ),
-    ExtensionType.STATUS_REQUEST_V2: Row(
-        certificates.StatusRequestV2.read, certificates.StatusRequestV2Ack.read
-    ),
+    ExtensionType.STATUS_REQUEST_V2: Row(certificates.StatusRequestV2.read, certificates.StatusRequestV2Ack.read),
     ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: Row(
         certificates.SignedCertificateTimestampRequest.read, certificates.SignedCertificateTimestampList.read
     ),
@@ -100,6 +100,8 @@ TABLE: Mapping[ExtensionType, Row] = {
 }
 """Extension type to the way its body is read in each hello."""
 
+_HEADER = Struct(">HH")
+
 Readers = Mapping[int, tuple[ExtensionType, ReadExtension]]
 
 IN_CLIENT_HELLO: Readers = {int(kind): (kind, row.client) for kind, row in TABLE.items() if row.client}
@@ -127,10 +129,11 @@ def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
     kinds: list[int] = []
     data, pos, end, names = r.data, r.pos, r.end, r.names
     names += (found, "")
-    mark = r.mark()
+    mark, unpack, unlisted = r.mark(), _HEADER.unpack_from, DECODERS[ExtensionType][1]
     while pos < end:
         body = pos + 4
-        new = body + (data[pos + 2] << 8 | data[pos + 3]) if body <= end else body
+        kind, length = unpack(data, pos) if body <= end else (0, 0)
+        new = body + length
         if new > end:
             r.pos = pos
             error = _cut_off(r)
@@ -138,16 +141,16 @@ def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
                 raise error
             found.append(ExtensionRemnant(data[pos:end], error))
             break
-        kind = data[pos] << 8 | data[pos + 1]
         row = readers.get(kind)
         if row is None:
-            found.append(RawExtension(ExtensionType.of(kind), data[body:new]))
+            found.append(RawExtension(unlisted(kind), data[body:new]))
         else:
             names[-1], read = row
             r.pos, r.end = body, new
             try:
                 extension = read(r)
-                r.finish()
+                if r.pos != new:
+                    r.finish()
                 found.append(extension)
             except DecodeError as error:
                 if not r.lenient:
@@ -166,7 +169,7 @@ def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
 def _cut_off(r: Reader) -> DecodeError:
     r.names[-1] = ""
     if r.remaining >= 4:
-        r.names[-1] = ExtensionType.of(r.u16("extension_type"))
+        r.names[-1] = r.code16("extension_type", ExtensionType)
         return r.error("", f"length {r.u16('length')} exceeds the {r.remaining} bytes left")
     return r.error("", f"needs 4 bytes for type and length, {r.remaining} left")
 
@@ -184,14 +187,20 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
     """Write the extension block at the end of a hello, or nothing for None."""
     if extensions is None:
         return
+    buffer, done = w.buffer, list[Extension]()
     with w.scope16("extensions"):
-        w.items(extensions, _write_extension)
-
-
-def _write_extension(extension: Extension, w: Writer) -> None:
-    if not isinstance(extension, ExtensionRemnant):
-        w.u16(extension.extension_type, "extension_type")
-        with w.scope16(str(extension.extension_type)):
-            extension.write(w)
-    else:
-        extension.write(w)
+        w.names += (done, "")
+        for extension in extensions:
+            start = len(buffer)
+            if type(extension) is ExtensionRemnant:
+                extension.write(w)
+            else:
+                w.names[-1] = kind = extension.extension_type
+                buffer += b"\0\0\0\0"
+                extension.write(w)
+                try:
+                    _HEADER.pack_into(buffer, start, kind, len(buffer) - start - 4)
+                except StructError:
+                    raise w.error("", f"type {kind:d} or length {len(buffer) - start - 4} exceeds 65535") from None
+            done.append(extension)
+        del w.names[-2:]

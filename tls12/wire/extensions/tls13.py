@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from tls12.registry import (
+    Alert,
     ECHClientHelloType,
     ExtensionType,
     HpkeAead,
@@ -49,7 +50,7 @@ class SelectedVersion:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the version."""
-        return cls(ProtocolVersion.of(r.u16("selected_version")))
+        return cls(r.code16("selected_version", ProtocolVersion))
 
     def write(self, w: Writer) -> None:
         """Write the version."""
@@ -66,7 +67,7 @@ class KeyShareEntry:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the group and the key."""
-        return cls(NamedGroup.of(r.u16("group")), r.vector16("key_exchange", at_least=1))
+        return cls(r.code16("group", NamedGroup), r.vector16("key_exchange", at_least=1))
 
     def write(self, w: Writer) -> None:
         """Write the group and the key."""
@@ -104,7 +105,7 @@ class KeyShareServerHello:
     def read(cls, r: Reader) -> KeyShareServerHello | KeyShareHelloRetryRequest:
         """Read one share, or the bare group of a HelloRetryRequest."""
         if r.remaining == 2:
-            return KeyShareHelloRetryRequest(NamedGroup.of(r.u16("selected_group")))
+            return KeyShareHelloRetryRequest(r.code16("selected_group", NamedGroup))
         return cls(KeyShareEntry.read(r))
 
     def write(self, w: Writer) -> None:
@@ -159,14 +160,6 @@ class PskIdentity:
         w.u32(self.obfuscated_ticket_age, "obfuscated_ticket_age")
 
 
-def _read_binder(r: Reader) -> bytes:
-    return r.vector8("", at_least=32)
-
-
-def _write_binder(binder: bytes, w: Writer) -> None:
-    w.vector8(binder, "", at_least=32)
-
-
 @dataclass(slots=True)
 class OfferedPsks:
     """pre_shared_key in a ClientHello (RFC 8446 4.2.11)."""
@@ -180,15 +173,13 @@ class OfferedPsks:
         """Read both lists."""
         with r.scope16("identities", at_least=7):
             identities = r.items(PskIdentity.read)
-        with r.scope16("binders", at_least=33):
-            return cls(identities, r.items(_read_binder))
+        return cls(identities, r.opaques("binders", 2, 1, at_least=33, item_at_least=32))
 
     def write(self, w: Writer) -> None:
         """Write both lists."""
         with w.scope16("identities", at_least=7):
             w.items(self.identities, PskIdentity.write)
-        with w.scope16("binders", at_least=33):
-            w.items(self.binders, _write_binder)
+        w.opaques(self.binders, "binders", 2, 1, at_least=33, item_at_least=32)
 
 
 @dataclass(slots=True)
@@ -253,11 +244,12 @@ class EncryptedClientHelloOuter:
     @classmethod
     def read(cls, r: Reader) -> EncryptedClientHelloOuter | EncryptedClientHelloInner:
         """Read the type of the hello and, of an outer one, what belongs to it."""
-        kind = ECHClientHelloType.of(r.u8("type"))
+        kind = r.code8("type", ECHClientHelloType)
         if kind == ECHClientHelloType.INNER:
             return EncryptedClientHelloInner()
-        r.require(kind == ECHClientHelloType.OUTER, "type", "neither outer nor inner")
-        kdf, aead = HpkeKdf.of(r.u16("kdf_id")), HpkeAead.of(r.u16("aead_id"))
+        if kind != ECHClientHelloType.OUTER:
+            raise r.error("type", "neither outer nor inner", Alert.ILLEGAL_PARAMETER)
+        kdf, aead = r.code16("kdf_id", HpkeKdf), r.code16("aead_id", HpkeAead)
         config = r.u8("config_id")
         return cls(kdf, aead, config, r.vector16("enc"), r.vector16("payload", at_least=1))
 
