@@ -101,38 +101,42 @@ class RecordReader:
         """Read what `data` completes: pairs of content type and plaintext fragment, in order.
 
         The caller may `install` between two pairs and may stop at any of them; what was not reached is read
-        by a later call. Nothing refers to a mutable `data` afterwards.
+        by a later call. No view of `data` is kept.
 
         Raises NotTLS, UnexpectedMessage, RecordOverflow, BadRecordMac, LimitExceeded, KeysExhausted, and
         PeerMisbehaved (protocol_version). The reader is of no use after that.
         """
-        if type(data) is not bytes:
-            data = bytes(data)
-        size = len(data)
         held = self._held
-        if not held and size > HEADER:
-            # Exactly one record of application data, the commonest chunk there is: 7 % of the time at 64 bytes
-            # and 5 % at 16 KiB, against the loop below, which would do the same.
-            kind, version, length = _read_header(data)
-            if (
-                kind == _APPLICATION_DATA
-                and length == size - HEADER
-                and version == _TLS_1_2
-                and length <= self._maximum_protected
-            ):
-                fragment = self._open(data)
-                if 0 < len(fragment) <= self.plaintext_limit:
-                    self._empty_run = 0
-                else:
-                    self._judge_fragment(kind, fragment)
-                yield kind, fragment
-                return
+        if type(data) is bytes:
+            size = len(data)
+            if size > HEADER and not held:
+                # Exactly one record of application data, the commonest chunk there is: 7 % faster at 64 bytes
+                # and 5 % at 16 KiB than the loop below, which does the same.
+                kind, version, length = _read_header(data)
+                if (
+                    kind == _APPLICATION_DATA
+                    and length == size - HEADER
+                    and version == _TLS_1_2
+                    and length <= self._maximum_protected
+                ):
+                    fragment = self._open(data)
+                    if 0 < len(fragment) <= self.plaintext_limit:
+                        self._empty_run = 0
+                    else:
+                        self._judge_fragment(kind, fragment)
+                    yield kind, fragment
+                    return
+            view = memoryview(data)
+        else:
+            view = memoryview(data)
+            data = view = view.cast("B") if view.c_contiguous else memoryview(bytes(view))
+            size = len(view)
         position = 0
+        record: Buffer = b""
         try:
             while True:
-                record: Buffer
                 if held:
-                    position, end = self._complete_held(data, position)
+                    position, end = self._complete_held(view, position)
                     if not end:
                         return
                     kind = held[0]
@@ -141,15 +145,15 @@ class RecordReader:
                 else:
                     if size - position < HEADER:
                         if size > position and data[position] not in _KINDS:
-                            self._refuse_kind(data[position:])
+                            self._refuse_kind(bytes(view[position:]))
                         return
                     kind, version, length = _read_header(data, position)
                     if kind != _APPLICATION_DATA or version != _TLS_1_2 or length > self._maximum:
-                        self._judge_header(kind, version, length, data[position : position + 64])
+                        self._judge_header(kind, version, length, bytes(view[position : position + 64]))
                     end = position + HEADER + length
                     if end > size:
                         return
-                    record = memoryview(data)[position:end] if length > COPY else data[position:end]
+                    record = view[position:end] if length > COPY else data[position:end]
                     position = end
                 fragment = self._open(record)
                 if 0 < len(fragment) <= self.plaintext_limit:
@@ -158,29 +162,34 @@ class RecordReader:
                     self._judge_fragment(kind, fragment)
                 yield kind, fragment
         finally:
-            if position < size:
-                held += memoryview(data)[position:]
+            held += view[position:]
+            # The traceback of an error keeps the frames alive, and with them the views of the caller's buffer.
+            if type(record) is memoryview:
+                record.release()
+            view.release()
 
-    def _complete_held(self, data: bytes, position: int) -> tuple[int, int]:
+    def _complete_held(self, data: memoryview, position: int) -> tuple[int, int]:
         """Move the bytes from `data` that the record at the start of `_held` lacks, header first.
 
         Returns the position behind them, and the length of the whole record, or 0 if more is missing.
         """
         held = self._held
-        wanted = HEADER
-        while True:
-            missing = wanted - len(held)
-            if missing > 0:
-                piece = data[position : position + missing]
-                held += piece
-                position += len(piece)
-                if len(piece) < missing:
-                    return position, 0
-            if wanted > HEADER:
-                return position, wanted
-            kind, version, length = _read_header(held)
-            self._judge_header(kind, version, length, bytes(held[:64]))
-            wanted += length
+        position = self._top_up(HEADER, data, position)
+        if len(held) < HEADER:
+            return position, 0
+        kind, version, length = _read_header(held)
+        self._judge_header(kind, version, length, bytes(held[:64]))
+        end = HEADER + length
+        position = self._top_up(end, data, position)
+        return position, end if len(held) >= end else 0
+
+    def _top_up(self, wanted: int, data: memoryview, position: int) -> int:
+        """Move bytes from `data` until `_held` has `wanted` of them; returns the position behind."""
+        missing = wanted - len(self._held)
+        if missing <= 0:
+            return position
+        self._held += data[position : position + missing]
+        return min(position + missing, len(data))
 
     def _judge_header(self, kind: int, version: int, length: int, start: bytes) -> None:
         """Raise if no record may have this header; `start` is what there is of the record, for the error."""
@@ -229,7 +238,7 @@ def _open_clear(record: Buffer) -> bytes:
 class RecordWriter:
     """One direction's outgoing records."""
 
-    __slots__ = ("_seal", "_sealer", "fragment_size", "version")
+    __slots__ = ("_sealer", "fragment_size", "seal", "version")
 
     def __init__(self) -> None:
         self.fragment_size = MAX_PLAINTEXT
@@ -237,7 +246,8 @@ class RecordWriter:
         self.version = _TLS_1_2
         """Of records in the clear; 0x0301 suits old servers before they know ours (RFC 5246 E.1)."""
         self._sealer: Sealer | None = None
-        self._seal: Callable[[int, Buffer], bytes] = self._frame
+        self.seal: Callable[[int, Buffer], bytes] = self._frame
+        """The one record that carries at most `fragment_size` bytes: `write` without its call (70 ns)."""
 
     @property
     def protected(self) -> bool:
@@ -257,7 +267,7 @@ class RecordWriter:
     def install(self, sealer: Sealer) -> None:
         """Seal every later record with `sealer`: our ChangeCipherSpec has been written."""
         self._sealer = sealer
-        self._seal = sealer.seal
+        self.seal = sealer.seal
 
     def write(self, kind: int, data: Buffer) -> bytes | bytearray:
         """The record or records that carry `data`; an empty `data` makes one empty record.
@@ -265,7 +275,7 @@ class RecordWriter:
         The buffer belongs to the caller. A memoryview must be one of single bytes. Raises KeysExhausted.
         """
         if len(data) <= self.fragment_size:
-            return self._seal(kind, data)
+            return self.seal(kind, data)
         if self._sealer is not None:
             return self._sealer.seal_many(kind, data, self.fragment_size)
         size = self.fragment_size
