@@ -168,7 +168,7 @@ class Connection:
                 self._wait_with(data)
                 return
             self._guard(self._check_duration)
-        if not data:
+        if not data and data is not _NOTHING:
             self._guard(self._end_of_stream)
             return
         events = self._events
@@ -635,7 +635,8 @@ class Connection:
         return self._established
 
 
-_NOTHING = b"\x16"[:0]
+_NOTHING = bytearray()
+"""Goes on with what the record layer holds; told from the end of stream by identity."""
 
 
 class ClientConnection(Connection):
