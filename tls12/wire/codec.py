@@ -2,9 +2,9 @@
 
 How it works: a `Reader` walks over one buffer with a position and an end. `vector16("ticket")` is `opaque
 ticket<0..2^16-1>`; `with r.scope16("extensions"):` opens a length prefix whose inside is read field by field.
-A scope moves the end inwards, so nothing can be read past it, and leaving a scope (or the message, with
-`finish`) is the one place where leftover bytes are an error. The same names and bounds stand in a message's
-`read` and in its `write`: what the Writer lets out, the Reader takes back, and the other way round.
+A scope moves the end inwards, so nothing can be read past it; bytes left over where a scope, an extension or a
+message ends are one error, `left_over`. The same names and bounds stand in a message's `read` and in its `write`:
+what the Writer lets out, the Reader takes back, and the other way round.
 
 An error says where it hurts. The Reader keeps the names of the open scopes in a list; it is rendered only
 when something is wrong, so the path costs nothing in the good case. An entry of that list is a name, an
@@ -244,7 +244,7 @@ class Reader:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             if self.pos != self.end:
-                raise self._left_over()
+                raise self.left_over()
             self.end = self._ends.pop()
             self.names.pop()
 
@@ -256,11 +256,6 @@ class Reader:
             found.append(read(self))
         self.names.pop()
         return tuple(found)
-
-    def finish(self) -> None:
-        """The end of the message: leftover bytes are an error."""
-        if self.pos != self.end:
-            raise self._left_over()
 
     def mark(self) -> tuple[int, int]:
         """How many names and scopes are open now; for `unwind`."""
@@ -287,7 +282,8 @@ class Reader:
             return self.error(name, f"length {length} exceeds the {left} byte{'s' * (left != 1)} left")
         return self.error(name, f"length {length} is not within {at_least}..{at_most}")
 
-    def _left_over(self) -> DecodeError:
+    def left_over(self) -> DecodeError:
+        """The error of bytes that nobody read, to be raised by the caller."""
         left = self.end - self.pos
         return self.error("", f"{left} byte{'s' * (left != 1)} left over")
 
@@ -479,7 +475,8 @@ class Payload:
         """The value from the whole payload. Raises DecodeError."""
         r = Reader(data, cls.__name__)
         value = cls.read(r)
-        r.finish()
+        if r.remaining:
+            raise r.left_over()
         return value
 
     def to_bytes(self) -> bytes:

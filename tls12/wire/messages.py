@@ -127,7 +127,8 @@ def read_message(r: Reader, msg_type: int, context: Context | None) -> Message:
         return RawMessage(HandshakeType.of(msg_type), r.rest())
     r.names[0], read = row
     message = read(r, context)
-    r.finish()
+    if r.pos != r.end and not r.lenient:
+        raise r.left_over()
     return message
 
 
@@ -136,6 +137,8 @@ def serialize(message: Message) -> bytes:
 
     Raises EncodeError for a value that does not fit, which names the field.
     """
+    if type(message) is MalformedMessage:
+        return message.data
     w = Writer(type(message).__name__)
     buffer = w.buffer
     buffer += b"\0\0\0\0"

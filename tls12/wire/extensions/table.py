@@ -150,7 +150,7 @@ def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
             try:
                 extension = read(r)
                 if r.pos != new:
-                    r.finish()
+                    raise r.left_over()
                 found.append(extension)
             except DecodeError as error:
                 if not r.lenient:
