@@ -491,6 +491,8 @@ class Connection:
         """The handshake's outputs, in order. Messages of one flight share records."""
         handshake = self._handshake
         assert handshake is not None
+        if not handshake.outputs:
+            return
         flight: list[bytes] = []
         for output in handshake.drain():
             if isinstance(output, SendHandshake):

@@ -15,34 +15,22 @@ not including, a message (Finished, CertificateVerify) is therefore computed bef
 
 from __future__ import annotations
 
-import hmac
-import os
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from tls12.config import ClientConfig, Limits, ServerConfig
-from tls12.crypto import key_schedule
-from tls12.crypto.protection import Opener, Sealer, make_opener, make_sealer
-from tls12.crypto.suites import Suite
+from tls12.crypto.protection import Opener, Sealer
 from tls12.crypto.transcript import Transcript
-from tls12.errors import BadSignature, LimitExceeded, PeerMisbehaved, UnexpectedMessage
-from tls12.events import PAUSABLE, Event, Negotiated, SignatureRequested
+from tls12.errors import UnexpectedMessage
+from tls12.events import PAUSABLE, Event
 from tls12.handshake.grammar import CCS, Conversation, Side
-from tls12.handshake.negotiation import Agreed
 from tls12.handshake.proofs import (
     Established,
-    ResumedSession,
-    Unauthenticated,
-    VerifiedFinished,
-    VerifiedIdentity,
-    VerifiedSignature,
 )
-from tls12.registry import Alert, SignatureScheme
-from tls12.resumption.sessions import Session
-from tls12.trust.credentials import Credential
+from tls12.registry import Alert
 from tls12.wire import messages
-from tls12.wire.closing import ChangeCipherSpec, Finished
+from tls12.wire.closing import ChangeCipherSpec
 from tls12.wire.messages import Message
 
 Unit: TypeAlias = Message | ChangeCipherSpec
@@ -152,15 +140,6 @@ Output: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """The master secret of one handshake, and what its keys are made from."""
-
-    suite: Suite
-    master: bytes = field(repr=False)
-    keys: key_schedule.KeyBlock = field(repr=False)
-
-
 class Handshake(Generic[C]):
     """One handshake of one side. The small `build_*` and `check_*` steps may be overridden."""
 
@@ -258,13 +237,6 @@ class Handshake(Generic[C]):
         """Whether the application answers this event itself."""
         return event in self.pause_on
 
-    def sign(self, credential: Credential, scheme: SignatureScheme, data: bytes) -> Story[bytes]:
-        """Our signature: by the credential, or by the application that keeps its key elsewhere."""
-        if self.pauses_on(SignatureRequested):
-            signature: bytes = yield from self.ask(SignatureRequested(credential, scheme, data), b"")
-            return signature
-        return credential.sign(scheme, data, deterministic=self.config.random is not os.urandom)
-
     def send(self, message: Message, encoded: bytes | None = None) -> None:
         """Queue a handshake message; `encoded` is its serialised form where that is already known."""
         kind = message.msg_type
@@ -278,106 +250,6 @@ class Handshake(Generic[C]):
         self.conversation.learn(self.conversation.admit(self.side, CCS), None)
         self._emit(ChangeCipherSpec())
         self.outputs.append(InstallWriteKeys(sealer, fragment_size))
-
-    def notify(self, event: Event) -> None:
-        """Queue an event."""
-        self.outputs.append(Notify(event))
-
-    # -- keys, the same for both sides --------------------------------------------------------------------
-
-    def derive_keys(self, suite: Suite, master: bytes, client_random: bytes, server_random: bytes) -> Secrets:
-        """The key block (RFC 5246 6.3), and a line in the key log."""
-        if self.config.keylog is not None:
-            self.config.keylog.log("CLIENT_RANDOM", client_random, master)
-        return Secrets(suite, master, key_schedule.key_block(suite, master, client_random, server_random))
-
-    def master_secret(
-        self, suite: Suite, premaster: bytes, client_random: bytes, server_random: bytes, *, extended: bool
-    ) -> bytes:
-        """RFC 5246 8.1, or RFC 7627 4 over the transcript up to and including ClientKeyExchange."""
-        if extended:
-            return key_schedule.extended_master_secret(
-                suite.prf_hash, premaster, self.transcript.digest(suite.prf_hash)
-            )
-        return key_schedule.master_secret(suite.prf_hash, premaster, client_random, server_random)
-
-    def verify_data(self, secrets: Secrets, sender: Side) -> bytes:
-        """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""
-        prf_hash = secrets.suite.prf_hash
-        return key_schedule.verify_data(prf_hash, secrets.master, sender.value, self.transcript.digest(prf_hash))
-
-    def send_finished(self, secrets: Secrets, *, encrypt_then_mac: bool, fragment_size: int) -> bytes:
-        """Switch our keys on and send Finished; the verify_data sent."""
-        keys = secrets.keys.client if self.side is Side.CLIENT else secrets.keys.server
-        sealer = make_sealer(secrets.suite, keys, encrypt_then_mac=encrypt_then_mac, random=self.config.random)
-        self.send_change_cipher_spec(sealer, fragment_size)
-        verify_data = self.verify_data(secrets, self.side)
-        self.send(Finished(verify_data))
-        return verify_data
-
-    def receive_finished(
-        self, secrets: Secrets, *, encrypt_then_mac: bool, plaintext_limit: int
-    ) -> Story[VerifiedFinished]:
-        """Switch the peer's keys on, and compare its Finished with ours: the one place that proves a Finished."""
-        yield from self.receive(ChangeCipherSpec)
-        keys = secrets.keys.server if self.side is Side.CLIENT else secrets.keys.client
-        opener = make_opener(secrets.suite, keys, encrypt_then_mac=encrypt_then_mac)
-        self.outputs.append(InstallReadKeys(opener, plaintext_limit))
-        expected = self.verify_data(secrets, self.side.other)
-        finished = yield from self.receive(Finished)
-        if not hmac.compare_digest(finished.verify_data, expected):
-            raise BadSignature(
-                f"the {self.side.other.value}'s Finished does not match what we saw of the handshake: "
-                "it was altered on the way, or the two sides derived different keys",
-                rule="RFC 5246 7.4.9",
-            )
-        return VerifiedFinished(finished.verify_data)
-
-    def check_continuity(self, agreed: Agreed) -> None:
-        """What a renegotiation may not change (RFC 7627 5.4 and RFC 7366 3.1)."""
-        previous = self.previous
-        if previous is None:
-            return
-        if agreed.extended_master_secret != previous.negotiated.extended_master_secret:
-            raise PeerMisbehaved(
-                f"the {self.side.other.value} changed extended_master_secret in a renegotiation", rule="RFC 7627 5.4"
-            )
-        if previous.encrypt_then_mac_ever and agreed.suite.is_cbc and not agreed.encrypt_then_mac:
-            raise PeerMisbehaved(
-                f"the {self.side.other.value} renegotiates from encrypt-then-MAC to MAC-then-encrypt",
-                alert=Alert.HANDSHAKE_FAILURE,
-                rule="RFC 7366 3.1",
-            )
-
-    def finish(
-        self,
-        agreed: Agreed,
-        secrets: Secrets,
-        identity: VerifiedIdentity | ResumedSession | Unauthenticated,
-        possession: VerifiedSignature | ResumedSession | Unauthenticated,
-        finished: VerifiedFinished,
-        negotiated: Negotiated,
-        session: Session | None,
-        sent_verify_data: bytes,
-        server_certificate: bytes | None,
-    ) -> None:
-        """Gather the proofs into `Established`: nothing else ends a handshake."""
-        ours, theirs = sent_verify_data, finished.verify_data
-        previous = self.previous
-        established = Established(
-            identity=identity,
-            possession=possession,
-            finished=finished,
-            negotiated=negotiated,
-            session=session,
-            server_certificate=server_certificate,
-            encrypt_then_mac_ever=agreed.encrypt_then_mac or (previous is not None and previous.encrypt_then_mac_ever),
-            master_secret=secrets.master,
-            prf_hash=secrets.suite.prf_hash,
-            client_verify_data=ours if self.side is Side.CLIENT else theirs,
-            server_verify_data=theirs if self.side is Side.CLIENT else ours,
-        )
-        self.outputs.append(Complete(established))
 
     # -- inside -------------------------------------------------------------------------------------------
 
@@ -416,9 +288,3 @@ class Handshake(Generic[C]):
                 self.outputs.append(SendHandshake(data))
             if self.on_message is not None:
                 self.on_message(self.side.value, item, len(data))
-
-
-def check_size(what: str, size: int, limit: int, alert: Alert) -> None:
-    """Raises `LimitExceeded` with this alert when the peer sent more than `limit`."""
-    if size > limit:
-        raise LimitExceeded(f"the peer sent {what} of {size}; Limits allows {limit}", alert=alert)

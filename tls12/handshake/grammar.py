@@ -33,6 +33,8 @@ class Side(Enum):
     CLIENT = "client"
     SERVER = "server"
 
+    __hash__ = object.__hash__  # Enum's own is a Python function; both enums here are keys of the guard's index
+
     @property
     def other(self) -> Side:
         """The one at the other end."""
@@ -60,7 +62,7 @@ class State(Enum):
     SERVER_FINISHED = "server's Finished"
     ESTABLISHED = "established"
 
-    __hash__ = object.__hash__  # Enum's own is a Python function; a state is looked up for every message
+    __hash__ = object.__hash__
 
 
 CCS = -1
@@ -268,9 +270,8 @@ DATA_STATES = frozenset(
 )
 """Where application data may arrive, once a first handshake is done: anywhere before a ChangeCipherSpec."""
 
-_BY_PLACE: dict[tuple[State, Side], tuple[Row, ...]] = {
-    (state, side): tuple(row for row in ROWS if row.at is state and row.sender is side)
-    for state in State
+_BY_PLACE: dict[Side, dict[State, tuple[Row, ...]]] = {
+    side: {state: tuple(row for row in ROWS if row.at is state and row.sender is side) for state in State}
     for side in Side
 }
 _NAMES = {CCS: "ChangeCipherSpec"}
@@ -300,12 +301,12 @@ class Conversation:
     def expected(self, sender: Side) -> tuple[MessageKind, ...]:
         """What `sender` may send now."""
         facts = self.facts
-        return tuple(row.message for row in _BY_PLACE[self.state, sender] if row.only_if(facts))
+        return tuple(row.message for row in _BY_PLACE[sender][self.state] if row.only_if(facts))
 
     def admit(self, sender: Side, kind: MessageKind) -> Row:
         """The row that allows this message. Raises `UnexpectedMessage`, which names what was expected."""
         facts = self.facts
-        for row in _BY_PLACE[self.state, sender]:
+        for row in _BY_PLACE[sender][self.state]:
             if row.message == kind and row.only_if(facts):
                 return row
         raise UnexpectedMessage(self.describe(sender, name_of(kind)))

@@ -1,0 +1,289 @@
+"""The server's hellos: what it makes of the ClientHello, what it answers, and the sessions that it keeps.
+
+How it works: the ClientHello has become an `Offer` (`negotiation.py`). Here it is shown to the application, checked
+against the connection's past, matched with a session; and what was chosen becomes an `Agreed` and a ServerHello.
+Everything is chosen before the first byte of the answer is queued, so that a refusal leaves nothing half-said.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from tls12.config import ClientAuth, ServerConfig
+from tls12.errors import ApplicationRefused, DecodeError, PeerIncompatible, PeerMisbehaved, UsageError
+from tls12.events import (
+    ClientHelloReceived,
+    Negotiated,
+    Refuse,
+    SessionLookupRequested,
+)
+from tls12.handshake.engine import SetFragmentSize, Story
+from tls12.handshake.grammar import Side
+from tls12.handshake.negotiation import (
+    Agreed,
+    Choice,
+    Offer,
+    choose,
+    has_ec_group,
+)
+from tls12.handshake.steps import Secrets, Steps
+from tls12.registry import (
+    Alert,
+    CipherSuite,
+    CompressionMethod,
+    ECPointFormat,
+    ProtocolVersion,
+)
+from tls12.resumption.sessions import Session
+from tls12.wire.closing import NewSessionTicket
+from tls12.wire.extensions import (
+    ApplicationLayerProtocolNegotiation,
+    ECPointFormats,
+    EncryptThenMac,
+    ExtendedMasterSecret,
+    Extension,
+    MaxFragmentLength,
+    RecordSizeLimit,
+    RenegotiationInfo,
+    ServerNameAck,
+    SessionTicketAck,
+    SignedCertificateTimestampList,
+    StatusRequestAck,
+)
+from tls12.wire.hello import ServerHello
+from tls12.wire.records import MAX_PLAINTEXT
+
+
+class ServerHellos(Steps[ServerConfig]):
+    """The hellos and sessions of one handshake as server."""
+
+    side = Side.SERVER
+
+    # -- the ClientHello ----------------------------------------------------------------------------------
+
+    def consult_application(self, offer: Offer) -> Story[None]:
+        """Offer the ClientHello to the application, which may change the configuration or refuse."""
+        event = ClientHelloReceived(
+            offer.hello,
+            offer.server_name,
+            tuple(name.decode("utf-8", "backslashreplace") for name in offer.alpn_protocols),
+        )
+        decision = yield from self.ask(event, None)
+        if isinstance(decision, Refuse):
+            raise ApplicationRefused(f"the ClientHello was refused: {decision.reason}", alert=decision.alert)
+        if decision is not None:
+            if not isinstance(decision, ServerConfig):
+                raise UsageError("ClientHelloReceived is answered with a ServerConfig, None or Refuse(alert)")
+            self.config = decision
+            self.limits = decision.limits
+
+    def check_renegotiation_info(self, offer: Offer) -> None:
+        """RFC 5746 3.6 and 3.7."""
+        previous = self.previous
+        if previous is None:
+            if offer.renegotiated_connection:
+                raise PeerMisbehaved(
+                    "the client's renegotiation_info is not empty in a first handshake",
+                    alert=Alert.HANDSHAKE_FAILURE,
+                    rule="RFC 5746 3.6",
+                )
+            if not offer.secure_renegotiation and self.config.policy.require_secure_renegotiation:
+                raise PeerIncompatible(
+                    "the client offers no secure renegotiation (RFC 5746)",
+                    rule="RFC 5746 3.6",
+                    remedy="allow it with Policy.legacy_device(); risk: injected prefixes",
+                )
+            return
+        scsv = CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in offer.hello.cipher_suites
+        due = previous.client_verify_data
+        if scsv or not hmac.compare_digest(offer.renegotiated_connection or b"", due):
+            raise PeerMisbehaved(
+                "the client's renegotiation_info does not belong to this connection",
+                alert=Alert.HANDSHAKE_FAILURE,
+                rule="RFC 5746 3.7",
+            )
+
+    def require_extended_master_secret(self, offer: Offer) -> None:
+        """By policy, RFC 7627 5.2."""
+        if not offer.extended_master_secret and self.config.policy.require_extended_master_secret:
+            raise PeerIncompatible(
+                "the client offers no extended master secret (RFC 7627)",
+                rule="RFC 7627 5.2",
+                remedy="allow it with Policy.legacy_device(); risk: triple handshake attacks",
+            )
+
+    # -- sessions -----------------------------------------------------------------------------------------
+
+    def find_session(self, offer: Offer) -> Story[Session | None]:
+        """By ticket, and only without one by id (RFC 5077 3.4)."""
+        config, session_id = self.config, offer.hello.session_id
+        if offer.ticket:
+            if config.ticket_keys is None:
+                return None
+            state = config.ticket_keys.open(offer.ticket)
+            try:
+                return Session.from_bytes(state) if state is not None else None
+            except DecodeError:
+                return None  # sealed by us, but by another release: a full handshake follows
+        if not session_id:
+            return None
+        if self.pauses_on(SessionLookupRequested):
+            found: Session | None = yield from self.ask(SessionLookupRequested(session_id), None)
+            return found
+        if config.sessions is None:
+            return None
+        try:
+            return config.sessions.get(session_id)
+        except Exception:
+            return None  # the contract of a store: its failures are misses
+
+    def check_resumption(self, session: Session, offer: Offer) -> Choice | None:
+        """What a full handshake would choose now, if the session may go on instead; None if it may not.
+
+        Raises where the RFC wants an alert and no full handshake.
+        """
+        config = self.config
+        if session.extended_master_secret and not offer.extended_master_secret:
+            raise PeerMisbehaved(
+                "the client resumes a session with extended master secret but does not offer it",
+                alert=Alert.HANDSHAKE_FAILURE,
+                rule="RFC 7627 5.3",
+            )
+        bound = (session.server_name, session.policy, session.trust)
+        if (
+            not session.is_fresh(config.clock())
+            or bound != (offer.server_name, config.policy.fingerprint, self.trust())
+            or session.extended_master_secret != offer.extended_master_secret
+            or (config.client_auth is ClientAuth.REQUIRED and not session.peer_certificates)
+        ):
+            return None
+        if session.cipher_suite not in offer.hello.cipher_suites:
+            if offer.ticket:
+                return None
+            raise PeerMisbehaved(
+                f"the client resumes a session made with {session.cipher_suite}, which it does not offer",
+                rule="RFC 5246 7.4.1.2",
+            )
+        self.require_extended_master_secret(offer)
+        if session.psk_identity is not None and self.look_up_psk(session.psk_identity) is None:
+            return None
+        try:
+            choice = choose(offer, config)
+        except PeerIncompatible:
+            return None
+        return choice if choice.suite.suite == session.cipher_suite else None
+
+    def look_up_psk(self, identity: bytes) -> bytes | None:
+        """From the mapping or the function of the configuration."""
+        source = self.config.psk
+        if source is None:
+            return None
+        return source(identity) if callable(source) else source.get(identity)
+
+    def new_session(self, secrets: Secrets, negotiated: Negotiated) -> Session | None:
+        """What may be resumed later, if anything here can resume."""
+        config = self.config
+        if config.sessions is None and config.ticket_keys is None:
+            return None
+        return Session.from_handshake(
+            negotiated,
+            session_id=negotiated.session_id,
+            ticket=b"",
+            ticket_lifetime=int(config.session_lifetime),
+            master_secret=secrets.master,
+            alpn_protocols=config.alpn_protocols,
+            trust=self.trust(),
+            policy=config.policy.fingerprint,
+            created=config.clock(),
+        )
+
+    def send_ticket(self, agreed: Agreed, session: Session | None) -> None:
+        """NewSessionTicket, exactly when the ServerHello promised it (RFC 5077 3.3)."""
+        if agreed.ticket_promised and session is not None and self.config.ticket_keys is not None:
+            ticket = self.config.ticket_keys.seal(session.to_bytes())
+            self.send(NewSessionTicket(int(self.config.session_lifetime), ticket))
+
+    def keep_session(self, session: Session | None) -> None:
+        """Into the store, for resumption by id."""
+        if session is not None and session.session_id and self.config.sessions is not None:
+            try:
+                self.config.sessions.put(session.session_id, session)
+            except Exception:
+                return  # the contract of a store: its failures are misses
+
+    # -- the ServerHello ----------------------------------------------------------------------------------
+
+    def build_agreed(
+        self,
+        offer: Offer,
+        choice: Choice,
+        alpn: str | None,
+        *,
+        session_id: bytes,
+        staple_promised: bool,
+        ticket_promised: bool,
+        scts: tuple[bytes, ...],
+    ) -> Agreed:
+        """What the two hellos settle."""
+        config, policy = self.config, self.config.policy
+        limit = offer.record_size_limit if policy.record_size_limit else None
+        fragment = offer.max_fragment_length if policy.max_fragment_length and limit is None else None
+        if fragment is not None:
+            self.outputs.append(SetFragmentSize(1 << (8 + fragment)))
+        size = min(limit, MAX_PLAINTEXT) if limit is not None else MAX_PLAINTEXT
+        return Agreed(
+            suite=choice.suite,
+            client_random=offer.hello.random,
+            server_random=config.random(32),
+            session_id=session_id,
+            extended_master_secret=offer.extended_master_secret,
+            encrypt_then_mac=offer.encrypt_then_mac and policy.encrypt_then_mac and choice.suite.is_cbc,
+            secure_renegotiation=offer.secure_renegotiation,
+            alpn_protocol=alpn,
+            staple_promised=staple_promised,
+            ticket_promised=ticket_promised,
+            scts=scts,
+            fragment_size=1 << (8 + fragment) if fragment is not None else size,
+            plaintext_limit=config.record_size_limit if limit is not None else MAX_PLAINTEXT,
+        )
+
+    def build_server_hello(self, offer: Offer, agreed: Agreed) -> ServerHello:
+        """The answer, with exactly those extensions that the client offered (RFC 5246 7.4.1.3)."""
+        extensions: list[Extension] = []
+        if agreed.secure_renegotiation:
+            previous = self.previous
+            extensions.append(
+                RenegotiationInfo(
+                    previous.client_verify_data + previous.server_verify_data if previous is not None else b""
+                )
+            )
+        full = agreed.session_id != offer.hello.session_id or not agreed.session_id
+        if full and offer.server_name is not None:
+            extensions.append(ServerNameAck())
+        if agreed.extended_master_secret:
+            extensions.append(ExtendedMasterSecret())
+        if agreed.encrypt_then_mac:
+            extensions.append(EncryptThenMac())
+        if offer.point_formats is not None and has_ec_group(agreed.suite):
+            extensions.append(ECPointFormats((ECPointFormat.UNCOMPRESSED,)))
+        if agreed.ticket_promised:
+            extensions.append(SessionTicketAck())
+        if agreed.staple_promised:
+            extensions.append(StatusRequestAck())
+        if agreed.scts:
+            extensions.append(SignedCertificateTimestampList(agreed.scts))
+        if agreed.alpn_protocol is not None:
+            extensions.append(ApplicationLayerProtocolNegotiation((agreed.alpn_protocol.encode(),)))
+        policy = self.config.policy
+        if offer.record_size_limit is not None and policy.record_size_limit:
+            extensions.append(RecordSizeLimit(self.config.record_size_limit))
+        elif offer.max_fragment_length is not None and policy.max_fragment_length:
+            extensions.append(MaxFragmentLength(offer.max_fragment_length))
+        return ServerHello(
+            server_version=ProtocolVersion.TLS_1_2,
+            random=agreed.server_random,
+            session_id=agreed.session_id,
+            cipher_suite=agreed.suite.suite,
+            compression_method=CompressionMethod.NULL,
+            extensions=tuple(extensions) or None,
+        )

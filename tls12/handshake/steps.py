@@ -1,0 +1,208 @@
+"""The steps that both stories share: keys, Finished, signatures, proofs, the end.
+
+How it works: what RFC 5246 says once for both sides stands here once. Three of these functions are the only ones
+that make a proof: `verify_identity`, `verify_signature` and `receive_finished`, each behind its comparison; and
+`accept_resumption`, whose proof is the Finished under the session's master secret. `finish` puts them together.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from tls12.crypto import key_schedule, signatures
+from tls12.crypto.protection import make_opener, make_sealer
+from tls12.crypto.signatures import SCHEMES
+from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerMisbehaved
+from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
+from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, Story
+from tls12.handshake.grammar import Side
+from tls12.handshake.negotiation import Agreed
+from tls12.handshake.proofs import (
+    Established,
+    ResumedSession,
+    Unauthenticated,
+    VerifiedFinished,
+    VerifiedIdentity,
+    VerifiedSignature,
+)
+from tls12.registry import Alert, ProtocolVersion, SignatureScheme
+from tls12.resumption.sessions import Session
+from tls12.trust.credentials import Credential
+from tls12.trust.peer import PeerChain
+from tls12.wire.closing import ChangeCipherSpec, Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The master secret of one handshake, and the keys made from it."""
+
+    master: bytes = field(repr=False)
+    keys: key_schedule.KeyBlock = field(repr=False)
+
+
+class Steps(Handshake[C]):
+    """A handshake with the steps that do not depend on the side; the stories build on it."""
+
+    def trust(self) -> bytes:
+        """What sessions are bound to: how the peer is verified."""
+        return self.config.verifier.fingerprint if self.config.verifier is not None else b""
+
+    # -- keys ---------------------------------------------------------------------------------------------
+
+    def master_secret(self, agreed: Agreed, premaster: bytes) -> bytes:
+        """RFC 5246 8.1, or RFC 7627 4 over the transcript up to and including ClientKeyExchange."""
+        prf_hash = agreed.suite.prf_hash
+        if agreed.extended_master_secret:
+            return key_schedule.extended_master_secret(prf_hash, premaster, self.transcript.digest(prf_hash))
+        return key_schedule.master_secret(prf_hash, premaster, agreed.client_random, agreed.server_random)
+
+    def derive_keys(self, agreed: Agreed, master: bytes) -> Secrets:
+        """The key block (RFC 5246 6.3), and a line in the key log."""
+        if self.config.keylog is not None:
+            self.config.keylog.log("CLIENT_RANDOM", agreed.client_random, master)
+        keys = key_schedule.key_block(agreed.suite, master, agreed.client_random, agreed.server_random)
+        return Secrets(master, keys)
+
+    def verify_data(self, agreed: Agreed, secrets: Secrets, sender: Side) -> bytes:
+        """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""
+        prf_hash = agreed.suite.prf_hash
+        return key_schedule.verify_data(prf_hash, secrets.master, sender.value, self.transcript.digest(prf_hash))
+
+    def send_finished(self, agreed: Agreed, secrets: Secrets) -> bytes:
+        """Switch our keys on and send Finished; the verify_data sent."""
+        keys = secrets.keys.client if self.side is Side.CLIENT else secrets.keys.server
+        sealer = make_sealer(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac, random=self.config.random)
+        self.send_change_cipher_spec(sealer, agreed.fragment_size)
+        verify_data = self.verify_data(agreed, secrets, self.side)
+        self.send(Finished(verify_data))
+        return verify_data
+
+    # -- proofs -------------------------------------------------------------------------------------------
+
+    def receive_finished(self, agreed: Agreed, secrets: Secrets) -> Story[VerifiedFinished]:
+        """Switch the peer's keys on, and compare its Finished with ours: the one place that proves a Finished."""
+        peer = self.side.other
+        yield from self.receive(ChangeCipherSpec)
+        keys = secrets.keys.server if self.side is Side.CLIENT else secrets.keys.client
+        opener = make_opener(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac)
+        self.outputs.append(InstallReadKeys(opener, agreed.plaintext_limit))
+        expected = self.verify_data(agreed, secrets, peer)
+        finished = yield from self.receive(Finished)
+        if not hmac.compare_digest(finished.verify_data, expected):
+            raise BadSignature(
+                f"the {peer.value}'s Finished does not match what we saw of the handshake: "
+                "it was altered on the way, or the two sides derived different keys",
+                rule="RFC 5246 7.4.9",
+            )
+        return VerifiedFinished(finished.verify_data)
+
+    def verify_identity(self, peer: PeerChain) -> Story[VerifiedIdentity]:
+        """Ask the verifier, then the application: the one place that proves an identity."""
+        assert self.config.verifier is not None
+        chain = self.config.verifier.verify(peer)
+        decision = yield from self.ask(PeerCertificateReceived(peer.certificates, chain), Accept())
+        if isinstance(decision, Refuse):
+            raise ApplicationRefused(
+                f"the {peer.role}'s certificate was refused: {decision.reason}", alert=decision.alert
+            )
+        return VerifiedIdentity(peer.certificates, chain)
+
+    def verify_signature(
+        self, peer: PeerChain, scheme: SignatureScheme, signature: bytes, signed: bytes
+    ) -> VerifiedSignature:
+        """A scheme that we offered and that fits the key, and a good signature: the one place that proves it."""
+        if scheme not in self.config.policy.signature_schemes:
+            raise PeerMisbehaved(f"the {peer.role} signed with {scheme}, which was not offered", rule="RFC 5246 7.4.3")
+        if peer.leaf_key_kind is not SCHEMES[scheme].kind:
+            raise PeerMisbehaved(
+                f"the {peer.role} signed with {scheme}, which the {peer.leaf_key_kind.name} key of its certificate cannot",
+                rule="RFC 5246 7.4.3",
+            )
+        signatures.verify(peer.leaf_public_key, scheme, signature, signed)
+        return VerifiedSignature(scheme)
+
+    def accept_resumption(self, session: Session, finished: VerifiedFinished) -> ResumedSession:
+        """The peer's Finished proves the session's master secret, and so everything that the session proved."""
+        return ResumedSession(session)
+
+    # -- our signature ------------------------------------------------------------------------------------
+
+    def sign(self, credential: Credential, scheme: SignatureScheme, data: bytes) -> Story[bytes]:
+        """Our signature: by the credential, or by the application that keeps its key elsewhere."""
+        if self.pauses_on(SignatureRequested):
+            signature: bytes = yield from self.ask(SignatureRequested(credential, scheme, data), b"")
+            return signature
+        return credential.sign(scheme, data, deterministic=self.config.random is not os.urandom)
+
+    # -- renegotiation and the end ------------------------------------------------------------------------
+
+    def check_continuity(self, agreed: Agreed) -> None:
+        """What a renegotiation may not change (RFC 7627 5.4 and RFC 7366 3.1)."""
+        previous = self.previous
+        if previous is None:
+            return
+        if agreed.extended_master_secret != previous.negotiated.extended_master_secret:
+            raise PeerMisbehaved(
+                f"the {self.side.other.value} changed extended_master_secret in a renegotiation", rule="RFC 7627 5.4"
+            )
+        if previous.encrypt_then_mac_ever and agreed.suite.is_cbc and not agreed.encrypt_then_mac:
+            raise PeerMisbehaved(
+                f"the {self.side.other.value} renegotiates from encrypt-then-MAC to MAC-then-encrypt",
+                alert=Alert.HANDSHAKE_FAILURE,
+                rule="RFC 7366 3.1",
+            )
+
+    def negotiated(self, agreed: Agreed, **facts: Any) -> Negotiated:
+        """The facts for the application: those of the hellos, and `facts`."""
+        return Negotiated(
+            version=ProtocolVersion.TLS_1_2,
+            cipher_suite=agreed.suite.suite,
+            alpn_protocol=agreed.alpn_protocol,
+            extended_master_secret=agreed.extended_master_secret,
+            encrypt_then_mac=agreed.encrypt_then_mac,
+            secure_renegotiation=agreed.secure_renegotiation,
+            session_id=agreed.session_id,
+            client_random=agreed.client_random,
+            server_random=agreed.server_random,
+            record_size_limit=agreed.fragment_size,
+            **facts,
+        )
+
+    def finish(
+        self,
+        agreed: Agreed,
+        secrets: Secrets,
+        identity: VerifiedIdentity | ResumedSession | Unauthenticated,
+        possession: VerifiedSignature | ResumedSession | Unauthenticated,
+        finished: VerifiedFinished,
+        negotiated: Negotiated,
+        session: Session | None,
+        sent_verify_data: bytes,
+        server_certificate: bytes | None,
+    ) -> None:
+        """Gather the proofs into `Established`: nothing else ends a handshake."""
+        ours, theirs = sent_verify_data, finished.verify_data
+        previous = self.previous
+        established = Established(
+            identity=identity,
+            possession=possession,
+            finished=finished,
+            negotiated=negotiated,
+            session=session,
+            server_certificate=server_certificate,
+            encrypt_then_mac_ever=agreed.encrypt_then_mac or (previous is not None and previous.encrypt_then_mac_ever),
+            master_secret=secrets.master,
+            prf_hash=agreed.suite.prf_hash,
+            client_verify_data=ours if self.side is Side.CLIENT else theirs,
+            server_verify_data=theirs if self.side is Side.CLIENT else ours,
+        )
+        self.outputs.append(Complete(established))
+
+
+def check_size(what: str, size: int, limit: int, alert: Alert) -> None:
+    """Raises `LimitExceeded` with this alert when the peer sent more than `limit`."""
+    if size > limit:
+        raise LimitExceeded(f"the peer sent {what} of {size}; Limits allows {limit}", alert=alert)
