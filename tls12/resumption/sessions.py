@@ -173,9 +173,11 @@ class Session:
     def from_bytes(cls, data: bytes) -> Session:
         """The session of `to_bytes`. Raises `DecodeError` for anything else, another version included."""
         r = Reader(bytes(data), "session")
-        r.require(r.fixed(len(MAGIC), "magic") == MAGIC, "magic", "not a session of tls12")
+        if r.fixed(len(MAGIC), "magic") != MAGIC:
+            raise r.error("magic", "not a session of tls12")
         version = r.u8("version")
-        r.require(version == VERSION, "version", f"version {version}, and this release reads {VERSION}")
+        if version != VERSION:
+            raise r.error("version", f"version {version}, and this release reads {VERSION}")
         session = cls(
             session_id=r.vector8("session_id"),
             ticket=r.vector16("ticket"),
@@ -200,7 +202,8 @@ class Session:
             ocsp_response=_read_optional(r, "ocsp_response"),
             scts=_read_list(r, "scts"),
         )
-        r.finish()
+        if r.remaining:
+            raise r.left_over()
         return session
 
     def __reduce__(self) -> NoReturn:
@@ -222,7 +225,8 @@ def _read_optional(r: Reader, name: str) -> bytes | None:
 
 def _read_flag(r: Reader, name: str) -> bool:
     flag = r.u8(name)
-    r.require(flag <= 1, name, f"{flag} instead of 0 or 1")
+    if flag > 1:
+        raise r.error(name, f"{flag} instead of 0 or 1")
     return bool(flag)
 
 
@@ -255,5 +259,6 @@ def _decoded(r: Reader, value: bytes, name: str) -> str:
 
 def _read_time(r: Reader, name: str) -> float:
     (time,) = struct.unpack(">d", r.fixed(8, name))
-    r.require(time == time, name, "not a number")
+    if time != time:
+        raise r.error(name, "not a number")
     return float(time)
