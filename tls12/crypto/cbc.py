@@ -60,9 +60,9 @@ _NewContext = Callable[[Context[CBC]], CipherContext]
 
 
 class _CbcDirection(Direction):
-    """One direction: its MAC, its counters, and the blocks that its key may still protect."""
+    """One direction: its MAC, its counters, and the bytes of IV and ciphertext that its key may still protect."""
 
-    __slots__ = ("_block", "_blocks", "_blocks_left", "_mac", "_mac_length", "_update")
+    __slots__ = ("_block", "_left", "_mac", "_mac_length", "_update", "_volume")
 
     def __init__(self, cipher: Cipher, keys: DirectionKeys, mac: str, context: _NewContext) -> None:
         limit = USAGE_LIMITS[cipher.name]
@@ -71,27 +71,17 @@ class _CbcDirection(Direction):
         self._update = context(Context(BLOCK_CIPHERS[cipher.name](keys.key), CBC(bytes(block)))).update
         self._mac = RecordMac(mac, keys.mac_key)
         self._mac_length = self._mac.length
-        self._blocks = self._blocks_left = limit.blocks or 0
+        self._volume = self._left = limit.blocks * block
 
     @property
     def near_limit(self) -> bool:
-        """Whether seven eighths of the blocks, or of the sequence numbers, are used."""
-        return self._blocks_left <= self._blocks >> 3 or super().near_limit
+        """Whether seven eighths of the volume, or of the sequence numbers, are used."""
+        return self._left <= self._volume >> 3 or super().near_limit
 
-    def _require(self, kind: int, records: int, size: int) -> None:
-        """Raise KeysExhausted if the limits do not allow `records` records of `size` bytes together."""
-        if size // self._block > self._blocks_left:
-            self.limit = min(self.limit, self.sequence)
-        if self.sequence + records > self.limit:
-            self.check_limit(kind, records)
-
-    def _spend(self, kind: int, size: int) -> int:
-        """Count one record of `size` bytes of IV and ciphertext; returns its sequence number."""
-        self._require(kind, 1, size)
-        self._blocks_left -= size // self._block
-        sequence = self.sequence
-        self.sequence = sequence + 1
-        return sequence
+    def _refuse(self, kind: int, records: int = 1) -> None:
+        """Turn an exhausted volume into a limit of records, and ask that."""
+        self.limit = min(self.limit, self.sequence)
+        self.check_limit(kind, records)
 
 
 class _CbcSealer(_CbcDirection):
@@ -111,7 +101,9 @@ class _CbcSealer(_CbcDirection):
     def seal_many(self, kind: int, data: Buffer, fragment_size: int) -> bytearray:
         """All the records of a larger write."""
         records = -(-len(data) // fragment_size)
-        self._require(kind, records, records * self._record_length(fragment_size))
+        volume = records * self._record_length(fragment_size)
+        if volume > self._left or self.sequence + records > self.limit:
+            self._refuse(kind, records)
         return seal_each(self.seal, self._record_length, kind, data, fragment_size)
 
     def _record_length(self, length: int) -> int:
@@ -132,7 +124,10 @@ class MacThenEncryptSealer(_CbcSealer):
         block, length = self._block, len(data)
         padding = _PADDING[block - 1 - (length + self._mac_length) % block]
         size = block + length + self._mac_length + len(padding)
-        sequence = self._spend(kind, size)
+        sequence, left = self.sequence, self._left - size
+        if left < 0 or sequence >= self.limit:
+            self._refuse(kind)
+        self.sequence, self._left = sequence + 1, left
         mac = self._mac.compute(_mac_header(sequence, kind, _VERSION, length), data)
         return _header(kind, _VERSION, size) + self._update(b"".join((self._random(block), data, mac, padding)))
 
@@ -151,7 +146,10 @@ class MacThenEncryptOpener(_CbcDirection):
         size = len(record) - HEADER
         if size % block or size < block + mac_length + 1:
             raise BadRecordMac
-        sequence = self._spend(kind, size)
+        sequence, left = self.sequence, self._left - size
+        if left < 0 or sequence >= self.limit:
+            self._refuse(kind)
+        self.sequence, self._left = sequence + 1, left
         plaintext = self._update(memoryview(record)[HEADER:])
 
         window = plaintext[max(block, size - 256) :]
@@ -180,7 +178,10 @@ class EncryptThenMacSealer(_CbcSealer):
         block, length = self._block, len(data)
         padding = _PADDING[block - 1 - length % block]
         size = block + length + len(padding)
-        sequence = self._spend(kind, size)
+        sequence, left = self.sequence, self._left - size
+        if left < 0 or sequence >= self.limit:
+            self._refuse(kind)
+        self.sequence, self._left = sequence + 1, left
         encrypted = self._update(b"".join((self._random(block), data, padding)))
         mac = self._mac.compute(_mac_header(sequence, kind, _VERSION, size), encrypted)
         return b"".join((_header(kind, _VERSION, size + self._mac_length), encrypted, mac))
@@ -200,7 +201,10 @@ class EncryptThenMacOpener(_CbcDirection):
         size = len(record) - HEADER - self._mac_length
         if size % block or size < 2 * block:
             raise BadRecordMac
-        sequence = self._spend(kind, size)
+        sequence, left = self.sequence, self._left - size
+        if left < 0 or sequence >= self.limit:
+            self._refuse(kind)
+        self.sequence, self._left = sequence + 1, left
         view = memoryview(record)
         end = HEADER + size
         mac = self._mac.compute(_mac_header(sequence, kind, _VERSION, size), view[HEADER:end])

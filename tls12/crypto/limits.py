@@ -32,8 +32,8 @@ class UsageLimit:
     """Who says so."""
     records: int = SEQUENCE_NUMBERS
     """Records, of any length."""
-    blocks: int | None = None
-    """Blocks of the block cipher; None where only records count."""
+    blocks: int = 0
+    """Blocks of a CBC cipher; 0 where only records count."""
 
 
 _AES_GCM = UsageLimit("RFC 8446 5.5: 2^24.5 full-size records", records=int(2**24.5))

@@ -45,7 +45,7 @@ HASHES: Mapping[str, Hash] = {
 class RecordMac:
     """HMAC under one direction's MAC key."""
 
-    __slots__ = ("_block", "_inner", "_outer", "_suffix", "length")
+    __slots__ = ("_around", "_block", "_inner", "_outer", "length")
 
     def __init__(self, hash_name: str, key: bytes) -> None:
         new, block, suffix = HASHES[hash_name]
@@ -53,7 +53,7 @@ class RecordMac:
         self._inner = new(key.translate(_IPAD))
         self._outer = new(key.translate(_OPAD))
         self._block = block
-        self._suffix = suffix
+        self._around = suffix + block - 1  # so that a floor division rounds up
         self.length = MAC_LENGTHS[hash_name]
         """Of the MAC, in bytes."""
 
@@ -68,14 +68,11 @@ class RecordMac:
 
     def compute_evenly(self, header: bytes, data: Buffer, most: int) -> bytes:
         """As `compute`, with the work that `most` bytes of data would have cost, for at most 256 fewer."""
-        fewer = self._calls(len(header) + most) - self._calls(len(header) + len(data))
+        block, around = self._block, len(header) + self._around
+        fewer = (most + around) // block - (len(data) + around) // block
         waste = self._inner.copy()
-        waste.update(_WASTE[: fewer * self._block])
+        waste.update(_WASTE[: fewer * block])
         return self.compute(header, data)
-
-    def _calls(self, length: int) -> int:
-        """Calls of the compression function for `length` bytes behind the block of key."""
-        return -(-(length + self._suffix) // self._block)
 
 
 def seal_each(
