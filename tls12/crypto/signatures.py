@@ -172,8 +172,8 @@ def group_of(public_key: object) -> NamedGroup | None:
 def schemes_for(public_key: object, kind: KeyKind | None = None) -> tuple[SignatureScheme, ...]:
     """Every scheme that this key can sign with, the most fitting first.
 
-    Give `kind` where the certificate says more than the key (`certificate_key_kind`). RSA keys prefer PSS, and leave out what
-    a short modulus has no room for; ECDSA keys prefer the hash as long as their curve.
+    Give `kind` where the certificate says more than the key (`certificate_key_kind`). RSA keys prefer PSS, and
+    leave out what a short modulus has no room for; ECDSA keys prefer the hash as long as their curve.
     """
     kind = kind or key_kind(public_key)
     able = [facts for facts in SCHEMES.values() if facts.kind is kind]
