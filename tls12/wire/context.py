@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from tls12.registry import CertificateType
+from tls12.registry import CertificateType, ProtocolVersion
 
 
 class KeyExchangeAlgorithm(Enum):
@@ -34,8 +34,10 @@ class KeyExchangeAlgorithm(Enum):
 class Context:
     """What the hellos have settled about the messages after them.
 
-    `certificate_type` is that of the sender's certificate (RFC 7250 3): client and server may differ.
+    `certificate_type` is that of the sender's certificate (RFC 7250 3): client and server may differ. With a
+    `version` other than TLS 1.2 the messages that look different there stay raw.
     """
 
     key_exchange: KeyExchangeAlgorithm | None = None
     certificate_type: CertificateType = CertificateType.X509
+    version: ProtocolVersion = ProtocolVersion.TLS_1_2

@@ -18,7 +18,7 @@ from struct import Struct
 from typing import Any
 
 from tls12.errors import DecodeError
-from tls12.registry import HandshakeType
+from tls12.registry import HandshakeType, ProtocolVersion
 from tls12.wire.certificates import (
     Certificate,
     CertificateRequest,
@@ -89,8 +89,11 @@ MESSAGES: Mapping[HandshakeType, type[Any]] = {
 KEY_EXCHANGE_BOUND = frozenset((HandshakeType.SERVER_KEY_EXCHANGE, HandshakeType.CLIENT_KEY_EXCHANGE))
 """Types that stay raw unless the context names the key exchange."""
 
-CONTEXTUAL = KEY_EXCHANGE_BOUND | {HandshakeType.FINISHED}
-"""Types that stay raw without a context: the hellos have settled what they mean, or how long they are."""
+VERSION_BOUND = frozenset((HandshakeType.CERTIFICATE_REQUEST, HandshakeType.CERTIFICATE_VERIFY))
+"""Types that TLS 1.2 changed: they stay raw if the context names another version."""
+
+CONTEXTUAL = KEY_EXCHANGE_BOUND | VERSION_BOUND | {HandshakeType.FINISHED}
+"""Types on which the outcome of the hellos has a bearing; of these, `VERSION_BOUND` alone do without."""
 
 ReadMessage = Callable[[Reader, Context | None], Message]
 
@@ -121,15 +124,21 @@ def parse_body(msg_type: HandshakeType, body: bytes, context: Context | None = N
 def read_message(r: Reader, msg_type: int, context: Context | None) -> Message:
     """Read a body of the given type up to the Reader's end. Raises DecodeError."""
     row = _READERS.get(msg_type)
-    if row is None or (context is None and msg_type in CONTEXTUAL):
-        return RawMessage(HandshakeType.of(msg_type), r.rest())
-    if context is not None and context.key_exchange is None and msg_type in KEY_EXCHANGE_BOUND:
+    if row is None or (msg_type in CONTEXTUAL and not _has_meaning(msg_type, context)):
         return RawMessage(HandshakeType.of(msg_type), r.rest())
     r.names[0], read = row
     message = read(r, context)
     if r.pos != r.end and not r.lenient:
         raise r.left_over()
     return message
+
+
+def _has_meaning(msg_type: int, context: Context | None) -> bool:
+    if context is None:
+        return msg_type in VERSION_BOUND
+    if context.version != ProtocolVersion.TLS_1_2:
+        return False
+    return context.key_exchange is not None or msg_type not in KEY_EXCHANGE_BOUND
 
 
 def serialize(message: Message) -> bytes:
