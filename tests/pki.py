@@ -7,13 +7,16 @@ fault each. Everything is signed by `tls12.lab.pki`: there is one maker of certi
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 
 from tls12.lab.pki import (
     CLIENT,
@@ -34,34 +37,54 @@ LEAF_KINDS = ("ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "rsa-pss-204
 
 NOW = datetime.now(UTC)
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-@cache
+
+def once(make: Callable[P, T]) -> Callable[P, T]:
+    """`functools.cache`, for which arguments left out and arguments given as their defaults are the same."""
+    signature = inspect.signature(make)
+    made: dict[tuple[object, ...], T] = {}
+
+    @wraps(make)
+    def cached(*args: P.args, **kwargs: P.kwargs) -> T:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        key = tuple(bound.arguments.values())
+        if key not in made:
+            made[key] = make(*args, **kwargs)
+        return made[key]
+
+    return cached
+
+
+@once
 def key(kind: str = "ecdsa-p256", number: int = 0) -> PrivateKey:
     """The private key of this kind; another one for another `number`."""
     return generate_key(kind.replace("rsa-pss-", "rsa-"))
 
 
-@cache
+@once
 def root(kind: str = "ecdsa-p256", name: str = "Test root") -> ThrowawayCA:
     """A root CA; every `name` has a key of its own."""
     private_key = key(kind, 100) if name == "Test root" else generate_key(kind)
     return ThrowawayCA(f"{name} {kind}", key=private_key, now=NOW)
 
 
-@cache
+@once
 def intermediate(kind: str = "ecdsa-p256") -> ThrowawayCA:
     """The intermediate CA that signs the everyday certificates."""
     return ThrowawayCA(f"Test intermediate {kind}", key=key(kind, 101), issuer=root(kind), now=NOW)
 
 
-@cache
+@once
 def server(kind: str = "ecdsa-p256", *names: str) -> IssuedCertificate:
     """A good server certificate with a key of this kind under root() and intermediate()."""
     issued = intermediate().issue(*(names or NAMES), key=key(kind))
     return _as_rsa_pss(issued) if kind.startswith("rsa-pss") else issued
 
 
-@cache
+@once
 def client(kind: str = "ecdsa-p256", common_name: str = "client one") -> IssuedCertificate:
     """A good client certificate, without subject alternative names, under root() and intermediate()."""
     issued = intermediate().issue(key=key(kind, 1), common_name=common_name, purposes=CLIENT)
@@ -76,6 +99,7 @@ def trusted_pem() -> bytes:
 # --- one fault each -------------------------------------------------------------------------------------
 
 
+@once
 def expired() -> IssuedCertificate:
     """Ended an hour ago."""
     return intermediate().issue(
@@ -83,65 +107,85 @@ def expired() -> IssuedCertificate:
     )
 
 
+@once
 def not_yet_valid() -> IssuedCertificate:
     """Begins tomorrow."""
     return intermediate().issue(*NAMES, key=key(), valid_from=NOW + timedelta(days=1))
 
 
+@once
 def wrong_name() -> IssuedCertificate:
     """Good, for somebody else."""
     return intermediate().issue("somebody-else.test", key=key())
 
 
+@once
 def no_san() -> IssuedCertificate:
     """The name stands only in the common name, which nobody reads any more (RFC 6125 6.4.4)."""
     return intermediate().issue(key=key(), common_name=NAME)
 
 
+@once
 def wrong_extended_key_usage() -> IssuedCertificate:
     """A client's certificate, presented by a server."""
     return intermediate().issue(*NAMES, key=key(), purposes=CLIENT)
 
 
+@once
 def wrong_key_usage() -> IssuedCertificate:
     """A key that may encipher but not sign, and claims to be a CA's."""
     return intermediate().issue(*NAMES, key=key(), usage=key_usage("key_cert_sign"))
 
 
+@once
 def untrusted_issuer() -> IssuedCertificate:
     """Good, under a root that nobody trusts."""
     return root(name="Unknown root").issue(*NAMES, key=key())
 
 
+@once
 def missing_intermediate() -> IssuedCertificate:
     """Good, but the server forgot to send its intermediate CA."""
     good = server()
     return IssuedCertificate(good.certificates[:1], good.private_key)
 
 
+@once
 def forged_signature() -> IssuedCertificate:
-    """Names the trusted issuer, but another key signed it."""
-    impostor = ThrowawayCA("Test intermediate ecdsa-p256", key=key("ecdsa-p256", 7), issuer=root(), now=NOW)
-    leaf = impostor.issue(*NAMES, key=key()).leaf
-    return IssuedCertificate((leaf, intermediate().certificate), key())
+    """One bit of the issuer's signature is wrong."""
+    good = server()
+    der = good.chain_der[0]
+    forged = x509.load_der_x509_certificate(der[:-1] + bytes([der[-1] ^ 1]))
+    return IssuedCertificate((forged, *good.certificates[1:]), good.private_key)
 
 
+@once
+def impostor_issuer() -> IssuedCertificate:
+    """Under a CA of the same name as the trusted root, with another key."""
+    impostor = ThrowawayCA("Test root ecdsa-p256", key=key("ecdsa-p256", 7), now=NOW)
+    return impostor.issue(*NAMES, key=key())
+
+
+@once
 def self_signed_ca() -> IssuedCertificate:
     """What `openssl req -x509` makes: self-signed, with CA:TRUE."""
     return self_signed(*NAMES, key=key("ecdsa-p256", 2), now=NOW)
 
 
+@once
 def small_rsa_leaf() -> IssuedCertificate:
     """An RSA key of 1024 bits in the leaf."""
     return intermediate().issue(*NAMES, key=key("rsa-1024"))
 
 
+@once
 def small_rsa_intermediate() -> IssuedCertificate:
     """An RSA key of 1024 bits in the intermediate CA."""
     small = ThrowawayCA("Small intermediate", key=key("rsa-1024", 1), issuer=root(), now=NOW)
     return small.issue(*NAMES, key=key())
 
 
+@once
 def ed25519_chain() -> IssuedCertificate:
     """Signed by a CA whose key is Ed25519; its root is root("ed25519")."""
     return root("ed25519").issue(*NAMES, key=key())
@@ -157,28 +201,66 @@ BAD_SERVER_CERTIFICATES: dict[str, Callable[[], IssuedCertificate]] = {
 }  # fmt: skip
 
 
-# --- RSASSA-PSS keys, which the certificate builder cannot write -----------------------------------------
+# --- what the maker of the lab does not make ---------------------------------------------------------------
 
-_RSA_PSS_ALGORITHM = bytes.fromhex("300b06092a864886f70d01010a")
+
+def bare(
+    subject: str,
+    public_key: PrivateKey,
+    *extensions: tuple[x509.ExtensionType, bool],
+    issuer: str = "",
+    signer: PrivateKey | None = None,
+) -> x509.Certificate:
+    """A certificate with exactly these (extension, critical) pairs; self-signed unless somebody else signs."""
+    signing_key = signer or public_key
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_common_name(subject))
+        .issuer_name(_common_name(issuer or subject))
+        .public_key(public_key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=30))
+    )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    prehashed = isinstance(signing_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
+    return builder.sign(signing_key, hashes.SHA256() if prehashed else None)
+
+
+@once
+def sha1_signature() -> IssuedCertificate:
+    """Signed with ECDSA and SHA-1, which the certificate builder refuses to do."""
+    good = server()
+    tbs = good.leaf.tbs_certificate_bytes[4:].replace(_ECDSA_SHA256, _ECDSA_SHA1)
+    forged = _signed(_sequence(tbs), _ECDSA_SHA1, hashes.SHA1())
+    return IssuedCertificate((forged, *good.certificates[1:]), good.private_key)
 
 
 def _as_rsa_pss(issued: IssuedCertificate) -> IssuedCertificate:
     """The same certificate, its key labelled id-RSASSA-PSS (RFC 8017 A.2.3), signed again."""
     leaf, *rest = issued.certificates
-    plain = leaf.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    bits = plain[plain.index(b"\x03\x82") :]
-    labelled = _sequence(_RSA_PSS_ALGORITHM + bits)
-    tbs = leaf.tbs_certificate_bytes
-    body = tbs[4:].replace(plain, labelled)
-    tbs = _sequence(body)
+    plain = leaf.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    labelled = _sequence(_RSA_PSS + plain[plain.index(b"\x03\x82") :])
+    tbs = leaf.tbs_certificate_bytes[4:].replace(plain, labelled)
+    relabelled = _signed(_sequence(tbs), _ECDSA_SHA256, hashes.SHA256())
+    return IssuedCertificate((relabelled, *rest), issued.private_key)
+
+
+_RSA_PSS = bytes.fromhex("300b06092a864886f70d01010a")
+_ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
+_ECDSA_SHA1 = bytes.fromhex("300906072a8648ce3d0401")
+
+
+def _signed(tbs: bytes, algorithm: bytes, digest: hashes.HashAlgorithm) -> x509.Certificate:
     signer = intermediate().private_key
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    signature = signer.sign(tbs, ec.ECDSA(hashes.SHA256()))
-    ecdsa_with_sha256 = bytes.fromhex("300a06082a8648ce3d040302")
-    der = _sequence(tbs + ecdsa_with_sha256 + _tlv(0x03, b"\x00" + signature))
-    return IssuedCertificate((x509.load_der_x509_certificate(der), *rest), issued.private_key)
+    signature = signer.sign(tbs, ec.ECDSA(digest))
+    return x509.load_der_x509_certificate(_sequence(tbs + algorithm + _tlv(0x03, b"\x00" + signature)))
+
+
+def _common_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def _sequence(content: bytes) -> bytes:

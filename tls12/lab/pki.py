@@ -165,7 +165,7 @@ class ThrowawayCA:
     ) -> IssuedCertificate:
         """Sign a certificate for `names`: DNS names, wildcards and IP addresses become the SAN.
 
-        Without names there is no SAN extension; `purposes=None` leaves extended key usage out.
+        Without names there is no SAN extension; `common_name=""` leaves the subject empty; `purposes=None` leaves extended key usage out.
         `usage` defaults to digitalSignature, with keyEncipherment for RSA keys (RFC 5246 7.4.2).
         `extensions` are added as they are, not critical.
         """
@@ -173,7 +173,7 @@ class ThrowawayCA:
         public = private_key.public_key()
         start = valid_from or self.now - timedelta(days=1)
         bits = ("digital_signature", *(("key_encipherment",) if isinstance(public, rsa.RSAPublicKey) else ()))
-        subject = common_name or (names[0] if names else "Throw-away certificate")
+        subject = (names[0] if names else "Throw-away certificate") if common_name is None else common_name
         builder = (
             x509.CertificateBuilder()
             .subject_name(_name(subject))
@@ -189,7 +189,7 @@ class ThrowawayCA:
         )
         if names:
             san = x509.SubjectAlternativeName([_general_name(name) for name in names])
-            builder = builder.add_extension(san, critical=False)
+            builder = builder.add_extension(san, critical=not subject)
         if purposes is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         for extension in extensions:
@@ -218,7 +218,7 @@ def self_signed(
 
 
 def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -253,7 +253,6 @@ def _signature_hashes(step: _Step) -> CertificateError | None:
     if isinstance(algorithm, hashes.MD5 | hashes.SHA1) and step.position < len(step.path) - 1:
         return WeakKey(
             f"{step.what} is signed with {algorithm.name.upper()}, which can be forged",
-            rule="RFC 9155",
             remedy="issue it with SHA-256",
         )
     return None

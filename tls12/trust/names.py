@@ -108,7 +108,7 @@ class CertificateNames:
     def __str__(self) -> str:
         names = (*self.dns, *self.addresses)
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        return printable(", ".join(names[:6])) + more
+        return printable(", ".join(names[:6]) or "nobody") + more
 
 
 def printable(text: str) -> str:

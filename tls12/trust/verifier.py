@@ -180,18 +180,13 @@ def _ca_policy(strict: bool) -> ExtensionPolicy:
     return (
         policy.may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None)
         .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
-        .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_ca)
+        .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
     )
 
 
 def _signs_certificates(_: BackendPolicy, __: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     if usage is not None and not usage.key_cert_sign:
         raise ValueError("keyUsage lacks keyCertSign")
-
-
-def _is_ca(_: BackendPolicy, __: x509.Certificate, constraints: x509.BasicConstraints) -> None:
-    if not constraints.ca:
-        raise ValueError("basicConstraints lacks CA:TRUE")
 
 
 class PinnedVerifier:
