@@ -15,11 +15,10 @@ a record (benchmarks/test_bulk.py); everything rare is decided when the state ch
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
 from tls12.config import ClientConfig, ServerConfig
-from tls12.crypto import key_schedule
+from tls12.connection.facts import Facts
 from tls12.errors import (
     DecodeError,
     EncodeError,
@@ -40,11 +39,7 @@ from tls12.events import (
     DataReceived,
     Event,
     HandshakeCompleted,
-    Negotiated,
-    RenegotiationRequested,
 )
-from tls12.handshake import channel_bindings
-from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import (
     Complete,
     FixVersion,
@@ -58,17 +53,12 @@ from tls12.handshake.engine import (
     SendHandshake,
     SetFragmentSize,
 )
-from tls12.handshake.grammar import CCS, Conversation, Side, State, name_of
+from tls12.handshake.grammar import CCS, Conversation, State, name_of
 from tls12.handshake.proofs import Established
-from tls12.handshake.server import ServerHandshake
 from tls12.policy import Renegotiation
 from tls12.record_layer import RecordReader, RecordWriter
 from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType, ProtocolVersion
-from tls12.resumption.sessions import Session
-from tls12.trust.names import normalise_server_name
-from tls12.wire import messages
 from tls12.wire.closing import AlertMessage
-from tls12.wire.hello import HelloRequest
 from tls12.wire.messages import HandshakeReassembler
 
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -94,22 +84,8 @@ _REMEDIES = {
 }
 
 
-class ConnectionState(Enum):
-    """Where a connection stands, for its owner."""
-
-    IDLE = "nothing sent or received yet"
-    HANDSHAKING = "in a handshake"
-    PAUSED = "waiting for answer()"
-    ESTABLISHED = "application data may flow"
-    CLOSING = "one direction has ended with close_notify"
-    CLOSED = "both directions have ended"
-    FAILED = "over, because of an error"
-
-
-class Connection:
+class Connection(Facts):
     """What `ClientConnection` and `ServerConnection` share; not made by itself."""
-
-    _side: Side
 
     def __init__(
         self,
@@ -273,92 +249,6 @@ class Connection:
         if not established.negotiated.secure_renegotiation:
             raise UsageError("the peer does not support secure renegotiation (RFC 5746)")
         self._guard(self._begin_renegotiation)
-
-    # -- facts --------------------------------------------------------------------------------------------
-
-    @property
-    def config(self) -> ClientConfig | ServerConfig:
-        """The configuration that the connection was made with."""
-        return self._config
-
-    @property
-    def state(self) -> ConnectionState:
-        """Where the connection stands."""
-        if self._error is not None:
-            return ConnectionState.FAILED
-        if self._read_ended and self._write_ended:
-            return ConnectionState.CLOSED
-        if self._read_ended or self._write_ended:
-            return ConnectionState.CLOSING
-        if self._handshake is not None and self._handshake.asking is not None:
-            return ConnectionState.PAUSED
-        if self._established is not None and self._handshake is None:
-            return ConnectionState.ESTABLISHED
-        return ConnectionState.HANDSHAKING if self._handshakes else ConnectionState.IDLE
-
-    @property
-    def expecting(self) -> tuple[str, ...]:
-        """The handshake messages that the peer may send now, by name; empty when it is not its turn."""
-        if self._error is not None or self._read_ended:
-            return ()
-        return tuple(map(name_of, self._conversation.expected(self._side.other)))
-
-    @property
-    def negotiated(self) -> Negotiated | None:
-        """The facts of the last finished handshake, or None before the first."""
-        return self._established.negotiated if self._established is not None else None
-
-    @property
-    def session(self) -> Session | None:
-        """What can be resumed later, or None: before `HandshakeCompleted`, or when the peer offers nothing."""
-        return self._established.session if self._established is not None else None
-
-    @property
-    def error(self) -> TLSError | None:
-        """Why the connection failed; its `alert` is the one that we sent."""
-        return self._error
-
-    @property
-    def closed(self) -> bool:
-        """Both directions have ended."""
-        return self._read_ended and self._write_ended
-
-    @property
-    def trailing_data(self) -> bytes:
-        """Bytes that came behind the peer's close_notify, up to `Limits.buffered`."""
-        return bytes(self._trailing)
-
-    def export_keying_material(
-        self, label: str, context: bytes | None, length: int, *, for_authentication: bool = True
-    ) -> bytes:
-        """Key material for another protocol (RFC 5705): `length` bytes.
-
-        An absent context (None) and an empty one give different bytes. Raises `UsageError` before completion, during
-        a renegotiation, and without extended master secret unless `for_authentication` is False (RFC 7627 5.4).
-        """
-        established = self._quiet("export_keying_material")
-        agreed = established.negotiated
-        if for_authentication and not agreed.extended_master_secret:
-            raise UsageError(
-                "an exporter without extended master secret does not authenticate (RFC 7627 5.4); "
-                "say for_authentication=False if that is not its use"
-            )
-        return key_schedule.export_keying_material(
-            established.prf_hash,
-            established.master_secret,
-            label.encode(),
-            agreed.client_random,
-            agreed.server_random,
-            context,
-            length,
-        )
-
-    def channel_binding(self, kind: str) -> bytes:
-        """tls-unique, tls-server-end-point (RFC 5929) or tls-exporter (RFC 9266).
-
-        Raises `UsageError` where a binding is not safe or not defined, saying why.
-        """
-        return channel_bindings.compute(kind, self._quiet("channel_binding"), self._handshakes)
 
     # -- records ------------------------------------------------------------------------------------------
 
@@ -629,138 +519,6 @@ class Connection:
         """A session whose connection ended with a fatal alert is not resumed (RFC 5246 7.2.2)."""
         raise NotImplementedError
 
-    def _quiet(self, act: str) -> Established:
-        if self._established is None:
-            raise UsageError(f"{act}() before HandshakeCompleted")
-        if self._handshake is not None:
-            raise UsageError(f"{act}() during a renegotiation: it is not settled which handshake it would speak of")
-        return self._established
-
 
 _NOTHING = bytearray()
 """Goes on with what the record layer holds; told from the end of stream by identity."""
-
-
-class ClientConnection(Connection):
-    """A TLS 1.2 client, without I/O.
-
-    `server_name` is what the certificate must be valid for and what server_name (RFC 6066 3) asks for: a host name,
-    an IP address (verified, but not sent), or None. `session` offers a resumption; one that does not fit is silently
-    not offered. `rewrite` replaces outgoing messages, `pause_on` names the event classes that wait for `answer`,
-    `on_message(sender, message, size)` watches both directions. Raises `UsageError` for a name that cannot be one.
-    """
-
-    _side = Side.CLIENT
-
-    def __init__(
-        self,
-        config: ClientConfig,
-        server_name: str | None,
-        *,
-        session: Session | None = None,
-        rewrite: Rewrite | None = None,
-        pause_on: frozenset[type] = frozenset(),
-        on_message: OnMessage | None = None,
-    ) -> None:
-        super().__init__(config, rewrite, pause_on, on_message)
-        self._config: ClientConfig = config
-        self._server_name = normalise_server_name(server_name) if server_name is not None else None
-        self._session = session
-        self._writer.version = ProtocolVersion.TLS_1_0  # RFC 5246 E.1: for the first ClientHello
-
-    def initiate_handshake(self) -> None:
-        """Queue the ClientHello. Raises `UsageError` when called twice."""
-        if self._handshakes or self._write_ended:
-            raise UsageError("initiate_handshake() is called once, first")
-        self._guard(self._begin_handshake)
-
-    def _make_handshake(self) -> ClientHandshake:
-        previous = self._established
-        session = self._session if previous is None else None
-        return ClientHandshake(
-            self._config,
-            self._conversation,
-            server_name=self._server_name,
-            session=session,
-            previous=previous,
-            **self._options,
-        )
-
-    def _ignored_or_refused(self, message: bytes) -> bool:
-        if message[0] != HandshakeType.HELLO_REQUEST or not self._handshakes:
-            return False
-        messages.parse(message)
-        self._hello_requests += 1
-        if self._hello_requests > self._config.limits.hello_requests:
-            raise LimitExceeded("the server sent too many HelloRequests", alert=Alert.NO_RENEGOTIATION)
-        if self._handshake is None:
-            wish = self._config.policy.renegotiation
-            self._events.append(RenegotiationRequested())
-            if wish is Renegotiation.WARN:
-                self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
-            elif wish is Renegotiation.FATAL:
-                raise PeerMisbehaved("the server asked for a renegotiation", alert=Alert.NO_RENEGOTIATION)
-        return True
-
-    def _begin_renegotiation(self) -> None:
-        self._may_send = False
-        self._begin_handshake()
-
-    def _forget_session(self) -> None:
-        if self._config.sessions is not None:
-            try:
-                self._config.sessions.remove(b"client:" + (self._server_name or "").encode())
-            except Exception:
-                return  # the contract of a store: its failures are misses
-
-
-class ServerConnection(Connection):
-    """A TLS 1.2 server, without I/O; it answers what comes in, no call begins it.
-
-    `rewrite` replaces outgoing messages, `pause_on` names the event classes that wait for `answer`,
-    `on_message(sender, message, size)` watches both directions.
-    """
-
-    _side = Side.SERVER
-
-    def __init__(
-        self,
-        config: ServerConfig,
-        *,
-        rewrite: Rewrite | None = None,
-        pause_on: frozenset[type] = frozenset(),
-        on_message: OnMessage | None = None,
-    ) -> None:
-        super().__init__(config, rewrite, pause_on, on_message)
-        self._config: ServerConfig = config
-
-    def _make_handshake(self) -> ServerHandshake:
-        return ServerHandshake(self._config, self._conversation, previous=self._established, **self._options)
-
-    def _ignored_or_refused(self, message: bytes) -> bool:
-        established = self._established
-        if established is None or self._handshake is not None or message[0] != HandshakeType.CLIENT_HELLO:
-            return False
-        wish = self._config.policy.renegotiation
-        if wish is Renegotiation.ALLOW and established.negotiated.secure_renegotiation:
-            self._may_send = False
-            return False
-        if wish is Renegotiation.FATAL:
-            raise PeerMisbehaved("the client began a renegotiation", alert=Alert.NO_RENEGOTIATION, rule="RFC 5746 4.5")
-        self._hello_requests += 1
-        if self._hello_requests > self._config.limits.hello_requests:
-            raise LimitExceeded("the client asked for too many renegotiations", alert=Alert.NO_RENEGOTIATION)
-        self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
-        return True
-
-    def _begin_renegotiation(self) -> None:
-        request = messages.serialize(HelloRequest())
-        self._out.append(self._writer.write(ContentType.HANDSHAKE, request))
-
-    def _forget_session(self) -> None:
-        session = self.session
-        if session is not None and session.session_id and self._config.sessions is not None:
-            try:
-                self._config.sessions.remove(session.session_id)
-            except Exception:
-                return  # the contract of a store: its failures are misses

@@ -1,0 +1,105 @@
+"""The client: a connection that begins the handshake.
+
+How it works: what only a client does stands here: the ClientHello's name and session, and HelloRequests.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from tls12.config import ClientConfig
+from tls12.connection.core import Connection
+from tls12.errors import (
+    LimitExceeded,
+    PeerMisbehaved,
+    UsageError,
+)
+from tls12.events import (
+    RenegotiationRequested,
+)
+from tls12.handshake.client import ClientHandshake
+from tls12.handshake.engine import (
+    OnMessage,
+    Rewrite,
+)
+from tls12.handshake.grammar import Side
+from tls12.policy import Renegotiation
+from tls12.registry import Alert, AlertLevel, HandshakeType, ProtocolVersion
+from tls12.resumption.sessions import Session
+from tls12.trust.names import normalise_server_name
+from tls12.wire import messages
+
+Data: TypeAlias = bytes | bytearray | memoryview
+
+
+class ClientConnection(Connection):
+    """A TLS 1.2 client, without I/O.
+
+    `server_name` is what the certificate must be valid for and what server_name (RFC 6066 3) asks for: a host name,
+    an IP address (verified, but not sent), or None. `session` offers a resumption; one that does not fit is silently
+    not offered. `rewrite` replaces outgoing messages, `pause_on` names the event classes that wait for `answer`,
+    `on_message(sender, message, size)` watches both directions. Raises `UsageError` for a name that cannot be one.
+    """
+
+    _side = Side.CLIENT
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        server_name: str | None,
+        *,
+        session: Session | None = None,
+        rewrite: Rewrite | None = None,
+        pause_on: frozenset[type] = frozenset(),
+        on_message: OnMessage | None = None,
+    ) -> None:
+        super().__init__(config, rewrite, pause_on, on_message)
+        self._config: ClientConfig = config
+        self._server_name = normalise_server_name(server_name) if server_name is not None else None
+        self._session = session
+        self._writer.version = ProtocolVersion.TLS_1_0  # RFC 5246 E.1: for the first ClientHello
+
+    def initiate_handshake(self) -> None:
+        """Queue the ClientHello. Raises `UsageError` when called twice."""
+        if self._handshakes or self._write_ended:
+            raise UsageError("initiate_handshake() is called once, first")
+        self._guard(self._begin_handshake)
+
+    def _make_handshake(self) -> ClientHandshake:
+        previous = self._established
+        session = self._session if previous is None else None
+        return ClientHandshake(
+            self._config,
+            self._conversation,
+            server_name=self._server_name,
+            session=session,
+            previous=previous,
+            **self._options,
+        )
+
+    def _ignored_or_refused(self, message: bytes) -> bool:
+        if message[0] != HandshakeType.HELLO_REQUEST or not self._handshakes:
+            return False
+        messages.parse(message)
+        self._hello_requests += 1
+        if self._hello_requests > self._config.limits.hello_requests:
+            raise LimitExceeded("the server sent too many HelloRequests", alert=Alert.NO_RENEGOTIATION)
+        if self._handshake is None:
+            wish = self._config.policy.renegotiation
+            self._events.append(RenegotiationRequested())
+            if wish is Renegotiation.WARN:
+                self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
+            elif wish is Renegotiation.FATAL:
+                raise PeerMisbehaved("the server asked for a renegotiation", alert=Alert.NO_RENEGOTIATION)
+        return True
+
+    def _begin_renegotiation(self) -> None:
+        self._may_send = False
+        self._begin_handshake()
+
+    def _forget_session(self) -> None:
+        if self._config.sessions is not None:
+            try:
+                self._config.sessions.remove(b"client:" + (self._server_name or "").encode())
+            except Exception:
+                return  # the contract of a store: its failures are misses

@@ -1,0 +1,79 @@
+"""The server: a connection that answers.
+
+How it works: what only a server does stands here: refusing or beginning renegotiations, and its session store.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from tls12.config import ServerConfig
+from tls12.connection.core import Connection
+from tls12.errors import (
+    LimitExceeded,
+    PeerMisbehaved,
+)
+from tls12.handshake.engine import (
+    OnMessage,
+    Rewrite,
+)
+from tls12.handshake.grammar import Side
+from tls12.handshake.server import ServerHandshake
+from tls12.policy import Renegotiation
+from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType
+from tls12.wire import messages
+from tls12.wire.hello import HelloRequest
+
+Data: TypeAlias = bytes | bytearray | memoryview
+
+
+class ServerConnection(Connection):
+    """A TLS 1.2 server, without I/O; it answers what comes in, no call begins it.
+
+    `rewrite` replaces outgoing messages, `pause_on` names the event classes that wait for `answer`,
+    `on_message(sender, message, size)` watches both directions.
+    """
+
+    _side = Side.SERVER
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        *,
+        rewrite: Rewrite | None = None,
+        pause_on: frozenset[type] = frozenset(),
+        on_message: OnMessage | None = None,
+    ) -> None:
+        super().__init__(config, rewrite, pause_on, on_message)
+        self._config: ServerConfig = config
+
+    def _make_handshake(self) -> ServerHandshake:
+        return ServerHandshake(self._config, self._conversation, previous=self._established, **self._options)
+
+    def _ignored_or_refused(self, message: bytes) -> bool:
+        established = self._established
+        if established is None or self._handshake is not None or message[0] != HandshakeType.CLIENT_HELLO:
+            return False
+        wish = self._config.policy.renegotiation
+        if wish is Renegotiation.ALLOW and established.negotiated.secure_renegotiation:
+            self._may_send = False
+            return False
+        if wish is Renegotiation.FATAL:
+            raise PeerMisbehaved("the client began a renegotiation", alert=Alert.NO_RENEGOTIATION, rule="RFC 5746 4.5")
+        self._hello_requests += 1
+        if self._hello_requests > self._config.limits.hello_requests:
+            raise LimitExceeded("the client asked for too many renegotiations", alert=Alert.NO_RENEGOTIATION)
+        self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
+        return True
+
+    def _begin_renegotiation(self) -> None:
+        request = messages.serialize(HelloRequest())
+        self._out.append(self._writer.write(ContentType.HANDSHAKE, request))
+
+    def _forget_session(self) -> None:
+        session = self.session
+        if session is not None and session.session_id and self._config.sessions is not None:
+            try:
+                self._config.sessions.remove(session.session_id)
+            except Exception:
+                return  # the contract of a store: its failures are misses
