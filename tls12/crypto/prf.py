@@ -6,8 +6,8 @@ How it works: PRF(secret, label, seed) = P_hash(secret, label + seed), and P_has
     output = HMAC(secret, A(1) + label + seed) + HMAC(secret, A(2) + label + seed) + ...
 
 HMAC(k, m) = H((k ^ opad) + H((k ^ ipad) + m)) hashes one block of key before anything else (RFC 2104 2). That
-block is the same in every call, so both halves are hashed once and copied: 3.9 µs for 48 bytes, where
-hmac.digest takes 5.8 (benchmarks/test_key_schedule.py).
+block is the same in every call, so both halves are hashed once and copied: 48 bytes take half of the time of
+`hmac.digest`, 5.8 µs against 11.5 (benchmarks/test_key_schedule.py).
 """
 
 from __future__ import annotations
