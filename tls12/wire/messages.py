@@ -168,7 +168,7 @@ class HandshakeReassembler:
     __slots__ = ("_data", "_default", "_later", "_limits", "_need", "_pos", "pending")
 
     def __init__(self, limits: Mapping[HandshakeType, int] | None = None, default: int = MAX_BODY) -> None:
-        self._limits: Mapping[int, int] = {int(kind): limit for kind, limit in (limits or {}).items()}
+        self._limits: Mapping[Any, int] = limits if limits is not None else {}
         self._default = default
         self._data = b""
         self._pos = 0
