@@ -132,9 +132,7 @@ class TLSLiteEndpoints:
         ours.other, theirs.other = theirs, ours
         client, server = TLSConnection(ours), TLSConnection(theirs)
         running: list[Iterator[int]] = [
-            client.handshakeClientCert(
-                settings=self._settings, serverName=NAME, session=session, async_=True
-            ),
+            client.handshakeClientCert(settings=self._settings, serverName=NAME, session=session, async_=True),
             server.handshakeServerAsync(
                 certChain=self._chain, privateKey=self._key, settings=self._settings, sessionCache=cache
             ),

@@ -24,6 +24,7 @@ from tls12 import (
     ClientAuth,
     ClientConfig,
     ClientConnection,
+    Credential,
     MemorySessionStore,
     Policy,
     ServerConfig,
@@ -58,8 +59,8 @@ class Recording:
     """One side's half of a conversation."""
 
     name: str
-    make: Callable[[], Ours]
-    """An end as it was before the conversation."""
+    make: Callable[..., Ours]
+    """An end as it was before the conversation; takes `pause_on`."""
     incoming: bytes
     """All that the other end sent, close_notify included."""
     handshake: int
@@ -96,23 +97,24 @@ _CBC = CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA
 
 
 @cache
-def _server_credential() -> Any:
+def _server_credential() -> Credential:
     return credential_of(pki.root().issue(pki.NAME, key=pki.key()))
 
 
 @cache
-def _client_credential() -> Any:
+def client_credential() -> Credential:
+    """What the client authenticates with, where it does."""
     return credential_of(pki.root().issue(key=pki.key("ed25519"), purposes=pki.CLIENT))
 
 
-def _client(session: Session | None = None, **config: Any) -> Ours:
+def _client(session: Session | None = None, pause_on: frozenset[type] = frozenset(), **config: Any) -> Ours:
     settings = ClientConfig(
         verifier=verifier(), random=Seeded("client"), clock=clock, alpn_protocols=("law/1",), **config
     )
-    return Ours(ClientConnection(settings, pki.NAME, session=session))
+    return Ours(ClientConnection(settings, pki.NAME, session=session, pause_on=pause_on))
 
 
-def _server(known: Session | None = None, **config: Any) -> Ours:
+def _server(known: Session | None = None, pause_on: frozenset[type] = frozenset(), **config: Any) -> Ours:
     sessions = MemorySessionStore()
     if known is not None:
         sessions.put(known.session_id, known)
@@ -124,7 +126,7 @@ def _server(known: Session | None = None, **config: Any) -> Ours:
         sessions=sessions,
         **config,
     )
-    return Ours(ServerConnection(settings))
+    return Ours(ServerConnection(settings, pause_on=pause_on))
 
 
 def _record(name: str, client: Callable[[], Ours], server: Callable[[], Ours]) -> tuple[Recording, Recording]:
@@ -159,8 +161,9 @@ def _record(name: str, client: Callable[[], Ours], server: Callable[[], Ours]) -
     )  # type: ignore[return-value]
 
 
-def _sessions() -> tuple[Session, Session]:
-    """The client's and the server's session of a handshake that can be resumed by id."""
+@cache
+def sessions() -> tuple[Session, Session]:
+    """The client's and the server's session of a handshake, which "resumed" resumes by id."""
     client, server = _client(), _server()
     _record("", lambda: client, lambda: server)
     ours, theirs = client.connection.session, server.connection.session
@@ -175,7 +178,7 @@ def recordings() -> tuple[Recording, ...]:
     default = Policy.default().replace(cipher_suites=(_GCM,))
     chacha = Policy.default().replace(cipher_suites=(_CHACHA,))
     cbc = Policy.compatible().replace(cipher_suites=(_CBC,), encrypt_then_mac=False)
-    mine, theirs = _sessions()
+    mine, theirs = sessions()
     tickets = TicketKeys.generate()
     pairs = (
         _record(
@@ -185,7 +188,7 @@ def recordings() -> tuple[Recording, ...]:
         ),
         _record(
             "client certificate, ChaCha20",
-            partial(_client, policy=chacha, credentials=(_client_credential(),)),
+            partial(_client, policy=chacha, credentials=(client_credential(),)),
             partial(_server, policy=chacha, client_auth=ClientAuth.REQUIRED, verifier=verifier()),
         ),
         _record("CBC", partial(_client, policy=cbc), partial(_server, policy=cbc)),
