@@ -3,14 +3,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import pki
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
 
 from tls12.crypto.signatures import (
     SCHEMES,
     KeyKind,
-    certificate_key_kind,
     group_of,
     key_kind,
     schemes_for,
@@ -208,14 +206,6 @@ def test_a_key_says_its_kind(kind: KeyKind) -> None:
 def test_a_key_that_cannot_sign_is_refused() -> None:
     with pytest.raises(UsageError, match="X25519PublicKey cannot sign"):
         key_kind(x25519.X25519PrivateKey.generate().public_key())
-
-
-@pytest.mark.parametrize(
-    ("leaf", "kind"),
-    [("rsa-pss-2048", KeyKind.RSA_PSS), ("rsa-2048", KeyKind.RSA), ("ecdsa-p256", KeyKind.ECDSA)],
-)
-def test_only_the_certificate_tells_an_rsa_pss_key(leaf: str, kind: KeyKind) -> None:
-    assert certificate_key_kind(pki.server(leaf).leaf) is kind
 
 
 def test_the_group_of_an_ecdsa_key_is_its_curve_and_other_keys_have_none() -> None:

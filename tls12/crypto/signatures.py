@@ -8,7 +8,7 @@ Three things are peculiar to TLS 1.2. An ECDSA scheme fixes the hash and not the
 with a key on P-384 is legal (RFC 8446 4.2.3), so the schemes of TLS 1.3's brainpool are not needed. RSA keys
 come in two kinds, plain and those whose certificate says id-RSASSA-PSS; rsa_pss_rsae_* belongs to the first
 and rsa_pss_pss_* to the second, and as the backend shows both as the same object, only whoever has the
-certificate can tell (`certificate_key_kind`). And Ed25519 and Ed448 keys serve the ECDSA suites (RFC 8422 2.1).
+certificate can tell. And Ed25519 and Ed448 keys serve the ECDSA suites (RFC 8422 2.1).
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
-from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from tls12.errors import BadSignature, PeerMisbehaved, UsageError
 from tls12.registry import NamedGroup, SignatureScheme
@@ -152,16 +150,6 @@ def key_kind(public_key: object) -> KeyKind:
     raise UsageError(f"a key of type {type(public_key).__name__} cannot sign in TLS 1.2")
 
 
-def certificate_key_kind(certificate: x509.Certificate) -> KeyKind:
-    """What a certificate's key is (RFC 8446 4.2.3). Raises UsageError for a key that cannot sign.
-
-    What the backend raises for a malformed or unknown key goes through.
-    """
-    if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
-        return KeyKind.RSA_PSS
-    return key_kind(certificate.public_key())
-
-
 def group_of(public_key: object) -> NamedGroup | None:
     """The curve of an ECDSA key (RFC 8422 5.3), or None for keys without one and for unknown curves."""
     if isinstance(public_key, ec.EllipticCurvePublicKey):
@@ -172,8 +160,8 @@ def group_of(public_key: object) -> NamedGroup | None:
 def schemes_for(public_key: object, kind: KeyKind | None = None) -> tuple[SignatureScheme, ...]:
     """Every scheme that this key can sign with, the most fitting first.
 
-    Give `kind` where the certificate says more than the key (`certificate_key_kind`). RSA keys prefer PSS, and
-    leave out what a short modulus has no room for; ECDSA keys prefer the hash as long as their curve.
+    Give `kind` where the certificate says more than the key (RSA_PSS). RSA keys prefer PSS, and leave out what a
+    short modulus has no room for; ECDSA keys prefer the hash as long as their curve.
     """
     kind = kind or key_kind(public_key)
     able = [facts for facts in SCHEMES.values() if facts.kind is kind]
