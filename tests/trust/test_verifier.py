@@ -189,7 +189,7 @@ def test_a_server_cannot_be_verified_without_a_name() -> None:
 
 def test_a_path_in_the_place_of_a_trust_store_is_refused_at_once() -> None:
     with pytest.raises(UsageError, match=r"needs a TrustStore, not str; see TrustStore"):
-        X509Verifier("/etc/ssl/certs")
+        X509Verifier("/etc/ssl/certs")  # type: ignore[arg-type]
 
 
 @given(st.data())

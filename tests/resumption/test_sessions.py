@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import copy
+import pickle
+import struct
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pki
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tls12.errors import DecodeError
+from tls12.registry import CipherSuite
+from tls12.resumption.sessions import MAGIC, MAXIMUM_LIFETIME, UNSPECIFIED_LIFETIME, Session
+
+SECRET = bytes(range(48))
+SUITE = CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+
+
+def a_session(**changes: Any) -> Session:
+    plain = Session(
+        session_id=b"\x01" * 32,
+        ticket=b"a ticket",
+        ticket_lifetime=7_200,
+        cipher_suite=SUITE,
+        master_secret=SECRET,
+        extended_master_secret=True,
+        encrypt_then_mac=False,
+        server_name="server.test",
+        alpn_protocol="h2",
+        alpn_protocols=("h2", "http/1.1"),
+        peer_certificates=pki.server().chain_der,
+        verified_chain=(*pki.server().chain_der, pki.root().der),
+        trust=b"\x02" * 32,
+        policy=b"\x03" * 32,
+        created=1_000.25,
+        expires=8_200.5,
+        psk_identity=None,
+        max_fragment_length=None,
+        ocsp_response=b"staple",
+        scts=(b"one", b"two"),
+    )
+    return replace(plain, **changes)
+
+
+def some_bytes(longest: int) -> st.SearchStrategy[bytes]:
+    return st.binary(max_size=longest)
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
+TIME = st.floats(allow_nan=False)
+SESSIONS = st.builds(
+    Session,
+    session_id=some_bytes(32),
+    ticket=some_bytes(80),
+    ticket_lifetime=st.integers(0, 2**32 - 1),
+    cipher_suite=st.integers(0, 0xFFFF).map(CipherSuite.of),
+    master_secret=st.binary(min_size=48, max_size=48),
+    extended_master_secret=st.booleans(),
+    encrypt_then_mac=st.booleans(),
+    server_name=st.none() | TEXT,
+    alpn_protocol=st.none() | TEXT,
+    alpn_protocols=st.lists(TEXT, max_size=3).map(tuple),
+    peer_certificates=st.lists(some_bytes(40), max_size=3).map(tuple),
+    verified_chain=st.lists(some_bytes(40), max_size=3).map(tuple),
+    trust=some_bytes(32),
+    policy=some_bytes(32),
+    created=TIME,
+    expires=TIME,
+    psk_identity=st.none() | some_bytes(20),
+    max_fragment_length=st.none() | st.integers(1, 4),
+    ocsp_response=st.none() | some_bytes(40),
+    scts=st.lists(some_bytes(40), max_size=3).map(tuple),
+)
+
+
+@given(SESSIONS)
+def test_every_session_comes_back_from_its_bytes(session: Session) -> None:
+    assert Session.from_bytes(session.to_bytes()) == session
+
+
+def test_absent_and_empty_are_told_apart() -> None:
+    for empty in (a_session(server_name="", psk_identity=b"", ocsp_response=b""), a_session(alpn_protocol="")):
+        assert Session.from_bytes(empty.to_bytes()) == empty
+    absent = a_session(server_name=None, psk_identity=None, ocsp_response=None)
+    assert Session.from_bytes(absent.to_bytes()) == absent
+
+
+def test_the_format_of_version_1_does_not_change() -> None:
+    session = Session(
+        session_id=b"\xaa",
+        ticket=b"\xbb\xbb",
+        ticket_lifetime=300,
+        cipher_suite=SUITE,
+        master_secret=b"\xcc" * 48,
+        extended_master_secret=True,
+        server_name="a",
+        alpn_protocols=("h2",),
+        peer_certificates=(b"\xdd",),
+        trust=b"\xee",
+        created=1.0,
+        expires=2.0,
+    )
+    hexadecimal = (
+        "01aa0002bbbb0000012cc02b30" + "cc" * 48 + "0100010000016100"
+        "0000050000026832" "000004000001dd" "000000" "01ee00" "3ff00000000000004000000000000000" "000000000000"
+    )  # fmt: skip
+    assert session.to_bytes() == b"tls12 session\x01" + bytes.fromhex(hexadecimal)
+
+
+def test_a_truncated_session_does_not_load() -> None:
+    data = a_session(peer_certificates=(), verified_chain=()).to_bytes()
+    for cut in range(len(data)):
+        with pytest.raises(DecodeError):
+            Session.from_bytes(data[:cut])
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "session.magic"),
+        (b"something else altogether", "not a session of tls12"),
+        (MAGIC + b"\x02" + a_session().to_bytes()[14:], "version 2, and this release reads 1"),
+        (a_session().to_bytes() + b"\x00", "1 byte left over"),
+        (a_session(created=float("nan")).to_bytes(), "session.created: not a number"),
+        (a_session().to_bytes().replace(SECRET + b"\x01\x00", SECRET + b"\x02\x00"), "2 instead of 0 or 1"),
+        (a_session().to_bytes().replace(b"server.test", b"server.\xff\xff\xff\xff", 1), "server_name: not UTF-8"),
+    ],
+)
+def test_bytes_that_are_no_session_of_this_version_do_not_load(data: bytes, says: str) -> None:
+    with pytest.raises(DecodeError, match=says):
+        Session.from_bytes(data)
+
+
+@given(st.binary(max_size=400) | st.binary(max_size=200).map(lambda tail: MAGIC + b"\x01" + tail))
+def test_any_bytes_load_or_raise_a_decode_error(data: bytes) -> None:
+    try:
+        session = Session.from_bytes(data)
+    except DecodeError:
+        return
+    assert session.to_bytes() == data
+
+
+@given(st.data())
+def test_a_damaged_session_loads_as_another_one_or_not_at_all(data: st.DataObject) -> None:
+    whole = bytearray(a_session().to_bytes())
+    at = data.draw(st.integers(0, len(whole) - 1))
+    whole[at] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        session = Session.from_bytes(bytes(whole))
+    except DecodeError:
+        return
+    assert session != a_session()
+
+
+def test_the_master_secret_shows_in_no_repr_and_in_no_pickle() -> None:
+    session = a_session()
+    for shown in (repr(session), str(session), f"{session}"):
+        assert repr(SECRET) not in shown
+        assert SECRET.hex() not in shown
+        assert " master_secret" not in shown
+        assert "a ticket" not in shown
+    assert "server.test" in repr(session)
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(TypeError, match=r"cannot be pickled; use to_bytes"):
+            pickle.dumps(session, protocol)
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        copy.copy(session)
+
+
+def test_sessions_compare_by_value_and_cannot_be_changed() -> None:
+    assert a_session() == a_session()
+    assert hash(a_session()) == hash(a_session())
+    assert a_session() != a_session(trust=b"other")
+    with pytest.raises(AttributeError):
+        a_session().expires = 1e9  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("now", "fresh"), [(1_000.25, True), (8_200.4, True), (8_200.5, False), (9_000.0, False), (1_000.0, False)]
+)
+def test_a_session_is_fresh_from_its_making_to_its_end(now: float, fresh: bool) -> None:
+    assert a_session().is_fresh(now) is fresh
+
+
+# --- how long it lives ----------------------------------------------------------------------------------
+
+
+def of_handshake(ticket_lifetime: int, chain: tuple[bytes, ...] = (), created: float = 1_000.0) -> Session:
+    negotiated = SimpleNamespace(
+        cipher_suite=SUITE,
+        extended_master_secret=True,
+        encrypt_then_mac=True,
+        server_name="server.test",
+        alpn_protocol="h2",
+        peer_certificates=(b"leaf",),
+        verified_chain=chain,
+        ocsp_response=b"staple",
+        scts=(b"sct",),
+        psk_identity=b"me",
+    )
+    return Session.from_handshake(
+        negotiated,
+        session_id=b"id",
+        ticket=b"ticket",
+        ticket_lifetime=ticket_lifetime,
+        master_secret=SECRET,
+        alpn_protocols=("h2",),
+        trust=b"trust",
+        policy=b"policy",
+        created=created,
+        max_fragment_length=2,
+    )
+
+
+def test_a_session_keeps_what_the_handshake_agreed_on() -> None:
+    assert of_handshake(600) == Session(
+        session_id=b"id",
+        ticket=b"ticket",
+        ticket_lifetime=600,
+        cipher_suite=SUITE,
+        master_secret=SECRET,
+        extended_master_secret=True,
+        encrypt_then_mac=True,
+        server_name="server.test",
+        alpn_protocol="h2",
+        alpn_protocols=("h2",),
+        peer_certificates=(b"leaf",),
+        verified_chain=(),
+        trust=b"trust",
+        policy=b"policy",
+        created=1_000.0,
+        expires=1_600.0,
+        psk_identity=b"me",
+        max_fragment_length=2,
+        ocsp_response=b"staple",
+        scts=(b"sct",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("granted", "lives"),
+    [
+        (1, 1),
+        (7_200, 7_200),
+        (0, UNSPECIFIED_LIFETIME),
+        (MAXIMUM_LIFETIME, MAXIMUM_LIFETIME),
+        (MAXIMUM_LIFETIME + 1, MAXIMUM_LIFETIME),
+        (2**32 - 1, MAXIMUM_LIFETIME),
+    ],
+)
+def test_a_session_lives_as_long_as_the_server_grants_within_bounds(granted: int, lives: int) -> None:
+    assert of_handshake(granted).expires == 1_000.0 + lives
+
+
+def test_a_session_ends_with_the_first_certificate_of_its_chain() -> None:
+    leaf = pki.server().leaf.not_valid_after_utc.timestamp()
+    chain = (*pki.server().chain_der, pki.root().der)
+    assert of_handshake(7_200, chain, created=leaf - 100).expires == leaf
+    assert of_handshake(7_200, chain, created=leaf - 9_000).expires == leaf - 1_800
+
+
+def test_times_survive_to_the_last_bit() -> None:
+    odd = a_session(created=struct.unpack(">d", b"\x41\xd9\x12\x34\x56\x78\x9a\xbc")[0], expires=float("inf"))
+    assert Session.from_bytes(odd.to_bytes()) == odd
