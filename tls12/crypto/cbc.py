@@ -78,10 +78,10 @@ class _CbcDirection(Direction):
         """Whether seven eighths of the volume, or of the sequence numbers, are used."""
         return self._left <= self._volume >> 3 or super().near_limit
 
-    def _refuse(self, kind: int, records: int = 1) -> None:
+    def _exceed(self, kind: int) -> None:
         """Turn an exhausted volume into a limit of records, and ask that."""
         self.limit = min(self.limit, self.sequence)
-        self.check_limit(kind, records)
+        self.check_limit(kind)
 
 
 class _CbcSealer(_CbcDirection):
@@ -103,7 +103,7 @@ class _CbcSealer(_CbcDirection):
         records = -(-len(data) // fragment_size)
         volume = records * self._record_length(fragment_size)
         if volume > self._left or self.sequence + records > self.limit:
-            self._refuse(kind, records)
+            self.check_limit(kind, records)
         return seal_each(self.seal, self._record_length, kind, data, fragment_size)
 
     def _record_length(self, length: int) -> int:
@@ -126,7 +126,7 @@ class MacThenEncryptSealer(_CbcSealer):
         size = block + length + self._mac_length + len(padding)
         sequence, left = self.sequence, self._left - size
         if left < 0 or sequence >= self.limit:
-            self._refuse(kind)
+            self._exceed(kind)
         self.sequence, self._left = sequence + 1, left
         mac = self._mac.compute(_mac_header(sequence, kind, _VERSION, length), data)
         return _header(kind, _VERSION, size) + self._update(b"".join((self._random(block), data, mac, padding)))
@@ -148,7 +148,7 @@ class MacThenEncryptOpener(_CbcDirection):
             raise BadRecordMac
         sequence, left = self.sequence, self._left - size
         if left < 0 or sequence >= self.limit:
-            self._refuse(kind)
+            self._exceed(kind)
         self.sequence, self._left = sequence + 1, left
         plaintext = self._update(memoryview(record)[HEADER:])
 
@@ -180,7 +180,7 @@ class EncryptThenMacSealer(_CbcSealer):
         size = block + length + len(padding)
         sequence, left = self.sequence, self._left - size
         if left < 0 or sequence >= self.limit:
-            self._refuse(kind)
+            self._exceed(kind)
         self.sequence, self._left = sequence + 1, left
         encrypted = self._update(b"".join((self._random(block), data, padding)))
         mac = self._mac.compute(_mac_header(sequence, kind, _VERSION, size), encrypted)
@@ -203,7 +203,7 @@ class EncryptThenMacOpener(_CbcDirection):
             raise BadRecordMac
         sequence, left = self.sequence, self._left - size
         if left < 0 or sequence >= self.limit:
-            self._refuse(kind)
+            self._exceed(kind)
         self.sequence, self._left = sequence + 1, left
         view = memoryview(record)
         end = HEADER + size
