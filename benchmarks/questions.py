@@ -39,8 +39,6 @@ class Question:
     """Label and action of each; ours is among them, labelled `OURS`. Made late: it does the handshakes."""
     targets: Mapping[str, float] = field(default_factory=dict)
     """Label of a rival to the least ratio of its time to ours."""
-    size: int = 0
-    """Bytes of application data per action, for a rate."""
 
 
 def handshake(name: str, scenario: Scenario, *, resumed: bool = False, **targets: float) -> Question:
@@ -80,7 +78,7 @@ def bulk(
         if raw is not None:
             yield "raw AEAD", raw(data)
 
-    return Question(name, contenders, targets or {}, size)
+    return Question(name, contenders, targets or {})
 
 
 def _calling(transfer: Transfer, data: bytes) -> Action:

@@ -7,6 +7,7 @@ gives the ratios.
 from __future__ import annotations
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.peers import NotSupported, Peer, Scenario
 from benchmarks.questions import PEERS
@@ -21,7 +22,7 @@ SCENARIOS = {
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_full_handshake(benchmark, name: str, peer: Peer) -> None:
+def test_full_handshake(benchmark: BenchmarkFixture, name: str, peer: Peer) -> None:
     benchmark.group = f"full handshake, {name}"
     try:
         endpoints = peer.prepare(SCENARIOS[name])
@@ -33,7 +34,7 @@ def test_full_handshake(benchmark, name: str, peer: Peer) -> None:
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 @pytest.mark.parametrize("resume_by", ["id", "ticket"])
-def test_resumed_handshake(benchmark, resume_by: str, peer: Peer) -> None:
+def test_resumed_handshake(benchmark: BenchmarkFixture, resume_by: str, peer: Peer) -> None:
     benchmark.group = f"resumed by {resume_by}"
     try:
         endpoints = peer.prepare(Scenario(resume_by=resume_by))

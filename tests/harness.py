@@ -45,6 +45,15 @@ from tls12.lab.pki import IssuedCertificate
 class End(Protocol):
     """One end of a connection."""
 
+    @property
+    def data(self) -> bytes: ...
+
+    @property
+    def completed(self) -> bool: ...
+
+    @property
+    def error(self) -> Exception | None: ...
+
     def start(self) -> None: ...
 
     def receive(self, data: bytes) -> None: ...
@@ -180,6 +189,11 @@ class OpenSSL:
             self.object.unwrap()
         except ssl.SSLWantReadError:
             pass
+
+    @property
+    def reason(self) -> str:
+        """OpenSSL's name for what went wrong; empty if nothing did, or it has none."""
+        return self.error.reason or "" if self.error is not None else ""
 
     def _go_on(self) -> None:
         if self.error is not None or self.closed_cleanly:

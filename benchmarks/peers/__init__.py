@@ -57,8 +57,10 @@ class Scenario:
 class Pair(Protocol):
     """Two connected ends."""
 
-    server: object
-    """What a program has to keep of the server's end while the connection is idle."""
+    @property
+    def server(self) -> object:
+        """What a program has to keep of the server's end while the connection is idle."""
+        ...
 
     def seal(self) -> Transfer:
         """The client's half of a transfer: how many bytes of records come out."""
@@ -88,7 +90,10 @@ class Endpoints(Protocol):
 class Peer(Protocol):
     """A library."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As it stands in the table."""
+        ...
 
     def prepare(self, scenario: Scenario) -> Endpoints:
         """All that is made once. Raises `NotSupported` for what the library cannot do."""

@@ -95,7 +95,9 @@ class OurEndpoints:
         if self._session is None:
             self._session = self._connect(None).client.session
         pair = self._connect(self._session)
-        assert pair.client.negotiated.resumed
+        agreed = pair.client.negotiated
+        assert agreed is not None
+        assert agreed.resumed
 
     def _connect(self, session: Session | None) -> OurPair:
         client = ClientConnection(self._client, next(self._names), session=session)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pki
 import pytest
-from harness import anything, credential_of, dh_parameters, directory, our_client, our_server, verifier
+from harness import Ours, anything, credential_of, dh_parameters, directory, our_client, our_server, verifier
 from openssl_program import OPENSSL, certificate_options, connected, drive, needs_openssl, part, s_client, s_server
 
 from tls12 import (
@@ -24,6 +26,7 @@ from tls12 import (
     TicketKeys,
 )
 from tls12.crypto.suites import SUITES
+from tls12.lab.pki import IssuedCertificate
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
 pytestmark = needs_openssl
@@ -34,7 +37,7 @@ PSK_OPTIONS = ("-psk", KEY.hex(), "-psk_identity", PSK.identity.decode())
 ALL_CIPHERS = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 
 
-def echo_with_server(*options: str, credential=None, **config) -> tuple:
+def echo_with_server(*options: str, credential: IssuedCertificate | None = None, **config: Any) -> tuple[Ours, str]:
     """Our client says a line to s_server, which reverses it; our end, and what openssl printed."""
     ours = our_client(**config)
     with s_server("-rev", *options, credential=credential) as (program, port):
@@ -49,7 +52,7 @@ def echo_with_server(*options: str, credential=None, **config) -> tuple:
         return ours, program.finish()
 
 
-def line_from_client(*options: str, server=None, **config) -> tuple:
+def line_from_client(*options: str, server: Ours | None = None, **config: Any) -> tuple[Ours, str]:
     """s_client says a line to our server, which answers; our end, and what openssl printed."""
     ours = server or our_server(**config)
     with s_client(*options) as (program, sock):
@@ -109,9 +112,10 @@ def test_a_suite_of_every_key_exchange_in_both_roles(suite: CipherSuite, kind: s
     policy = anything().replace(cipher_suites=(suite,))
     ours, _ = echo_with_server("-cipher", ALL_CIPHERS, credential=pki.server(kind), policy=policy)
     assert ours.negotiated.cipher_suite is suite
-    ours, output = line_from_client("-cipher", suite.openssl_name, server=our_server(kind, policy=anything()))
+    name = str(suite.openssl_name)
+    ours, output = line_from_client("-cipher", name, server=our_server(kind, policy=anything()))
     assert ours.negotiated.cipher_suite is suite
-    assert suite.openssl_name in output
+    assert name in output
 
 
 # --- groups and signatures --------------------------------------------------------------------------------
@@ -227,7 +231,7 @@ def test_exported_keying_material_is_the_same_at_both_ends() -> None:
     assert match[1] == exported.hex().upper()
 
 
-def test_the_key_log_is_the_one_that_openssl_writes(tmp_path) -> None:
+def test_the_key_log_is_the_one_that_openssl_writes(tmp_path: Path) -> None:
     theirs, log = tmp_path / "theirs.log", tmp_path / "ours.log"
     line_from_client("-keylogfile", str(theirs), keylog=KeyLog.to_file(log))
     lines = [line for line in theirs.read_text().splitlines() if not line.startswith("#")]
@@ -248,7 +252,8 @@ def test_openssl_resumes_the_session_that_it_saved(by: str) -> None:
     assert "Reused, TLSv1.2" in output
 
 
-def completed(ours) -> int:
+def completed(ours: Ours) -> int:
+    """How many handshakes there were."""
     return sum(isinstance(event, HandshakeCompleted) for event in ours.events)
 
 

@@ -124,6 +124,7 @@ def test_openssl_resumes_at_our_server(by: str) -> None:
     first = OpenSSL(context, server_side=False, name=pki.NAME)
     pump(first, our_server(**config))
     session = first.object.session
+    assert session is not None
     assert session.has_ticket is (by == "ticket")
 
     again, ours = OpenSSL(context, server_side=False, name=pki.NAME, session=session), our_server(**config)
@@ -167,7 +168,7 @@ def test_a_client_that_speaks_only_tls_1_3_is_refused_by_version() -> None:
     pump(theirs, ours)
     assert ours.error is not None
     assert ours.error.alert is Alert.PROTOCOL_VERSION
-    assert "PROTOCOL_VERSION" in theirs.error.reason
+    assert "PROTOCOL_VERSION" in theirs.reason
 
 
 def test_a_server_that_speaks_only_tls_1_3_is_named_by_its_alert() -> None:

@@ -6,7 +6,7 @@ import harness
 import pytest
 from harness import anything, dh_parameters, our_client, our_server, pump, their_client, their_server
 
-from tls12 import CipherSuite, NamedGroup, SignatureScheme
+from tls12 import Alert, CipherSuite, NamedGroup, PeerAlert, SignatureScheme
 from tls12.crypto.suites import SUITES, Authentication
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
@@ -58,7 +58,9 @@ def test_every_suite_that_both_have(suite: CipherSuite, role: str) -> None:
     assert ours.negotiated.cipher_suite is suite
     assert ours.negotiated.encrypt_then_mac is row.is_cbc
     assert ours.negotiated.extended_master_secret
-    assert theirs.object.cipher()[0] == suite.openssl_name
+    cipher = theirs.object.cipher()
+    assert cipher is not None
+    assert cipher[0] == suite.openssl_name
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -169,11 +171,11 @@ def test_nothing_in_common_is_a_handshake_failure_and_names_it(role: str) -> Non
     if role == "client":
         ours, theirs = our_client(policy=policy), their_server(ciphers="ECDHE-ECDSA-AES256-GCM-SHA384")
         pump(ours, theirs)
-        assert ours.error is not None
-        assert ours.error.received.name == "HANDSHAKE_FAILURE"
+        assert isinstance(ours.error, PeerAlert)
+        assert ours.error.received is Alert.HANDSHAKE_FAILURE
     else:
         ours, theirs = our_server(policy=policy), their_client(ciphers="ECDHE-ECDSA-AES256-GCM-SHA384")
         pump(theirs, ours)
         assert ours.error is not None
-        assert ours.error.alert.name == "HANDSHAKE_FAILURE"
-        assert "HANDSHAKE_FAILURE" in theirs.error.reason
+        assert ours.error.alert is Alert.HANDSHAKE_FAILURE
+        assert "HANDSHAKE_FAILURE" in theirs.reason

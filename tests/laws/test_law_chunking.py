@@ -82,9 +82,9 @@ def test_output_fetched_in_small_amounts_is_the_same_output(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_events_fetched_one_by_one_are_the_same_events(name: str) -> None:
     whole, _ = replay(recording(name), recording(name).incoming)
-    end = recording(name).make().connection
-    if name.endswith("client"):
-        end.initiate_handshake()
+    ours = recording(name).make()
+    ours.start()
+    end = ours.connection
     end.receive_data(recording(name).incoming)
     fetched = []
     while (event := end.next_event()) is not None:
