@@ -476,11 +476,42 @@ def test_a_server_whose_key_only_signs_cannot_do_rsa_transport(kx: Kx) -> None:
 
 
 @RSA_KINDS
-@pytest.mark.parametrize("key", [None, ec.generate_private_key(ec.SECP256R1()).public_key()], ids=["none", "EC"])
-def test_a_certificate_without_an_rsa_key_is_unsupported(kx: Kx, key: object) -> None:
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(None, id="none"),
+        pytest.param(ec.generate_private_key(ec.SECP256R1()).public_key(), id="EC"),
+        pytest.param(rsa.RSAPublicNumbers(3, 1 << 1023).public_key(), id="even modulus"),
+        pytest.param(rsa.RSAPublicNumbers(3, (1 << 383) + 1).public_key(), id="modulus of 384 bits"),
+        pytest.param(rsa.RSAPublicNumbers(3, (1 << 17_000) + 1).public_key(), id="modulus of 17,001 bits"),
+    ],
+)
+def test_a_certificate_without_an_rsa_key_that_encrypts_is_unsupported(kx: Kx, key: object) -> None:
     with pytest.raises(PeerMisbehaved, match="no RSA key") as error:
         client(kx, peer_public_key=key).respond(None, Identified())
     assert error.value.alert is Alert.UNSUPPORTED_CERTIFICATE
+
+
+@pytest.mark.parametrize(
+    ("kx", "body"),
+    [
+        pytest.param(Kx.ECDHE, b"", id="ECDHE, nothing"),
+        pytest.param(Kx.ECDHE, b"\x00", id="ECDHE, empty point"),
+        pytest.param(Kx.ECDHE, b"\x20" + bytes(31), id="ECDHE, truncated"),
+        pytest.param(Kx.ECDHE, b"\x20" + bytes(33), id="ECDHE, trailing byte"),
+        pytest.param(Kx.DHE, b"", id="DHE, nothing"),
+        pytest.param(Kx.DHE, b"\x00\x00", id="DHE, empty number"),
+        pytest.param(Kx.DHE, b"\x01\x00" + bytes(255), id="DHE, truncated"),
+        pytest.param(Kx.DHE, b"\x01\x00" + bytes(257), id="DHE, trailing byte"),
+        pytest.param(Kx.PSK, b"\x00", id="PSK, half a length"),
+        pytest.param(Kx.PSK, b"\x00\x02a", id="PSK, truncated"),
+        pytest.param(Kx.DHE_PSK, b"\x00\x01a", id="DHE_PSK, identity only"),
+    ],
+)
+def test_wrong_framing_of_a_client_share_is_a_decode_error(kx: Kx, body: bytes) -> None:
+    with pytest.raises(DecodeError) as error:
+        parse(b"\x10" + len(body).to_bytes(3) + body, Context(kx))
+    assert error.value.alert is Alert.DECODE_ERROR
 
 
 # -- PSK ----------------------------------------------------------------------------------------------------

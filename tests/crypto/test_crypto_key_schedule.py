@@ -58,7 +58,7 @@ def test_the_keys_of_recorded_connections_are_reproduced(case: Case) -> None:
     assert in_wire_order(suite, master, *randoms) == case.hex("key_block")
 
 
-@pytest.mark.parametrize("suite", SUITES.values(), ids=str)
+@pytest.mark.parametrize("suite", SUITES.values(), ids=map(str, SUITES))
 def test_a_key_block_is_cut_into_keys_of_the_length_that_the_suite_needs(suite: Suite) -> None:
     block = key_block(suite, MASTER, CLIENT, SERVER)
     for keys in (block.client, block.server):

@@ -157,6 +157,15 @@ def test_a_scheme_without_room_in_a_short_modulus_is_not_offered_and_cannot_sign
         verify(key.public_key(), S.RSA_PSS_RSAE_SHA512, bytes(128), DATA)
 
 
+@pytest.mark.parametrize("modulus", [15, 1 << 383 | 5, 1 << 511 | 1, 1 << 1023, 1 << 17_000 | 1], ids=int.bit_length)
+@pytest.mark.parametrize("scheme", [scheme for scheme, f in SCHEMES.items() if f.kind is KeyKind.RSA], ids=str)
+def test_a_hostile_rsa_key_makes_a_wrong_signature_and_nothing_else(scheme: SignatureScheme, modulus: int) -> None:
+    key = rsa.RSAPublicNumbers(3, modulus).public_key()
+    for signature in (b"", b"x", bytes((modulus.bit_length() + 7) // 8)):
+        with pytest.raises(BadSignature):
+            verify(key, scheme, signature, DATA)
+
+
 @pytest.mark.parametrize("bits", [1024, 1034, 1040])
 def test_what_is_offered_for_a_key_can_sign_and_what_is_not_cannot(bits: int) -> None:
     # PSS with SHA-512 needs 1034 bits: two hashes of 64 bytes, two bytes, but not the top six bits.

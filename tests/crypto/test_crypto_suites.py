@@ -9,7 +9,7 @@ from tls12.crypto.suites import CIPHERS, SUITES, Authentication, CipherKind, Sui
 from tls12.registry import CipherSuite
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
-EVERY_SUITE = pytest.mark.parametrize("row", SUITES.values(), ids=str)
+EVERY_SUITE = pytest.mark.parametrize("row", SUITES.values(), ids=map(str, SUITES))
 
 # What cannot be computed, or is not worth it: each suite that is missing has one of these words.
 LEFT_OUT = re.compile(

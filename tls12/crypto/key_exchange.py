@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -237,21 +238,26 @@ class RsaTransport:
         self, message: ServerKeyExchange | None, psk: IdentifiedKey | None = None
     ) -> tuple[ClientKeyExchange, bytes]:
         """Our version and 46 random bytes, encrypted to the key of the server's certificate."""
-        key = self._inputs.peer_public_key
-        if not isinstance(key, rsa.RSAPublicKey):
-            raise PeerMisbehaved(
-                "the server's certificate has no RSA key to encrypt to",
-                alert=Alert.UNSUPPORTED_CERTIFICATE,
-                rule="RFC 5246 7.4.2",
-            )
         premaster = self._inputs.client_version.to_bytes(2) + self._inputs.random(PREMASTER_LENGTH - 2)
-        return ClientKeyExchange(EncryptedPreMasterSecret(key.encrypt(premaster, _PKCS1))), premaster
+        ciphertext = _encrypt(self._inputs.peer_public_key, premaster)
+        return ClientKeyExchange(EncryptedPreMasterSecret(ciphertext)), premaster
 
     def _private_key(self) -> rsa.RSAPrivateKey:
         key = self._inputs.private_key
         if key is None:
             raise UsageError("RSA key transport needs a private key that decrypts; a Signer only signs")
         return key
+
+
+def _encrypt(key: object, premaster: bytes) -> bytes:
+    if isinstance(key, rsa.RSAPublicKey):
+        with suppress(ValueError):  # a modulus that is even, too short for 59 bytes, or above 16,384 bits
+            return key.encrypt(premaster, _PKCS1)
+    raise PeerMisbehaved(
+        "the server's certificate has no RSA key that encrypts",
+        alert=Alert.UNSUPPORTED_CERTIFICATE,
+        rule="RFC 5246 7.4.2",
+    )
 
 
 _IMPLICITLY_REJECTING: set[type] = set()

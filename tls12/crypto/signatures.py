@@ -205,5 +205,5 @@ def verify(public_key: Any, scheme: SignatureScheme, signature: bytes, data: byt
         raise PeerMisbehaved(f"{scheme} does not fit the peer's key", rule="RFC 5246 7.4.3")
     try:
         public_key.verify(signature, data, *facts.arguments)
-    except InvalidSignature:
+    except (InvalidSignature, ValueError):  # ValueError: an RSA modulus that has no room for the hash
         raise BadSignature(f"the peer's {scheme} signature does not verify") from None
