@@ -15,15 +15,19 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import NoReturn, Protocol
 
+from tls12.errors import DecodeError, EncodeError
 from tls12.registry import CipherSuite
 from tls12.trust.peer import validity
-from tls12.wire.codec import Reader, Writer
 
 MAGIC = b"tls12 session"
 VERSION = 1
 """Of the format of `to_bytes`; another version does not load, and a full handshake follows."""
+
+_HEAD = struct.Struct(">13sBBBHIdd4H")
+_LENGTH = struct.Struct(">I")
 
 UNSPECIFIED_LIFETIME = 86_400
 """Seconds that a session lives when the server names no lifetime (RFC 5246 F.1.4)."""
@@ -144,121 +148,98 @@ class Session:
         return self.created <= now < self.expires
 
     def to_bytes(self) -> bytes:
-        """The session as bytes, MASTER SECRET INCLUDED, for `from_bytes` of this or a later release."""
-        w = Writer("session")
-        w.rest(MAGIC)
-        w.u8(VERSION, "version")
-        w.vector8(self.session_id, "session_id")
-        w.vector16(self.ticket, "ticket")
-        w.u32(self.ticket_lifetime, "ticket_lifetime")
-        w.u16(self.cipher_suite, "cipher_suite")
-        w.vector8(self.master_secret, "master_secret")
-        w.u8(self.extended_master_secret, "extended_master_secret")
-        w.u8(self.encrypt_then_mac, "encrypt_then_mac")
-        _write_optional(w, _encoded(self.server_name), "server_name")
-        _write_optional(w, _encoded(self.alpn_protocol), "alpn_protocol")
-        _write_list(w, tuple(protocol.encode() for protocol in self.alpn_protocols), "alpn_protocols")
-        _write_list(w, self.peer_certificates, "peer_certificates")
-        _write_list(w, self.verified_chain, "verified_chain")
-        w.vector8(self.trust, "trust")
-        w.vector8(self.policy, "policy")
-        w.fixed(struct.pack(">dd", self.created, self.expires), 16, "created, expires")
-        _write_optional(w, self.psk_identity, "psk_identity")
-        w.u8(self.max_fragment_length or 0, "max_fragment_length")
-        _write_optional(w, self.ocsp_response, "ocsp_response")
-        _write_list(w, self.scts, "scts")
-        return bytes(w.buffer)
+        """The session as bytes, MASTER SECRET INCLUDED, for `from_bytes` of this or a later release.
+
+        Raises `EncodeError` for numbers that do not fit.
+        """
+        optional = (_encoded(self.server_name), _encoded(self.alpn_protocol), self.psk_identity, self.ocsp_response)
+        lists = (_encoded_all(self.alpn_protocols), self.peer_certificates, self.verified_chain, self.scts)
+        flags = self.extended_master_secret | self.encrypt_then_mac << 1
+        for bit, value in enumerate(optional, 2):
+            flags |= (value is not None) << bit
+        try:
+            head = _HEAD.pack(
+                MAGIC,
+                VERSION,
+                flags,
+                self.max_fragment_length or 0,
+                self.cipher_suite,
+                self.ticket_lifetime,
+                self.created,
+                self.expires,
+                *map(len, lists),
+            )
+        except struct.error as error:
+            raise EncodeError(f"a session with a number that does not fit: {error}") from error
+        always = (self.session_id, self.ticket, self.master_secret, self.trust, self.policy)
+        parts = [head]
+        for item in chain(always, (value for value in optional if value is not None), *lists):
+            parts += (_LENGTH.pack(len(item)), item)
+        return b"".join(parts)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Session:
         """The session of `to_bytes`. Raises `DecodeError` for anything else, another version included."""
-        r = Reader(bytes(data), "session")
-        if r.fixed(len(MAGIC), "magic") != MAGIC:
-            raise r.error("magic", "not a session of tls12")
-        version = r.u8("version")
+        data = bytes(data)
+        if data[: len(MAGIC)] != MAGIC or len(data) < _HEAD.size:
+            raise DecodeError("not a session of tls12, or not a whole one", path="session")
+        _, version, flags, fragment, suite, lifetime, created, expires, *counts = _HEAD.unpack_from(data)
         if version != VERSION:
-            raise r.error("version", f"version {version}, and this release reads {VERSION}")
-        session = cls(
-            session_id=r.vector8("session_id"),
-            ticket=r.vector16("ticket"),
-            ticket_lifetime=r.u32("ticket_lifetime"),
-            cipher_suite=CipherSuite.of(r.u16("cipher_suite")),
-            master_secret=r.vector8("master_secret"),
-            extended_master_secret=_read_flag(r, "extended_master_secret"),
-            encrypt_then_mac=_read_flag(r, "encrypt_then_mac"),
-            server_name=_read_text(r, "server_name"),
-            alpn_protocol=_read_text(r, "alpn_protocol"),
-            alpn_protocols=tuple(
-                _decoded(r, name, "alpn_protocols") for name in _read_list(r, "alpn_protocols")
-            ),
-            peer_certificates=_read_list(r, "peer_certificates"),
-            verified_chain=_read_list(r, "verified_chain"),
-            trust=r.vector8("trust"),
-            policy=r.vector8("policy"),
-            created=_read_time(r, "created"),
-            expires=_read_time(r, "expires"),
-            psk_identity=_read_optional(r, "psk_identity"),
-            max_fragment_length=r.u8("max_fragment_length") or None,
-            ocsp_response=_read_optional(r, "ocsp_response"),
-            scts=_read_list(r, "scts"),
-        )
-        if r.remaining:
-            raise r.left_over()
-        return session
+            raise DecodeError(f"version {version}, and this release reads {VERSION}", path="session.version")
+        if flags >> 6 or created != created or expires != expires:
+            raise DecodeError("unknown flags, or a time that is not a number", path="session")
+        items = _items(data, _HEAD.size)
+        if len(items) != 5 + (flags >> 2).bit_count() + sum(counts):
+            raise DecodeError(f"{len(items)} items are not what the head announces", path="session")
+        item = iter(items)
+        try:
+            return cls(
+                session_id=next(item),
+                ticket=next(item),
+                ticket_lifetime=lifetime,
+                cipher_suite=CipherSuite.of(suite),
+                master_secret=next(item),
+                extended_master_secret=bool(flags & 1),
+                encrypt_then_mac=bool(flags & 2),
+                trust=next(item),
+                policy=next(item),
+                server_name=next(item).decode() if flags & 4 else None,
+                alpn_protocol=next(item).decode() if flags & 8 else None,
+                psk_identity=next(item) if flags & 16 else None,
+                ocsp_response=next(item) if flags & 32 else None,
+                alpn_protocols=tuple(name.decode() for name in islice(item, counts[0])),
+                peer_certificates=tuple(islice(item, counts[1])),
+                verified_chain=tuple(islice(item, counts[2])),
+                scts=tuple(islice(item, counts[3])),
+                created=created,
+                expires=expires,
+                max_fragment_length=fragment or None,
+            )
+        except UnicodeDecodeError as error:
+            raise DecodeError("a name that is not UTF-8", path="session") from error
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Session holds a secret and cannot be pickled; use to_bytes()")
-
-
-# --- pieces of the format: each one's write and read ------------------------------------------------------
-
-
-def _write_optional(w: Writer, value: bytes | None, name: str) -> None:
-    w.u8(value is not None, name)
-    if value is not None:
-        w.vector24(value, name)
-
-
-def _read_optional(r: Reader, name: str) -> bytes | None:
-    return r.vector24(name) if _read_flag(r, name) else None
-
-
-def _read_flag(r: Reader, name: str) -> bool:
-    flag = r.u8(name)
-    if flag > 1:
-        raise r.error(name, f"{flag} instead of 0 or 1")
-    return bool(flag)
-
-
-def _write_list(w: Writer, values: tuple[bytes, ...], name: str) -> None:
-    with w.scope24(name):
-        for value in values:
-            w.vector24(value, name)
-
-
-def _read_list(r: Reader, name: str) -> tuple[bytes, ...]:
-    with r.scope24(name):
-        return r.items(lambda inner: inner.vector24(""))
 
 
 def _encoded(text: str | None) -> bytes | None:
     return None if text is None else text.encode()
 
 
-def _read_text(r: Reader, name: str) -> str | None:
-    value = _read_optional(r, name)
-    return None if value is None else _decoded(r, value, name)
+def _encoded_all(texts: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(text.encode() for text in texts)
 
 
-def _decoded(r: Reader, value: bytes, name: str) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise r.error(name, "not UTF-8") from None
-
-
-def _read_time(r: Reader, name: str) -> float:
-    (time,) = struct.unpack(">d", r.fixed(8, name))
-    if time != time:
-        raise r.error(name, "not a number")
-    return float(time)
+def _items(data: bytes, pos: int) -> list[bytes]:
+    """Length and bytes, again and again up to the end."""
+    items: list[bytes] = []
+    end = len(data)
+    while pos < end:
+        start = pos + _LENGTH.size
+        if start > end:
+            raise DecodeError("the end of the data is in a length", path="session", offset=pos)
+        pos = start + _LENGTH.unpack_from(data, pos)[0]
+        if pos > end:
+            raise DecodeError("an item is longer than the data", path="session", offset=start)
+        items.append(data[start:pos])
+    return items

@@ -53,9 +53,7 @@ class TicketKeys:
 
     def __init__(self, lifetime: float, clock: Callable[[], float], random: Callable[[int], bytes]) -> None:
         if not lifetime > 0:
-            raise UsageError(
-                f"a ticket lifetime of {lifetime} seconds accepts nothing; give a positive number"
-            )
+            raise UsageError(f"a ticket lifetime of {lifetime} seconds accepts nothing; give a positive number")
         self.lifetime = lifetime
         """Seconds for which a ticket is accepted, and for which one key seals."""
         self._clock = clock
@@ -116,9 +114,7 @@ class TicketKeys:
             current.retired = now
             current = self._new_key(now)
             self._keys.insert(0, current)
-        self._keys = [
-            key for key in self._keys if key.retired is None or 0 <= now - key.retired < self.lifetime
-        ]
+        self._keys = [key for key in self._keys if key.retired is None or 0 <= now - key.retired < self.lifetime]
         return current
 
     def _new_key(self, now: float) -> _Key:
