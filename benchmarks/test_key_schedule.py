@@ -6,10 +6,12 @@ The master secret (48 bytes), a Finished (12) and the longest key block in use (
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from tls12.crypto.prf import prf
 
@@ -60,6 +62,6 @@ def cryptography_hmac(hash_name: str, length: int) -> bytes:
 @pytest.mark.parametrize("way", [ours, hmac_digest, hmac_copy, cryptography_hmac], ids=lambda way: way.__name__)
 @pytest.mark.parametrize("length", [12, 48, 160])
 @pytest.mark.parametrize("hash_name", ["sha256", "sha384"])
-def test_prf(benchmark, hash_name: str, length: int, way) -> None:
+def test_prf(benchmark: BenchmarkFixture, hash_name: str, length: int, way: Callable[[str, int], bytes]) -> None:
     benchmark.group = f"PRF {hash_name}, {length} bytes"
     assert benchmark(way, hash_name, length) == ours(hash_name, length)

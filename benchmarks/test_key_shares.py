@@ -11,9 +11,10 @@ import os
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from tls12.crypto import finite_field
-from tls12.crypto.groups import EC_GROUPS, WeierstrassGroup, generate
+from tls12.crypto.groups import EC_GROUPS, Random, WeierstrassGroup, generate
 from tls12.registry import NamedGroup
 
 CURVES = [group for group in EC_GROUPS if group is not NamedGroup.SECP256K1]
@@ -23,7 +24,7 @@ def injected(length: int) -> bytes:
     return os.urandom(length)
 
 
-def share(group: NamedGroup, random, peer: bytes) -> bytes:
+def share(group: NamedGroup, random: Random, peer: bytes) -> bytes:
     return generate(group, random).exchange(peer)
 
 
@@ -40,13 +41,13 @@ def bare_ecdh(curve: ec.EllipticCurve, peer: bytes) -> tuple[bytes, bytes]:
 
 @pytest.mark.parametrize("random", [os.urandom, injected], ids=["os.urandom", "injected"])
 @pytest.mark.parametrize("group", CURVES, ids=str)
-def test_generate_and_exchange(benchmark, group: NamedGroup, random) -> None:
+def test_generate_and_exchange(benchmark: BenchmarkFixture, group: NamedGroup, random: Random) -> None:
     benchmark.group = f"one side of {group}"
     assert benchmark(share, group, random, generate(group, os.urandom).public)
 
 
 @pytest.mark.parametrize("group", [g for g in CURVES if g is not NamedGroup.X448], ids=str)
-def test_bare_primitives(benchmark, group: NamedGroup) -> None:
+def test_bare_primitives(benchmark: BenchmarkFixture, group: NamedGroup) -> None:
     benchmark.group = f"one side of {group}"
     facts, peer = EC_GROUPS[group], generate(group, os.urandom).public
     if isinstance(facts, WeierstrassGroup):
@@ -56,14 +57,14 @@ def test_bare_primitives(benchmark, group: NamedGroup) -> None:
 
 
 @pytest.mark.parametrize("group", finite_field.FFDHE_PRIMES, ids=str)
-def test_a_clients_side_of_rfc_7919(benchmark, group: NamedGroup) -> None:
+def test_a_clients_side_of_rfc_7919(benchmark: BenchmarkFixture, group: NamedGroup) -> None:
     benchmark.group = "a client's side of finite-field DH"
     ys = int.from_bytes(finite_field.generate(group, os.urandom).public)
     assert benchmark(finite_field.answer, finite_field.FFDHE_PRIMES[group], 2, ys, os.urandom)
 
 
 @pytest.mark.parametrize("bits", [2048])
-def test_a_clients_side_of_a_group_without_a_name(benchmark, bits: int) -> None:
+def test_a_clients_side_of_a_group_without_a_name(benchmark: BenchmarkFixture, bits: int) -> None:
     """The backend proves that the prime is safe; another generator makes a named prime nameless."""
     benchmark.group = "a client's side of finite-field DH"
     p = finite_field.FFDHE_PRIMES[NamedGroup[f"FFDHE{bits}"]]

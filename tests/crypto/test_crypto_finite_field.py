@@ -9,6 +9,7 @@ from vectors_loader import Case, params
 
 from tls12.crypto import finite_field
 from tls12.crypto.finite_field import FFDHE_PRIMES, FiniteFieldShare, answer, check, generate, named_group
+from tls12.crypto.groups import Random
 from tls12.errors import InvalidKeyShare, PeerIncompatible, UsageError
 from tls12.registry import Alert, NamedGroup
 
@@ -90,7 +91,7 @@ def test_fixed_randomness_gives_the_same_share_again(byte: bytes) -> None:
 
 
 @pytest.mark.parametrize("random", [os.urandom, lambda n: b"\x17" * n], ids=["backend", "injected"])
-def test_a_servers_own_safe_prime_is_computed_with(random: finite_field.Random) -> None:
+def test_a_servers_own_safe_prime_is_computed_with(random: Random) -> None:
     server, _ = answer(SAFE, 2, 4, os.urandom)
     client, secret = answer(SAFE, 2, int.from_bytes(server.public), random)
     assert server.exchange(client.public) == secret

@@ -144,17 +144,22 @@ def test_a_group_that_cannot_be_computed_is_an_error_of_the_caller(group: NamedG
         generate(group, os.urandom)
 
 
+def drawing(*numbers: int) -> Callable[[int], bytes]:
+    """Randomness that consists of these numbers, in this order."""
+    rest = iter(numbers)
+    return lambda n: (next(rest) % 256**n).to_bytes(n)
+
+
 @pytest.mark.parametrize("order", [11, 255, 256, 257, 2**61 - 1])
 def test_a_private_scalar_is_the_number_drawn_or_one_in_range(order: int) -> None:
     size = (order.bit_length() + 7) // 8
     for drawn in (0, 1, order - 1, order, order + 1, 256**size - 1):
-        scalar = private_scalar(order, lambda n, drawn=drawn: (drawn % 256**n).to_bytes(n))
+        scalar = private_scalar(order, drawing(drawn, 7))
         assert 0 < scalar < order
         if 0 < drawn < order:
             assert scalar == drawn
 
 
 def test_numbers_out_of_range_are_spread_over_the_whole_range() -> None:
-    # 3 bits for an order of 5: 5, 6 and 7 are out of range and take 64 further bits.
-    drawn = (private_scalar(5, lambda n, i=i: b"\x06" if n == 1 else i.to_bytes(n)) for i in range(200))
-    assert set(drawn) == {1, 2, 3, 4}
+    # 3 bits for an order of 5: 6 is out of range and takes 64 further bits.
+    assert {private_scalar(5, drawing(6, further)) for further in range(200)} == {1, 2, 3, 4}
