@@ -145,11 +145,11 @@ class RecordReader:
                 else:
                     if size - position < HEADER:
                         if size > position and data[position] not in _KINDS:
-                            self._refuse_kind(bytes(view[position:]))
+                            self._refuse_kind(data, position)
                         return
                     kind, version, length = _read_header(data, position)
                     if kind != _APPLICATION_DATA or version != _TLS_1_2 or length > self._maximum:
-                        self._judge_header(kind, version, length, bytes(view[position : position + 64]))
+                        self._judge_header(kind, version, length, data, position)
                     end = position + HEADER + length
                     if end > size:
                         return
@@ -178,7 +178,7 @@ class RecordReader:
         if len(held) < HEADER:
             return position, 0
         kind, version, length = _read_header(held)
-        self._judge_header(kind, version, length, bytes(held[:64]))
+        self._judge_header(kind, version, length, held, 0)
         end = HEADER + length
         position = self._top_up(end, data, position)
         return position, end if len(held) >= end else 0
@@ -191,10 +191,10 @@ class RecordReader:
         self._held += data[position : position + missing]
         return min(position + missing, len(data))
 
-    def _judge_header(self, kind: int, version: int, length: int, start: bytes) -> None:
-        """Raise if no record may have this header; `start` is what there is of the record, for the error."""
+    def _judge_header(self, kind: int, version: int, length: int, data: Buffer, position: int) -> None:
+        """Raise if the record that begins at `position` of `data` may not have this header."""
         if kind not in _KINDS:
-            self._refuse_kind(start)
+            self._refuse_kind(data, position)
         if version != _TLS_1_2 and (self.version_fixed or version >> 8 != 3):
             raise PeerMisbehaved(
                 f"the peer sent a record of version {version:#06x} instead of 0x0303",
@@ -205,8 +205,9 @@ class RecordReader:
             raise RecordOverflow(f"the peer sent a record of {length} bytes; at most {self._maximum} are allowed")
         self._begun = True
 
-    def _refuse_kind(self, start: bytes) -> NoReturn:
+    def _refuse_kind(self, data: Buffer, position: int) -> NoReturn:
         """Raise for an unknown content type, as another protocol if nothing of TLS has been seen yet."""
+        start = bytes(data[position : position + 64])
         if self._begun:
             raise UnexpectedMessage(f"the peer sent a record of the unknown content type {start[0]}")
         foreign = name_foreign(start)

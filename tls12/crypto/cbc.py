@@ -205,12 +205,12 @@ class EncryptThenMacOpener(_CbcDirection):
         if left < 0 or sequence >= self.limit:
             self._exceed(kind)
         self.sequence, self._left = sequence + 1, left
-        view = memoryview(record)
         end = HEADER + size
-        mac = self._mac.compute(_mac_header(sequence, kind, _VERSION, size), view[HEADER:end])
-        if not compare_digest(mac, view[end:]):
-            raise BadRecordMac
-        plaintext = self._update(view[HEADER:end])
+        with memoryview(record) as view:
+            mac = self._mac.compute(_mac_header(sequence, kind, _VERSION, size), view[HEADER:end])
+            if not compare_digest(mac, view[end:]):
+                raise BadRecordMac
+            plaintext = self._update(view[HEADER:end])
         padding = _PADDING[plaintext[-1]]
         if len(padding) > size - block or not plaintext.endswith(padding):
             raise BadRecordMac
