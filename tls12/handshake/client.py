@@ -204,7 +204,7 @@ class ClientHandshake(ClientHellos):
                 f"the server's certificate is on the curve {group}, which was not offered",
                 rule="RFC 8422 5.3",
             )
-        decrypts = suite.key_exchange in (Kx.RSA, Kx.RSA_PSK)
+        decrypts = suite.encrypts_premaster
         if not (peer.allows_encipherment if decrypts else peer.allows_signing):
             needed = "keyEncipherment" if decrypts else "digitalSignature"
             raise WrongPurpose(

@@ -20,7 +20,7 @@ from tls12.events import (
     Negotiated,
 )
 from tls12.handshake.grammar import Conversation, Side
-from tls12.handshake.negotiation import Agreed, has_ec_group
+from tls12.handshake.negotiation import Agreed
 from tls12.handshake.steps import Secrets, Steps
 from tls12.registry import (
     Alert,
@@ -110,7 +110,7 @@ class ClientHellos(Steps[ClientConfig]):
             host = ServerName(NameType.HOST_NAME, self.server_name.encode("ascii"))
             extensions.append(ServerNameList((host,)))
         extensions.append(ExtendedMasterSecret())
-        if any(has_ec_group(suite) for suite in suites):
+        if any(suite.is_ecdhe for suite in suites):
             extensions.append(ECPointFormats((ECPointFormat.UNCOMPRESSED,)))
         if any(suite.is_ephemeral for suite in suites):
             extensions.append(SupportedGroups(policy.groups))

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tls12.crypto.suites import SUITES
 from tls12.errors import UnexpectedMessage
-from tls12.registry import CipherSuite, HandshakeType
+from tls12.registry import Alert, CipherSuite, HandshakeType
 from tls12.wire.certificates import Certificate
 from tls12.wire.extensions import SessionTicket, SessionTicketAck, StatusRequestAck
 from tls12.wire.hello import ClientHello, ServerHello
@@ -146,6 +146,11 @@ def rsa_transport(facts: Facts) -> bool:
 def may_request_certificate(facts: Facts) -> bool:
     """A server that authenticates by certificate alone may ask for one (RFC 5246 7.4.4, RFC 4279 2)."""
     return facts.certificate_based and facts.key_exchange is not Kx.RSA_PSK
+
+
+def anonymous(facts: Facts) -> bool:
+    """Nobody authenticates the server; asking for a client certificate is then a handshake_failure (RFC 5246 7.4.4)."""
+    return facts.key_exchange in (Kx.DH_ANON, Kx.ECDH_ANON)
 
 
 def requested(facts: Facts) -> bool:
@@ -309,7 +314,10 @@ class Conversation:
         for row in _BY_PLACE[sender][self.state]:
             if row.message == kind and row.only_if(facts):
                 return row
-        raise UnexpectedMessage(self.describe(sender, name_of(kind)))
+        refusal = UnexpectedMessage(self.describe(sender, name_of(kind)))
+        if kind == HandshakeType.CERTIFICATE_REQUEST and self.state is State.SERVER_KEY_EXCHANGE and anonymous(facts):
+            refusal.alert, refusal.rule = Alert.HANDSHAKE_FAILURE, "RFC 5246 7.4.4"
+        raise refusal
 
     def describe(self, sender: Side, what: str) -> str:
         """One sentence: what came, when, and what should have come."""

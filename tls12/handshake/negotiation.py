@@ -48,7 +48,6 @@ from tls12.wire.extensions import (
     SupportedVersions,
 )
 from tls12.wire.hello import ClientHello
-from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 from tls12.wire.records import MAX_PLAINTEXT
 
 _KEY_KINDS: dict[Authentication, frozenset[KeyKind]] = {
@@ -61,19 +60,9 @@ _KEY_KINDS: dict[Authentication, frozenset[KeyKind]] = {
 
 def key_fits(suite: Suite, kind: KeyKind) -> bool:
     """Whether a certificate with this kind of key may be used with the suite."""
-    if suite.key_exchange in (Kx.RSA, Kx.RSA_PSK):
+    if suite.encrypts_premaster:
         return kind is KeyKind.RSA
     return kind in _KEY_KINDS.get(suite.authentication, ())
-
-
-def has_ec_group(suite: Suite) -> bool:
-    """Whether the suite's key exchange runs over an elliptic curve."""
-    return suite.key_exchange in (Kx.ECDHE, Kx.ECDHE_PSK, Kx.ECDH_ANON)
-
-
-def has_ff_group(suite: Suite) -> bool:
-    """Whether the suite's key exchange runs over a finite field."""
-    return suite.key_exchange in (Kx.DHE, Kx.DHE_PSK, Kx.DH_ANON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +229,9 @@ def _complete(suite: Suite, offer: Offer, config: ServerConfig, credentials: tup
     if suite.uses_certificate:
         credential, scheme = _choose_credential(suite, offer, policy, credentials)
     group = None
-    if has_ec_group(suite):
+    if suite.is_ecdhe:
         group = _choose_ec_group(offer, policy)
-    elif has_ff_group(suite):
+    elif suite.is_dhe:
         group = _choose_ff_group(offer, policy)
     return Choice(suite, group, credential, scheme)
 
@@ -253,7 +242,7 @@ def _choose_credential(
     fitting = [credential for credential in credentials if key_fits(suite, credential.key_kind)]
     if not fitting:
         raise _Miss(f"no credential with a key for {suite.authentication.name} suites")
-    if suite.key_exchange in (Kx.RSA, Kx.RSA_PSK):
+    if suite.encrypts_premaster:
         for credential in fitting:
             if credential.decryption_key is not None:
                 return credential, None

@@ -24,7 +24,6 @@ from tls12.handshake.negotiation import (
     Choice,
     Offer,
     choose,
-    has_ec_group,
 )
 from tls12.handshake.steps import Secrets, Steps
 from tls12.registry import (
@@ -264,7 +263,7 @@ class ServerHellos(Steps[ServerConfig]):
             extensions.append(ExtendedMasterSecret())
         if agreed.encrypt_then_mac:
             extensions.append(EncryptThenMac())
-        if offer.point_formats is not None and has_ec_group(agreed.suite):
+        if offer.point_formats is not None and agreed.suite.is_ecdhe:
             extensions.append(ECPointFormats((ECPointFormat.UNCOMPRESSED,)))
         if agreed.ticket_promised:
             extensions.append(SessionTicketAck())
