@@ -54,12 +54,15 @@ def test_a_store_without_a_single_root_is_refused(data: bytes | str) -> None:
         TrustStore.from_pem(data)
 
 
-def test_certificates_are_taken_as_objects_or_der() -> None:
-    assert TrustStore.from_certificates(ONE.certificate, TWO.der) == TrustStore.from_pem(ONE.pem + TWO.pem)
+def test_certificates_are_taken_as_objects_der_or_pem() -> None:
+    both = TrustStore.from_pem(ONE.pem + TWO.pem)
+    assert TrustStore.from_certificates(ONE.certificate, TWO.der) == both
+    assert TrustStore.from_certificates([ONE.der, TWO.pem.decode()]) == both
+    assert TrustStore.from_certificates(ONE.pem + TWO.pem) == both
 
 
 def test_broken_der_is_refused_by_its_number() -> None:
-    with pytest.raises(UsageError, match="root certificate 2 is not DER"):
+    with pytest.raises(UsageError, match="root certificate 2 is neither DER nor PEM"):
         TrustStore.from_certificates(ONE.certificate, b"\x30\x03\x02\x01\x00")
 
 

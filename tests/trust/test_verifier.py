@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pki
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -276,7 +278,7 @@ def test_verifiers_that_trust_the_same_have_the_same_fingerprint() -> None:
     pairs: list[tuple[Verifier, Verifier]] = [
         (trusting(), trusting()),
         (PinnedVerifier(pki.server().leaf), PinnedVerifier(pki.server().chain_der[0])),
-        (PinnedVerifier(spki_sha256=[pin]), PinnedVerifier(spki_sha256=[pin, pin])),
+        (PinnedVerifier(pin), PinnedVerifier(pin, pin)),
         (AcceptAnyPeer(), AcceptAnyPeer()),
     ]
     for one, same in pairs:
@@ -322,11 +324,11 @@ def test_the_refusal_gives_the_pin_that_would_accept() -> None:
         PinnedVerifier(pki.self_signed_ca().leaf).verify(as_server(pki.server()))
     pin = spki_sha256(pki.server().leaf)
     assert f"bytes.fromhex('{pin.hex()}')" in str(caught.value)
-    assert PinnedVerifier(spki_sha256=[pin]).verify(as_server(pki.server())) == ()
+    assert PinnedVerifier(pin).verify(as_server(pki.server())) == ()
 
 
 def test_a_pinned_key_stays_good_in_a_renewed_certificate() -> None:
-    verifier = PinnedVerifier(spki_sha256=[spki_sha256(pki.server().leaf)])
+    verifier = PinnedVerifier(spki_sha256(pki.server().leaf))
     renewed = pki.intermediate().issue("elsewhere.test", key=pki.key())
     assert verifier.verify(as_server(renewed)) == ()
 
@@ -339,10 +341,32 @@ def test_the_certificate_of_a_ca_pins_nothing_below_it() -> None:
 def test_pins_that_cannot_be_are_refused() -> None:
     with pytest.raises(UsageError, match="pins nothing"):
         PinnedVerifier()
-    with pytest.raises(UsageError, match="32 bytes"):
-        PinnedVerifier(spki_sha256=[hashlib.sha1(b"").digest()])
-    with pytest.raises(UsageError, match="is not a certificate"):
-        PinnedVerifier(b"\x30\x00")
+    for broken in (b"\x30\x00", hashlib.sha1(b"").digest(), "sha256/abc", b"-----BEGIN CERTIFICATE-----"):
+        with pytest.raises(UsageError, match="pin 1 is neither DER nor PEM"):
+            PinnedVerifier(broken)
+
+
+@pytest.mark.parametrize("kind", pki.LEAF_KINDS)
+def test_a_pin_is_the_digest_that_openssl_gives(kind: str, tmp_path: Path) -> None:
+    issued = pki.server(kind)
+    (tmp_path / "leaf.pem").write_bytes(issued.chain_pem)
+    pem = subprocess.run(
+        ["openssl", "x509", "-in", tmp_path / "leaf.pem", "-noout", "-pubkey"], capture_output=True, timeout=30
+    ).stdout
+    der = subprocess.run(
+        ["openssl", "pkey", "-pubin", "-outform", "DER"], input=pem, capture_output=True, timeout=30
+    ).stdout
+    assert spki_sha256(issued.leaf) == hashlib.sha256(der).digest()
+
+
+def test_the_key_of_a_version_1_certificate_has_a_pin_too(tmp_path: Path) -> None:
+    command = "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=v1 -out r"
+    for step in (command, "openssl x509 -req -in r -signkey k -out c"):
+        subprocess.run(step.split(), cwd=tmp_path, capture_output=True, timeout=30, check=True)
+    certificate = x509.load_pem_x509_certificate((tmp_path / "c").read_bytes())
+    assert certificate.version is x509.Version.v1
+    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert spki_sha256(certificate) == hashlib.sha256(spki).digest()
 
 
 def test_accept_any_peer_accepts_what_is_not_even_a_certificate() -> None:

@@ -32,6 +32,7 @@ from tls12.crypto.signatures import KeyKind
 from tls12.errors import UsageError
 from tls12.registry import ClientCertificateType, NamedGroup, SignatureScheme
 from tls12.trust.names import CertificateNames, describe
+from tls12.trust.parsing import CertificateLike, as_certificates
 from tls12.trust.peer import LeafFacts
 from tls12.wire.certificates import Certificate
 from tls12.wire.messages import serialize
@@ -94,20 +95,20 @@ class Credential:
     @classmethod
     def from_objects(
         cls,
-        certificates: Iterable[x509.Certificate | bytes],
+        certificates: CertificateLike | Iterable[CertificateLike],
         private_key: PrivateKey | Signer | None,
         *,
         ocsp_response: bytes | None = None,
         scts: Iterable[bytes] = (),
         schemes: Collection[SignatureScheme] | None = None,
     ) -> Credential:
-        """From certificates (objects of `cryptography`, or DER), leaf first, and the key.
+        """From certificates (objects of `cryptography`, DER or PEM), leaf first, and the key.
 
         `private_key` is a key of `cryptography`, a `Signer`, or None when `SignatureRequested` will be
         answered. `schemes` narrows down what the key can sign with, for a `Signer` that does not do
         everything.
         """
-        chain = [_as_object(number, certificate) for number, certificate in enumerate(certificates, 1)]
+        chain = as_certificates([certificates], "certificate")
         if not chain:
             raise UsageError("a credential needs at least one certificate")
         facts = _facts(chain[0])
@@ -137,12 +138,8 @@ class Credential:
 
         Both may be the same text.
         """
-        try:
-            certificates = x509.load_pem_x509_certificates(_as_bytes(chain))
-        except ValueError as error:
-            raise UsageError(f"the certificate chain cannot be read: {error}", remedy="give PEM") from error
         private_key = _load_private_key(_as_bytes(key), password)
-        return cls.from_objects(certificates, private_key, ocsp_response=ocsp_response, scts=scts)
+        return cls.from_objects(chain, private_key, ocsp_response=ocsp_response, scts=scts)
 
     @classmethod
     def from_pem_files(
@@ -262,15 +259,6 @@ _PEM_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----
 
 def _as_bytes(text: bytes | str) -> bytes:
     return text.encode() if isinstance(text, str) else text
-
-
-def _as_object(number: int, certificate: x509.Certificate | bytes) -> x509.Certificate:
-    if isinstance(certificate, x509.Certificate):
-        return certificate
-    try:
-        return x509.load_der_x509_certificate(certificate)
-    except (ValueError, TypeError, x509.InvalidVersion) as error:
-        raise UsageError(f"certificate {number} of the chain is not DER: {error}") from error
 
 
 def _facts(leaf: x509.Certificate) -> LeafFacts:

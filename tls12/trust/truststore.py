@@ -36,6 +36,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import Store
 
 from tls12.errors import UsageError
+from tls12.trust.parsing import CertificateLike, as_certificates
 
 SYSTEM_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Gentoo, NixOS
@@ -101,18 +102,9 @@ class TrustStore:
         return cls._load(_file_blocks(Path(path)))
 
     @classmethod
-    def from_certificates(cls, *certificates: x509.Certificate | bytes) -> TrustStore:
-        """The given certificates: objects of `cryptography`, or DER. Raises `UsageError` for broken DER."""
-        parsed: list[x509.Certificate] = []
-        for number, certificate in enumerate(certificates, 1):
-            if isinstance(certificate, x509.Certificate):
-                parsed.append(certificate)
-                continue
-            try:
-                parsed.append(x509.load_der_x509_certificate(certificate))
-            except ValueError as error:
-                raise UsageError(f"root certificate {number} is not DER: {error}") from error
-        return cls(parsed)
+    def from_certificates(cls, *certificates: CertificateLike | Iterable[CertificateLike]) -> TrustStore:
+        """The given certificates: objects of `cryptography`, DER or PEM. Raises `UsageError` for broken ones."""
+        return cls(as_certificates(certificates, "root certificate"))
 
     @classmethod
     def _load(cls, blocks: Iterable[tuple[str, bytes]]) -> TrustStore:
