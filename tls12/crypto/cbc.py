@@ -20,6 +20,7 @@ takes equal time to the nanosecond: somebody who can measure that needs encrypt-
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from struct import Struct
@@ -84,7 +85,7 @@ class _CbcDirection(Direction):
         self.check_limit(kind)
 
 
-class _CbcSealer(_CbcDirection):
+class _CbcSealer(_CbcDirection, ABC):
     __slots__ = ("_random",)
 
     mac_inside: ClassVar[bool]
@@ -94,9 +95,9 @@ class _CbcSealer(_CbcDirection):
         super().__init__(cipher, keys, mac, Context.encryptor)
         self._random = random
 
+    @abstractmethod
     def seal(self, kind: int, data: Buffer) -> bytes:
         """One record around at most 2^14 bytes."""
-        raise NotImplementedError
 
     def seal_many(self, kind: int, data: Buffer, fragment_size: int) -> bytearray:
         """All the records of a larger write."""
