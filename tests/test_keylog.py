@@ -60,6 +60,16 @@ def test_a_closed_log_goes_on_in_memory(tmp_path: Path) -> None:
     assert (tmp_path / "keys.log").read_bytes() == b""
 
 
+def test_a_log_that_nobody_holds_closes_its_file(tmp_path: Path) -> None:
+    log = KeyLog.to_file(tmp_path / "keys.log")
+    descriptor = log._descriptor
+    assert descriptor is not None
+    os.fstat(descriptor)
+    del log
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
 def test_a_file_that_cannot_be_opened_says_so_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         KeyLog.to_file(tmp_path / "not" / "there")

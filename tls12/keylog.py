@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, NoReturn
+from weakref import finalize
 
 CLIENT_RANDOM = "CLIENT_RANDOM"
 """The label of a TLS 1.2 master secret."""
@@ -52,6 +53,7 @@ class KeyLog:
         self.skipped = 0
         """Lines of a loaded file that were not understood; comments and empty lines do not count."""
         self._descriptor: int | None = None
+        self._finalizer: finalize[[int], KeyLog] | None = None
         self._secrets: dict[tuple[str, bytes], bytes] = {}
         self._lock = Lock()
 
@@ -61,6 +63,7 @@ class KeyLog:
         log = cls()
         log.path = Path(path)
         log._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        log._finalizer = finalize(log, os.close, log._descriptor)
         return log
 
     @classmethod
@@ -83,21 +86,25 @@ class KeyLog:
 
     def log(self, label: str, client_random: bytes, secret: bytes) -> None:
         """Take one secret. Raises OSError when the file cannot be written."""
-        if self._descriptor is not None:
-            os.write(self._descriptor, Entry(label, client_random, secret).to_line())
-            return
         with self._lock:
-            self._secrets[label, client_random] = secret
+            if self._descriptor is not None:
+                os.write(self._descriptor, Entry(label, client_random, secret).to_line())
+            else:
+                self._secrets[label, client_random] = secret
 
     def find(self, client_random: bytes, label: str = CLIENT_RANDOM) -> bytes | None:
         """The secret of a connection; None if it is not in memory."""
         return self._secrets.get((label, client_random))
 
     def close(self) -> None:
-        """Close the file, if there is one; what comes afterwards is kept in memory. May be called twice."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+        """Close the file, if there is one; what comes afterwards is kept in memory. May be called twice.
+
+        A log that nobody holds any more closes its file by itself.
+        """
+        with self._lock:
+            self._descriptor = None
+            if self._finalizer is not None:
+                self._finalizer()
 
     def to_bytes(self) -> bytes:
         """All secrets in memory, as the text of a key log."""

@@ -90,7 +90,8 @@ class Credential:
     """The staple to send, DER (RFC 6066 8)."""
     scts: tuple[bytes, ...]
     """Signed certificate timestamps to send in the TLS extension (RFC 6962 3.3)."""
-    key: PrivateKey | Signer | None = field(repr=False)
+    private_key: PrivateKey | Signer | None = field(repr=False)
+    """The key, whoever holds it; None where `SignatureRequested` is answered instead."""
 
     @classmethod
     def from_objects(
@@ -198,7 +199,7 @@ class Credential:
         """The key for RSA key transport; None where the key, or keyUsage, does not allow it."""
         if self.key_kind is not KeyKind.RSA or not self.facts.allows_encipherment:
             return None
-        return self.key if isinstance(self.key, rsa.RSAPrivateKey) else None
+        return self.private_key if isinstance(self.private_key, rsa.RSAPrivateKey) else None
 
     @cached_property
     def names(self) -> CertificateNames:
@@ -238,14 +239,14 @@ class Credential:
 
         Raises `UsageError` where there is no key, or it cannot sign with this scheme.
         """
-        if self.key is None:
+        if self.private_key is None:
             raise UsageError(
                 "this credential has no key of its own to sign with",
                 remedy="put SignatureRequested into pause_on and answer it",
             )
-        if isinstance(self.key, PrivateKey):
-            return signatures.sign(self.key, scheme, data, deterministic=deterministic)
-        return self.key.sign(scheme, data)
+        if isinstance(self.private_key, PrivateKey):
+            return signatures.sign(self.private_key, scheme, data, deterministic=deterministic)
+        return self.private_key.sign(scheme, data)
 
     def __repr__(self) -> str:
         return f"<Credential {describe(self.leaf)}: {self.key_kind.value}, {self.names}>"
