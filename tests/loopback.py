@@ -81,3 +81,10 @@ def listening(serve: Callable[[socket.socket], T]) -> Iterator[tuple[int, Future
 
         with in_thread(accept) as outcome:
             yield listener.getsockname()[1], outcome
+
+
+def openssl_reader(sock: socket.socket, greeting: bytes = b"") -> bytes:
+    """An OpenSSL server that says `greeting` and reads to the end."""
+    with openssl_server().wrap_socket(sock, server_side=True) as tls:
+        tls.sendall(greeting)
+        return read_to_end(tls)

@@ -1,0 +1,1 @@
+"""The `tls12` command: one module per subcommand, each with `add_parser` and `run`."""

@@ -1,0 +1,122 @@
+"""The options that `connect` and `serve` share, and what they turn into: addresses, configs, credentials.
+
+How it works: each function takes what argparse gave and returns a finished value, or raises a
+`CommandError` that names the option and says what to give instead. Files are read here and nowhere else, so
+that a file that cannot be read never looks like a network that cannot be reached.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from tls12.cli.output import CommandError
+from tls12.config import Psk
+from tls12.errors import UsageError
+from tls12.keylog import KeyLog
+from tls12.policy import Policy
+from tls12.trust.credentials import Credential
+from tls12.trust.truststore import TrustStore
+
+POLICIES: dict[str, Callable[[], Policy]] = {
+    "default": Policy.default,
+    "compatible": Policy.compatible,
+    "legacy-device": Policy.legacy_device,
+    "psk": Policy.psk,
+}
+"""The policies that `--policy` names."""
+
+
+def add_tls_options(parser: argparse.ArgumentParser) -> None:
+    """What both sides of a connection can be told."""
+    tls = parser.add_argument_group("TLS")
+    tls.add_argument("--alpn", metavar="NAMES", default="", help="application protocols, best first: h2,http/1.1")
+    tls.add_argument("--cert", metavar="FILE", help="our certificate chain, PEM, leaf first")
+    tls.add_argument("--key", metavar="FILE", help="its private key, PEM (default: in the file of --cert)")
+    tls.add_argument("--policy", choices=POLICIES, default="default", help="what to accept (see `tls12 suites`)")
+    tls.add_argument(
+        "--psk", metavar="IDENTITY:HEX", help="a pre-shared key; other users of this machine can see it in `ps`"
+    )
+    tls.add_argument(
+        "--keylog", metavar="FILE", help="append the secrets to FILE, for Wireshark: who reads it reads all"
+    )
+    tls.add_argument("--show-handshake", action="store_true", help="show every handshake message, both directions")
+
+
+def address(text: str, *, default_host: str, default_port: int) -> tuple[str, int]:
+    """`HOST:PORT`, `HOST`, `:PORT`, `[IPv6]:PORT` or a bare IPv6 address."""
+    host, colon, port = text.rpartition(":")
+    if text.startswith("[") and text.endswith("]"):
+        host, port = text, ""
+    elif not colon or (":" in host and not host.startswith("[")):
+        host, port = (text, "") if colon or not text.isdigit() else ("", text)
+    try:
+        number = int(port) if port else default_port
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65535:
+        raise CommandError(f"{text!r} is not HOST:PORT", "give for example example.com:443 or [::1]:443")
+    return host.strip("[]") or default_host, number
+
+
+def alpn_protocols(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The names after `--alpn`."""
+    return tuple(name.strip() for name in arguments.alpn.split(",") if name.strip())
+
+
+def policy(arguments: argparse.Namespace) -> Policy:
+    """The policy after `--policy`."""
+    return POLICIES[arguments.policy]()
+
+
+def psk(arguments: argparse.Namespace) -> Psk | None:
+    """The identity and key after `--psk`."""
+    if arguments.psk is None:
+        return None
+    identity, _, key = arguments.psk.rpartition(":")
+    try:
+        return Psk(identity.encode(), bytes.fromhex(key))
+    except ValueError:
+        raise CommandError("--psk: the key is not hexadecimal", "give IDENTITY:HEX, such as me:0011aabb") from None
+
+
+def keylog(arguments: argparse.Namespace) -> KeyLog | None:
+    """The file after `--keylog`, opened for appending."""
+    if arguments.keylog is None:
+        return None
+    try:
+        return KeyLog.to_file(arguments.keylog)
+    except OSError as error:
+        raise CommandError(
+            f"--keylog: cannot write {arguments.keylog}: {error.strerror}", "name another file"
+        ) from None
+
+
+def credential(arguments: argparse.Namespace) -> Credential | None:
+    """The certificate and key after `--cert` and `--key`, or None without them."""
+    if arguments.cert is None:
+        if arguments.key is not None:
+            raise CommandError("--key without --cert", "give the certificate chain with --cert FILE")
+        return None
+    chain = read_file("--cert", arguments.cert)
+    key = read_file("--key", arguments.key) if arguments.key is not None else chain
+    return Credential.from_pem(chain, key)
+
+
+def trust_store(option: str, path: str) -> TrustStore:
+    """The CA certificates of a PEM file."""
+    try:
+        return TrustStore.from_pem(read_file(option, path))
+    except UsageError as error:
+        raise CommandError(f"{option} {path}: {error.message}", "name a file with CA certificates, PEM") from None
+
+
+def read_file(option: str, path: str) -> bytes:
+    """The contents of a file that an option names."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CommandError(
+            f"{option}: cannot read {path}: {error.strerror}", "check the name and its permissions"
+        ) from None
