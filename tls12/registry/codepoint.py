@@ -55,8 +55,7 @@ class CodePoint(IntEnum):
         members = _Members(cls)
         members.update({int(member): member for member in cls})
         cls._members = members
-        if not TYPE_CHECKING:
-            cls.of = members.__getitem__
+        cls.of = members.__getitem__  # type: ignore[assignment, method-assign]
         DECODERS[cls] = size, members.__getitem__
 
     if TYPE_CHECKING:

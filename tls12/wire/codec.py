@@ -32,6 +32,10 @@ _U16 = Struct(">H")
 _U16S = tuple(Struct(f">{count}H") for count in range(64))
 
 
+def _bytes(count: int) -> str:
+    return f"{count} byte{'s' * (count != 1)}"
+
+
 def _path(names: list[object], name: str) -> str:
     text = ""
     for part in (*names, name):
@@ -275,17 +279,17 @@ class Reader:
 
     def _too_short(self, name: str, count: int) -> DecodeError:
         left = self.end - self.pos
-        return self.error(name, f"needs {count} byte{'s' * (count != 1)}, {left} left")
+        return self.error(name, f"needs {_bytes(count)}, {left} left")
 
     def _bad_length(self, name: str, length: int, left: int, at_least: int, at_most: int) -> DecodeError:
         if length > left:
-            return self.error(name, f"length {length} exceeds the {left} byte{'s' * (left != 1)} left")
+            return self.error(name, f"length {length} exceeds the {_bytes(left)} left")
         return self.error(name, f"length {length} is not within {at_least}..{at_most}")
 
     def left_over(self) -> DecodeError:
         """The error of bytes that nobody read, to be raised by the caller."""
         left = self.end - self.pos
-        return self.error("", f"{left} byte{'s' * (left != 1)} left over")
+        return self.error("", f"{_bytes(left)} left over")
 
 
 class Writer:
@@ -374,7 +378,7 @@ class Writer:
             count = len(values)
             return (_U16S[count] if count < 64 else Struct(f">{count}H")).pack(*values)
         except (ValueError, StructError):
-            raise self.error(name, f"a value that does not fit {kind.size} byte(s)") from None
+            raise self.error(name, f"a value that does not fit {_bytes(kind.size)}") from None
 
     def opaques(
         self,
@@ -450,10 +454,10 @@ class Writer:
         return EncodeError(f"{_path(self.names, name)}: {message}")
 
     def _too_big(self, name: str, value: int, size: int) -> EncodeError:
-        return self.error(name, f"{value:d} does not fit {size} byte{'s' * (size != 1)}")
+        return self.error(name, f"{value:d} does not fit {_bytes(size)}")
 
     def _bad_length(self, name: str, length: int, at_least: int, at_most: int) -> EncodeError:
-        return self.error(name, f"{length} byte{'s' * (length != 1)} where {at_least}..{at_most} are allowed")
+        return self.error(name, f"{_bytes(length)} where {at_least}..{at_most} are allowed")
 
 
 class Payload:

@@ -14,7 +14,6 @@ limit as soon as its four bytes of header are there, so nothing is collected for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from struct import Struct
 from typing import Any
 
 from tls12.errors import DecodeError
@@ -41,8 +40,6 @@ HEADER = 4
 
 MAX_BODY = 2**24 - 1
 """Bytes of a body, at most (RFC 5246 7.4)."""
-
-_HEADER = Struct(">I")
 
 Message = (
     HelloRequest
@@ -149,13 +146,14 @@ def serialize(message: Message) -> bytes:
     if type(message) is MalformedMessage:
         return message.data
     w = Writer(type(message).__name__)
+    w.u8(message.msg_type, "msg_type")
     buffer = w.buffer
-    buffer += b"\0\0\0\0"
+    buffer += b"\0\0\0"
     message.write(w)
     length = len(buffer) - HEADER
     if length > MAX_BODY:
         raise w.error("", f"{length} bytes where 0..{MAX_BODY} are allowed")
-    _HEADER.pack_into(buffer, 0, message.msg_type << 24 | length)
+    buffer[1:HEADER] = length.to_bytes(3, "big")
     return bytes(buffer)
 
 

@@ -28,7 +28,7 @@ class ServerName:
     def read(cls, r: Reader) -> Self:
         """Read a type and a name."""
         name_type = r.code8("name_type", NameType)
-        name = cls(name_type, r.vector16("host_name", at_least=name_type == _HOST_NAME))
+        name = cls(name_type, r.vector16("host_name", at_least=1 if name_type == _HOST_NAME else 0))
         name.check(r)
         return name
 
@@ -36,7 +36,7 @@ class ServerName:
         """Write a type and a name."""
         self.check(w)
         w.u8(self.name_type, "name_type")
-        w.vector16(self.host_name, "host_name", at_least=self.name_type == _HOST_NAME)
+        w.vector16(self.host_name, "host_name", at_least=1 if self.name_type == _HOST_NAME else 0)
 
     def check(self, codec: Reader | Writer) -> None:
         """A host name is ASCII (RFC 6066 3) and holds no control characters."""

@@ -11,6 +11,7 @@ an `ExtensionRemnant`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from struct import Struct
 from struct import error as StructError
@@ -135,7 +136,7 @@ def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
         kind, length = unpack(data, pos) if body <= end else (0, 0)
         new = body + length
         if new > end:
-            r.pos = pos
+            r.pos, r.end = pos, end
             error = _cut_off(r)
             if not r.lenient:
                 raise error
@@ -162,7 +163,8 @@ def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
     r.pos = r.end = end
     del names[-2:]
     if len({*kinds}) != len(kinds) and not r.lenient:
-        raise r.error("", f"{_repeated(kinds)} twice")
+        repeated, _ = Counter(kinds).most_common(1)[0]
+        raise r.error("", f"{ExtensionType.of(repeated)} twice")
     return tuple(found)
 
 
@@ -172,15 +174,6 @@ def _cut_off(r: Reader) -> DecodeError:
         r.names[-1] = r.code16("extension_type", ExtensionType)
         return r.error("", f"length {r.u16('length')} exceeds the {r.remaining} bytes left")
     return r.error("", f"needs 4 bytes for type and length, {r.remaining} left")
-
-
-def _repeated(kinds: list[int]) -> ExtensionType:
-    seen: set[int] = set()
-    for kind in kinds:
-        if kind in seen:
-            break
-        seen.add(kind)
-    return ExtensionType.of(kind)
 
 
 def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> None:

@@ -1,0 +1,111 @@
+"""Messages out of record fragments: any cut, any packing, limits on what is declared."""
+
+from __future__ import annotations
+
+import gc
+from itertools import pairwise
+from time import process_time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tls12.errors import DecodeError
+from tls12.registry import Alert, HandshakeType
+from tls12.wire.messages import HandshakeReassembler
+
+MESSAGES = st.lists(
+    st.builds(
+        lambda kind, body: bytes([kind]) + len(body).to_bytes(3, "big") + body,
+        st.integers(0, 255),
+        st.binary(max_size=40),
+    ),
+    max_size=8,
+)
+
+
+def drain(reassembler: HandshakeReassembler) -> list[bytes]:
+    found = []
+    while (message := reassembler.next_message()) is not None:
+        found.append(message)
+    return found
+
+
+@given(MESSAGES, st.lists(st.integers(0, 300), max_size=12), st.binary(max_size=3))
+def test_messages_come_out_whole_however_they_were_cut_and_packed(
+    messages: list[bytes], cuts: list[int], tail: bytes
+) -> None:
+    stream = b"".join(messages) + tail
+    edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    eager, patient = HandshakeReassembler(), HandshakeReassembler()
+    found = []
+    for start, end in pairwise(edges):
+        eager.feed(stream[start:end])
+        found += drain(eager)
+        patient.feed(stream[start:end])
+    assert found == messages
+    assert eager.pending == len(tail)
+    assert drain(patient) == messages
+    assert patient.pending == len(tail)
+
+
+def test_a_message_that_fills_its_fragment_is_handed_out_without_a_copy() -> None:
+    reassembler = HandshakeReassembler()
+    message = b"\x0b\x00\x03\xe8" + bytes(1000)
+    reassembler.feed(message)
+    assert reassembler.next_message() is message
+    assert reassembler.next_message() is None
+    assert reassembler.pending == 0
+
+
+def test_the_declared_length_is_held_against_the_limit_before_the_body_comes() -> None:
+    reassembler = HandshakeReassembler({HandshakeType.CERTIFICATE: 100}, default=10)
+    reassembler.feed(b"\x0b\x00\x00")
+    assert reassembler.next_message() is None
+    reassembler.feed(b"\x65")
+    for _ in range(2):
+        with pytest.raises(DecodeError, match="certificate: length 101 exceeds the limit of 100 bytes") as caught:
+            reassembler.next_message()
+        assert caught.value.alert == Alert.DECODE_ERROR
+
+
+@pytest.mark.parametrize(("kind", "limit"), [(0x0B, 100), (0x0C, 10), (0xC8, 10)])
+def test_each_type_has_its_limit_and_reaching_it_is_allowed(kind: int, limit: int) -> None:
+    reassembler = HandshakeReassembler({HandshakeType.CERTIFICATE: 100}, default=10)
+    message = bytes([kind]) + limit.to_bytes(3, "big") + bytes(limit)
+    reassembler.feed(message)
+    assert reassembler.next_message() == message
+    reassembler.feed(bytes([kind]) + (limit + 1).to_bytes(3, "big"))
+    with pytest.raises(DecodeError, match=f"length {limit + 1} exceeds the limit of {limit} bytes"):
+        reassembler.next_message()
+
+
+def test_without_limits_the_largest_message_is_taken() -> None:
+    reassembler = HandshakeReassembler()
+    reassembler.feed(b"\x01\xff\xff\xff")
+    assert reassembler.next_message() is None
+    reassembler.feed(bytes(2**24 - 1))
+    message = reassembler.next_message()
+    assert message is not None
+    assert len(message) == 2**24 + 3
+
+
+def _one_byte_at_a_time(size: int) -> float:
+    reassembler = HandshakeReassembler()
+    stream = [bytes([byte]) for byte in b"\x0b" + size.to_bytes(3, "big") + bytes(size)]
+    start = process_time()
+    for byte in stream:
+        reassembler.feed(byte)
+        message = reassembler.next_message()
+    assert message is not None
+    return process_time() - start
+
+
+def test_the_cost_of_single_bytes_is_linear() -> None:
+    gc.disable()
+    try:
+        small = min(_one_byte_at_a_time(2_000) for _ in range(9))
+        large = min(_one_byte_at_a_time(32_000) for _ in range(5))
+    finally:
+        gc.enable()
+    assert large < 4 * 16 * small
