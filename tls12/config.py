@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
@@ -27,6 +27,8 @@ from tls12.resumption.stores import SessionStore
 from tls12.resumption.tickets import TicketKeys
 from tls12.trust.credentials import Credential
 from tls12.trust.verifier import Verifier
+from tls12.wire.extensions import Extension
+from tls12.wire.hello import ClientHello
 
 
 class ClientAuth(Enum):
@@ -123,6 +125,8 @@ class ClientConfig:
     """Ask for a staple (RFC 6066 8)."""
     request_scts: bool = True
     """Ask for signed certificate timestamps (RFC 6962)."""
+    extensions: tuple[Extension, ...] = ()
+    """Extensions of your own for the ClientHello; what the server answers is in `Negotiated.custom_extensions`."""
     record_size_limit: int = 16_384
     """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
     random: Callable[[int], bytes] = os.urandom
@@ -167,6 +171,8 @@ class ServerConfig:
     """Names (DER) in the CertificateRequest; empty means any."""
     session_lifetime: float = 7_200.0
     """Seconds for which a session may be resumed."""
+    extensions: Callable[[ClientHello], Iterable[Extension]] | None = None
+    """Extensions of your own for the ServerHello, made from the ClientHello: only types that it offers are sent."""
     record_size_limit: int = 16_384
     """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
     random: Callable[[int], bytes] = os.urandom

@@ -17,6 +17,7 @@ from tls12.errors import TLSError
 from tls12.registry import Alert, AlertLevel, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from tls12.trust.credentials import Credential
 from tls12.wire.certificates import CertificateRequest
+from tls12.wire.extensions import Extension
 from tls12.wire.hello import ClientHello
 
 
@@ -59,6 +60,8 @@ class Negotiated:
     server_random: bytes
     record_size_limit: int
     """The largest plaintext, in bytes, that we may send in one record."""
+    custom_extensions: tuple[Extension, ...] = ()
+    """What the server answered to `ClientConfig.extensions`."""
     peer_sent_downgrade_sentinel: bool = False
     """The server's random ends in the mark of RFC 8446 4.1.3: it can speak TLS 1.3. A fact, never a fault."""
 

@@ -177,6 +177,8 @@ class Policy:
     """A server whose credentials match no requested name ends with unrecognized_name instead of using the first."""
     send_grease: bool = False
     """A client adds GREASE values (RFC 8701)."""
+    pad_client_hello: bool = False
+    """A client pads a ClientHello of 256 to 511 bytes to 512 (RFC 7685)."""
     fingerprint: bytes = field(init=False, repr=False, compare=False)
     """A digest of everything but the name; sessions are bound to it."""
 

@@ -19,6 +19,7 @@ from tls12.errors import (
 from tls12.events import (
     Negotiated,
 )
+from tls12.handshake.embellish import add_grease, pad
 from tls12.handshake.grammar import Conversation, Side
 from tls12.handshake.negotiation import Agreed
 from tls12.handshake.steps import Secrets, Steps
@@ -92,7 +93,7 @@ class ClientHellos(Steps[ClientConfig]):
         if session is not None:
             # RFC 5077 3.4: with a ticket, an id of our own invention tells an abbreviated handshake at once.
             session_id = config.random(32) if session.ticket else session.session_id
-        return ClientHello(
+        hello = ClientHello(
             client_version=ProtocolVersion.TLS_1_2,
             random=config.random(32),
             session_id=session_id,
@@ -100,6 +101,9 @@ class ClientHellos(Steps[ClientConfig]):
             compression_methods=(CompressionMethod.NULL,),
             extensions=self.build_extensions(suites, session),
         )
+        if config.policy.send_grease:
+            hello = add_grease(hello, config.random)
+        return pad(hello) if config.policy.pad_client_hello else hello
 
     def build_extensions(self, suites: tuple[Suite, ...], session: Session | None) -> tuple[Extension, ...]:
         """The extensions of our ClientHello, each only where something needs it."""
@@ -129,7 +133,7 @@ class ClientHellos(Steps[ClientConfig]):
             )
         if policy.record_size_limit:
             extensions.append(RecordSizeLimit(config.record_size_limit))
-        return tuple(extensions)
+        return (*extensions, *config.extensions)
 
     # -- sessions -----------------------------------------------------------------------------------------
 
@@ -249,6 +253,7 @@ class ClientHellos(Steps[ClientConfig]):
                 f"the server's record_size_limit {size.record_size_limit} exceeds 2^14", rule="RFC 8449 4"
             )
         scts = answer.find(SignedCertificateTimestampList)
+        own = {extension.extension_type for extension in self.config.extensions}
         return Agreed(
             suite=suite,
             client_random=hello.random,
@@ -263,6 +268,7 @@ class ClientHellos(Steps[ClientConfig]):
             scts=scts.sct_list if scts is not None else (),
             fragment_size=size.record_size_limit if size is not None else MAX_PLAINTEXT,
             plaintext_limit=self.config.record_size_limit if size is not None else MAX_PLAINTEXT,
+            custom_extensions=tuple(e for e in answer.extensions or () if e.extension_type in own),
             downgrade_sentinel=answer.random.endswith(_DOWNGRADE_SENTINELS),
         )
 

@@ -36,6 +36,7 @@ from tls12.wire.extensions import (
     ECPointFormats,
     EncryptThenMac,
     ExtendedMasterSecret,
+    Extension,
     MaxFragmentLength,
     RecordSizeLimit,
     RenegotiationInfo,
@@ -318,4 +319,6 @@ class Agreed:
     """The largest plaintext that we may send in a protected record."""
     plaintext_limit: int = MAX_PLAINTEXT
     """The largest plaintext that we accept in a protected record."""
+    custom_extensions: tuple[Extension, ...] = ()
+    """What the server answered to the application's own extensions."""
     downgrade_sentinel: bool = False

@@ -278,6 +278,10 @@ class ServerHellos(Steps[ServerConfig]):
             extensions.append(RecordSizeLimit(self.config.record_size_limit))
         elif offer.max_fragment_length is not None and policy.max_fragment_length:
             extensions.append(MaxFragmentLength(offer.max_fragment_length))
+        if self.config.extensions is not None:
+            offered = {extension.extension_type for extension in offer.hello.extensions or ()}
+            own = self.config.extensions(offer.hello)
+            extensions += (extension for extension in own if extension.extension_type in offered)
         return ServerHello(
             server_version=ProtocolVersion.TLS_1_2,
             random=agreed.server_random,

@@ -118,7 +118,7 @@ class Steps(Handshake[C]):
             raise PeerMisbehaved(f"the {peer.role} signed with {scheme}, which was not offered", rule="RFC 5246 7.4.3")
         if peer.leaf_key_kind is not SCHEMES[scheme].kind:
             raise PeerMisbehaved(
-                f"the {peer.role} signed with {scheme}, which the {peer.leaf_key_kind.name} key of its certificate cannot",
+                f"the {peer.role} signed with {scheme}, but has a key of type {peer.leaf_key_kind.name}",
                 rule="RFC 5246 7.4.3",
             )
         signatures.verify(peer.leaf_public_key, scheme, signature, signed)
@@ -168,6 +168,7 @@ class Steps(Handshake[C]):
             client_random=agreed.client_random,
             server_random=agreed.server_random,
             record_size_limit=agreed.fragment_size,
+            custom_extensions=agreed.custom_extensions,
             **facts,
         )
 

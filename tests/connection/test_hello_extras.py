@@ -1,0 +1,78 @@
+"""GREASE, padding and the application's own extensions: sent by choice, answered, never tripped over."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from harness import our_client, our_server, pump
+
+from tls12 import Policy
+from tls12.handshake.embellish import add_grease
+from tls12.registry import ExtensionType
+from tls12.wire import messages
+from tls12.wire.extensions import Padding, RawExtension, SupportedGroups
+from tls12.wire.hello import ClientHello
+
+OWN = ExtensionType.of(0xFDE8)
+
+
+def hello_of(client: Any) -> ClientHello:
+    client.start()
+    hello = messages.parse(client.take()[5:])
+    assert isinstance(hello, ClientHello)
+    return hello
+
+
+def test_grease_stands_first_among_suites_groups_and_extensions_and_the_handshake_goes_through() -> None:
+    policy = Policy.default().replace(send_grease=True)
+    hello = hello_of(our_client(policy=policy))
+    groups = hello.find(SupportedGroups)
+    assert hello.extensions is not None
+    assert groups is not None
+    assert hello.cipher_suites[0].is_grease
+    assert groups.named_group_list[0].is_grease
+    assert hello.extensions[0].extension_type.is_grease
+    assert hello.extensions[-1].extension_type.is_grease
+    client, server = our_client(policy=policy), our_server()
+    pump(client, server)
+    assert client.negotiated is not None
+    assert server.negotiated is not None
+
+
+def test_grease_never_draws_the_same_extension_twice() -> None:
+    plain = hello_of(our_client())
+    for seed in range(300):
+        hello = add_grease(plain, random.Random(seed).randbytes)
+        types = [extension.extension_type for extension in hello.extensions or ()]
+        assert len(set(types)) == len(types)
+        assert types[0].is_grease
+        assert types[-1].is_grease
+
+
+def test_a_hello_between_256_and_511_bytes_is_padded_to_512_and_others_are_left() -> None:
+    policy = Policy.default().replace(pad_client_hello=True)
+    assert hello_of(our_client(policy=policy)).find(Padding) is None
+    for filler in range(60, 330, 7):
+        own = (RawExtension(OWN, bytes(filler)),)
+        bare = len(messages.serialize(hello_of(our_client(extensions=own))))
+        padded = messages.serialize(hello_of(our_client(policy=policy, extensions=own)))
+        if 256 <= bare < 508:
+            assert len(padded) == 512
+        elif bare < 256 or bare >= 512:
+            assert len(padded) == bare
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["answered", "ignored"])
+def test_an_extension_of_ones_own_travels_both_ways(answers: bool) -> None:
+    def answer(hello: ClientHello) -> list[RawExtension]:
+        asked = next(e for e in hello.extensions or () if e.extension_type == OWN)
+        assert isinstance(asked, RawExtension)
+        return [RawExtension(OWN, asked.body[::-1]), RawExtension(ExtensionType.of(0xFDE9), b"not offered")]
+
+    client = our_client(extensions=(RawExtension(OWN, b"abc"),))
+    server = our_server(extensions=answer if answers else None)
+    pump(client, server)
+    assert client.negotiated is not None
+    assert client.negotiated.custom_extensions == ((RawExtension(OWN, b"cba"),) if answers else ())
