@@ -97,10 +97,10 @@ class CertificateNames:
 
     def cover(self, server_name: str) -> bool:
         """Whether a normalised name is among them; "*" stands for exactly one whole leftmost label."""
-        if server_name in self.addresses or server_name in self.dns:
-            return True
+        if is_ip_address(server_name):
+            return server_name in self.addresses
         first, dot, parent = server_name.partition(".")
-        return bool(first and dot) and f"*.{parent}" in self.dns and ip_text(server_name) is None
+        return server_name in self.dns or (bool(first and dot) and f"*.{parent}" in self.dns)
 
     def __bool__(self) -> bool:
         return bool(self.dns or self.addresses)
