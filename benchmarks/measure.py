@@ -5,6 +5,9 @@ them. Each turn repeats its function long enough for the clock (`seconds`), and 
 rival: its time over ours. The median of those ratios is the result; the quartiles say how far to trust it.
 Times are shown beside it, but only ratios are compared between runs.
 
+What is counted is processor time, not time on the clock: nothing here waits for anything, and what other programs
+take away in between is nobody's cost.
+
 Garbage collection stays on, as it does in programs: objects that die in cycles have to be paid for.
 """
 
@@ -14,7 +17,7 @@ import gc
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 
 Action = Callable[[], object]
 
@@ -47,10 +50,10 @@ def interleaved(actions: Mapping[str, Action], *, rounds: int, seconds: float) -
 
 
 def _time(action: Action, repeats: int) -> float:
-    start = perf_counter()
+    start = process_time()
     for _ in range(repeats):
         action()
-    return (perf_counter() - start) / repeats
+    return (process_time() - start) / repeats
 
 
 def _repeats(action: Action, seconds: float) -> int:
