@@ -163,9 +163,9 @@ class ThrowawayCA:
     ) -> IssuedCertificate:
         """Sign a certificate for `names`: DNS names, wildcards and IP addresses become the SAN.
 
-        Without names there is no SAN extension; `common_name=""` leaves the subject empty; `purposes=None` leaves extended key usage out.
-        `usage` defaults to digitalSignature, with keyEncipherment for RSA keys (RFC 5246 7.4.2).
-        `extensions` are added as they are, not critical.
+        Without names there is no SAN extension; `common_name=""` leaves the subject empty;
+        `purposes=None` leaves extended key usage out. `usage` defaults to digitalSignature, with
+        keyEncipherment for RSA keys (RFC 5246 7.4.2). `extensions` are added as they are, not critical.
         """
         private_key = generate_key(key) if isinstance(key, str) else key
         public = private_key.public_key()

@@ -11,8 +11,8 @@ only. Refusals are explained by `diagnosis`.
 A verified chain is remembered, because the same servers come back: keyed by a digest of everything that the
 answer depends on besides time (role, name, certificates as sent), for this verifier (so: this trust store),
 and only for as long as every certificate of the chain is valid. It is bounded, least recently used goes
-first; only successes are kept. Measured with one intermediate, in one run: 304 µs (ECDSA) and 189 (RSA) the
-first time, 4 again; 244 and 119 for the backend alone (benchmarks/test_verification.py).
+first; only successes are kept. Measured with one intermediate, best of three runs: 283 µs (ECDSA) and 167 (RSA) the
+first time, 4 again; 243 and 119 for the backend alone (benchmarks/test_verification.py).
 """
 
 from __future__ import annotations
