@@ -62,11 +62,12 @@ _additional_data = Struct(">QBHH").pack
 
 
 class _AeadDirection(Direction):
-    __slots__ = ("_overhead",)
+    __slots__ = ("_around", "_overhead")
 
     def __init__(self, cipher: Cipher) -> None:
         super().__init__(USAGE_LIMITS[cipher.name])
         self._overhead = cipher.record_iv_length + cipher.tag_length
+        self._around = HEADER + self._overhead
 
 
 class ExplicitNonceSealer(_AeadDirection):
@@ -133,7 +134,7 @@ class ExplicitNonceOpener(_AeadDirection):
         sequence = self.sequence
         if sequence >= self.limit:
             self.check_limit(record[0])
-        length = len(record) - HEADER - self._overhead
+        length = len(record) - self._around
         if length < 0:
             raise BadRecordMac
         try:
@@ -214,7 +215,7 @@ class ImplicitNonceOpener(_AeadDirection):
         sequence = self.sequence
         if sequence >= self.limit:
             self.check_limit(record[0])
-        length = len(record) - HEADER - self._overhead
+        length = len(record) - self._around
         if length < 0:
             raise BadRecordMac
         try:
