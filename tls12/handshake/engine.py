@@ -187,9 +187,12 @@ class Handshake(Generic[C]):
     def take_change_cipher_spec(self, data: bytes) -> None:
         """The payload of a ChangeCipherSpec record from the peer."""
         row = self.conversation.admit(self.side.other, CCS)
-        message = ChangeCipherSpec.parse(data)
+        if data != b"\x01":
+            raise UnexpectedMessage(
+                f"the {self.side.other.value} sent a ChangeCipherSpec that is not the one byte 1", rule="RFC 5246 7.1"
+            )
         self.conversation.learn(row, None)
-        self._deliver(message, len(data))
+        self._deliver(ChangeCipherSpec(), len(data))
 
     def answer(self, decision: object) -> None:
         """The application's answer to the question that the story asked."""

@@ -178,11 +178,14 @@ class Script:
                 kind = ContentType.ALERT if isinstance(item, AlertMessage) else ContentType.CHANGE_CIPHER_SPEC
                 self.send_record(kind, item.to_bytes())
             else:
-                data = item if isinstance(item, bytes) else messages.serialize(item)
-                if hashed:
-                    self._note(data, self.role)
-                flight += data
+                flight += self.enter(item) if hashed else _bytes(item)
         self._flush(flight)
+
+    def enter(self, message: Message | bytes) -> bytes:
+        """Enter a handshake message into the transcript without sending it: its bytes, for `send_record`."""
+        data = _bytes(message)
+        self._note(data, self.role)
+        return data
 
     def send_data(self, data: bytes) -> None:
         """Send application data, protected or not."""
@@ -460,3 +463,7 @@ class Script:
         if self.keys is None:
             raise UsageError("there are no keys yet: derive() or resume() makes them")
         return self.keys
+
+
+def _bytes(message: Message | bytes) -> bytes:
+    return message if isinstance(message, bytes) else messages.serialize(message)
