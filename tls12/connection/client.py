@@ -27,6 +27,7 @@ from tls12.policy import Renegotiation
 from tls12.registry import Alert, AlertLevel, HandshakeType, ProtocolVersion
 from tls12.resumption.sessions import Session
 from tls12.trust.names import normalise_server_name
+from tls12.trust.verifier import X509Verifier
 from tls12.wire import messages
 
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -42,6 +43,7 @@ class ClientConnection(Connection):
     """
 
     _side = Side.CLIENT
+    _opened_by = None
 
     def __init__(
         self,
@@ -56,6 +58,8 @@ class ClientConnection(Connection):
         super().__init__(config, rewrite, pause_on, on_message)
         self._config: ClientConfig = config
         self._server_name = normalise_server_name(server_name) if server_name is not None else None
+        if self._server_name is None and isinstance(config.verifier, X509Verifier):
+            raise UsageError("X509Verifier needs to know whom it verifies: give a server_name")
         self._session = session
         self._writer.version = ProtocolVersion.TLS_1_0  # RFC 5246 E.1: for the first ClientHello
 

@@ -87,6 +87,9 @@ _REMEDIES = {
 class Connection(Facts):
     """What `ClientConnection` and `ServerConnection` share; not made by itself."""
 
+    _opened_by: ClassVar[HandshakeType | None]
+    """The message of the peer that begins a handshake, if one can."""
+
     def __init__(
         self,
         config: ClientConfig | ServerConfig,
@@ -281,11 +284,13 @@ class Connection(Facts):
                 )
             if self._ignored_or_refused(message):
                 continue
-            if self._handshake is None:
-                self._conversation.admit(self._side.other, message[0])
+            if handshake is None:
+                if message[0] != self._opened_by:
+                    raise self._out_of_place(name_of(message[0]))
                 self._begin_handshake()
-            assert self._handshake is not None
-            self._handshake.take_message(message)
+                handshake = self._handshake
+                assert handshake is not None
+            handshake.take_message(message)
             self._carry_out()
 
     def _ignored_or_refused(self, message: bytes) -> bool:
@@ -298,8 +303,7 @@ class Connection(Facts):
                 f"the {self._side.other.value} sent ChangeCipherSpec in the middle of a handshake message"
             )
         if self._handshake is None:
-            self._conversation.admit(self._side.other, CCS)
-        assert self._handshake is not None
+            raise self._out_of_place(name_of(CCS))
         self._handshake.take_change_cipher_spec(payload)
         self._carry_out()
 
@@ -307,7 +311,10 @@ class Connection(Facts):
         what = "application data"
         if self._reassembler.pending:
             raise UnexpectedMessage(f"the {self._side.other.value} sent {what} in the middle of a handshake message")
-        raise UnexpectedMessage(self._conversation.describe(self._side.other, what))
+        raise self._out_of_place(what)
+
+    def _out_of_place(self, what: str) -> UnexpectedMessage:
+        return UnexpectedMessage(self._conversation.describe(self._side.other, what))
 
     def _take_alert(self, payload: bytes) -> None:
         peer = self._side.other.value

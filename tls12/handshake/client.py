@@ -191,7 +191,9 @@ class ClientHandshake(ClientHellos):
             time=self.config.clock(),
             ocsp_response=staple,
             scts=scts,
+            minimum_rsa_bits=self.config.policy.minimum_rsa_bits,
         )
+        self.check_key_size(peer)
         kind = peer.leaf_key_kind
         if not key_fits(suite, kind):
             raise PeerMisbehaved(

@@ -221,7 +221,14 @@ class ServerHandshake(ServerHellos):
         previous = self.previous
         if previous is not None and previous.negotiated.peer_certificates not in ((), chain):
             raise PeerMisbehaved("the client changed its certificate in a renegotiation", rule="RFC 7627 6.2")
-        peer = PeerChain(certificates=chain, role="client", server_name=None, time=self.config.clock())
+        peer = PeerChain(
+            certificates=chain,
+            role="client",
+            server_name=None,
+            time=self.config.clock(),
+            minimum_rsa_bits=self.config.policy.minimum_rsa_bits,
+        )
+        self.check_key_size(peer)
         if not peer.allows_signing:
             raise WrongPurpose("the keyUsage of the client's certificate lacks digitalSignature", rule="RFC 5246 7.4.6")
         return peer

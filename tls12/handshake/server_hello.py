@@ -200,7 +200,8 @@ class ServerHellos(Steps[ServerConfig]):
         """NewSessionTicket, exactly when the ServerHello promised it (RFC 5077 3.3)."""
         if agreed.ticket_promised and session is not None and self.config.ticket_keys is not None:
             ticket = self.config.ticket_keys.seal(session.to_bytes())
-            self.send(NewSessionTicket(int(self.config.session_lifetime), ticket))
+            hint = min(self.config.session_lifetime, self.config.ticket_keys.lifetime)
+            self.send(NewSessionTicket(int(hint), ticket))
 
     def keep_session(self, session: Session | None) -> None:
         """Into the store, for resumption by id."""

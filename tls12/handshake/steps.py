@@ -31,6 +31,7 @@ from tls12.handshake.proofs import (
 from tls12.registry import Alert, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
+from tls12.trust.diagnosis import weak_key
 from tls12.trust.peer import PeerChain
 from tls12.wire.closing import ChangeCipherSpec, Finished
 
@@ -98,6 +99,12 @@ class Steps(Handshake[C]):
                 rule="RFC 5246 7.4.9",
             )
         return VerifiedFinished(finished.verify_data)
+
+    def check_key_size(self, peer: PeerChain) -> None:
+        """The policy's minimum for RSA, whatever the verifier makes of it."""
+        bits = peer.leaf_rsa_bits
+        if bits is not None and bits < peer.minimum_rsa_bits:
+            raise weak_key(f"the {peer.role}'s certificate", bits, peer.minimum_rsa_bits)
 
     def verify_identity(self, peer: PeerChain) -> Story[VerifiedIdentity]:
         """Ask the verifier, then the application: the one place that proves an identity."""

@@ -244,7 +244,8 @@ def weak_key(what: str, bits: int, minimum: int) -> WeakKey:
     """The error for an RSA key that is too short."""
     return WeakKey(
         f"{what} has an RSA key of {bits} bits, fewer than {minimum}",
-        remedy="issue it with a larger key (minimum_rsa_bits of X509Verifier can allow less, but not for CAs)",
+        remedy="issue it with a larger key; Policy.legacy_device() or minimum_rsa_bits of a policy or an X509Verifier "
+        "can allow less, but not for CAs",
     )
 
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Literal
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
@@ -47,6 +48,8 @@ class PeerChain:
     """The staple, DER (RFC 6066 8)."""
     scts: tuple[bytes, ...] = ()
     """Signed certificate timestamps from the TLS extension (RFC 6962 3.3)."""
+    minimum_rsa_bits: int = 2048
+    """The shortest RSA key that the connection's policy accepts."""
 
     def __post_init__(self) -> None:
         if not self.certificates:
@@ -71,6 +74,11 @@ class PeerChain:
     def leaf_group(self) -> NamedGroup | None:
         """The curve of an ECDSA key, which the other side must have offered (RFC 8422 5.3)."""
         return _leaf(self.certificates[0], self.role).group
+
+    @property
+    def leaf_rsa_bits(self) -> int | None:
+        """The length of an RSA key in bits, None for keys of other kinds."""
+        return _leaf(self.certificates[0], self.role).rsa_bits
 
     @property
     def allows_signing(self) -> bool:
@@ -98,6 +106,7 @@ class LeafFacts:
     group: NamedGroup | None
     allows_signing: bool
     allows_encipherment: bool
+    rsa_bits: int | None
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> LeafFacts:
@@ -112,6 +121,7 @@ class LeafFacts:
             group_of(public_key),
             usage is None or usage.digital_signature,
             usage is None or usage.key_encipherment,
+            public_key.key_size if isinstance(public_key, rsa.RSAPublicKey) else None,
         )
 
 

@@ -65,9 +65,10 @@ class _Verified:
 class X509Verifier:
     """A chain of certificates to a root of the trust store (RFC 5280), for the expected name (RFC 6125).
 
-    `minimum_rsa_bits` applies to every RSA key of the chain; the backend refuses CA keys under 2048 bits
-    whatever it says, so that a smaller number is for leaves. `strict=False` forgives what many private CAs
-    leave out and RFC 5280 asks of them: authorityKeyIdentifier, a CA's keyUsage, critical basicConstraints.
+    `minimum_rsa_bits` applies to every RSA key of the chain; None means what the connection's policy asks for.
+    The backend refuses CA keys under 2048 bits whatever it says, so that a smaller number is for leaves.
+    `strict=False` forgives what many private CAs leave out and RFC 5280 asks of them: authorityKeyIdentifier, a
+    CA's keyUsage, critical basicConstraints.
     `cache_size` is the number of verified chains that are remembered.
 
     Client certificates need no subjectAltName; their purpose (clientAuth) is checked like a server's.
@@ -77,7 +78,7 @@ class X509Verifier:
         self,
         trust_store: TrustStore,
         *,
-        minimum_rsa_bits: int = 2048,
+        minimum_rsa_bits: int | None = None,
         strict: bool = True,
         cache_size: int = 256,
     ) -> None:
@@ -87,7 +88,8 @@ class X509Verifier:
                 remedy="see TrustStore.from_pem() and TrustStore.system()",
             )
         self.trust_store = trust_store
-        self.rules = Rules(minimum_rsa_bits, strict)
+        self.minimum_rsa_bits = minimum_rsa_bits
+        self.strict = strict
         self._ca_policy = _ca_policy(strict)
         self._server_policy = _leaf_policy(strict)
         self._client_policy = self._server_policy.may_be_present(
@@ -103,7 +105,7 @@ class X509Verifier:
     @property
     def fingerprint(self) -> bytes:
         """A digest of the roots and the rules."""
-        rules = f"x509 {self.rules.minimum_rsa_bits} {self.rules.strict} ".encode()
+        rules = f"x509 {self.minimum_rsa_bits} {self.strict} ".encode()
         return _sha256(rules, self.trust_store.fingerprint)
 
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
@@ -129,27 +131,32 @@ class X509Verifier:
             else:
                 chain = builder.build_server_verifier(subject).verify(leaf, others)
         except Exception as error:  # VerificationError, or what lazy parsing of a malformed certificate raises
-            raise diagnose(peer, certificates, self.trust_store, self.rules, str(error)) from error
+            rules = Rules(self._minimum_rsa_bits(peer), self.strict)
+            raise diagnose(peer, certificates, self.trust_store, rules, str(error)) from error
         self._check_rsa_keys(peer, chain)
         # The backend hands back the objects that it was given; to encode one again costs 8 µs.
         sent = dict(zip(map(id, certificates), peer.certificates, strict=True))
         return tuple(sent.get(id(one)) or self.trust_store.der(one) for one in chain)
 
+    def _minimum_rsa_bits(self, peer: PeerChain) -> int:
+        return peer.minimum_rsa_bits if self.minimum_rsa_bits is None else self.minimum_rsa_bits
+
     def _check_rsa_keys(self, peer: PeerChain, chain: list[x509.Certificate]) -> None:
+        minimum = self._minimum_rsa_bits(peer)
         for position, certificate in enumerate(chain):
             if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
                 continue
             key = certificate.public_key()
-            if isinstance(key, rsa.RSAPublicKey) and key.key_size < self.rules.minimum_rsa_bits:
+            if isinstance(key, rsa.RSAPublicKey) and key.key_size < minimum:
                 whose = "the CA certificate" if position else f"the {peer.role}'s certificate"
-                raise weak_key(f"{whose} {describe(certificate)}", key.key_size, self.rules.minimum_rsa_bits)
+                raise weak_key(f"{whose} {describe(certificate)}", key.key_size, minimum)
 
     def __repr__(self) -> str:
         return f"X509Verifier({self.trust_store!r})"
 
 
 def _digest(peer: PeerChain) -> bytes:
-    digest = hashlib.sha256(f"{peer.role} {peer.server_name}".encode())
+    digest = hashlib.sha256(f"{peer.role} {peer.server_name} {peer.minimum_rsa_bits}".encode())
     for der in peer.certificates:
         digest.update(len(der).to_bytes(4, "big"))
         digest.update(der)
