@@ -43,6 +43,7 @@ class ClientConnection(Connection):
     """
 
     _side = Side.CLIENT
+    _peer = Side.SERVER
     _opened_by = None
 
     def __init__(

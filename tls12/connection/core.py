@@ -259,7 +259,7 @@ class Connection(Facts):
         taker = self._TAKERS.get(kind)
         if taker is None:
             raise UnexpectedMessage(
-                f"the {self._side.other.value} sent {ContentType.of(kind)}, which was not negotiated"
+                f"the {self._peer.value} sent {ContentType.of(kind)}, which was not negotiated"
             )
         taker(self, fragment)
         self._refresh()
@@ -280,7 +280,7 @@ class Connection(Facts):
             self._warnings = 0
             if message[0] in _FLIGHT_ENDS and self._reassembler.pending:
                 raise UnexpectedMessage(
-                    f"the {self._side.other.value} sent more behind its {name_of(message[0])}, in the same record"
+                    f"the {self._peer.value} sent more behind its {name_of(message[0])}, in the same record"
                 )
             if self._ignored_or_refused(message):
                 continue
@@ -300,7 +300,7 @@ class Connection(Facts):
     def _take_change_cipher_spec(self, payload: bytes) -> None:
         if self._reassembler.pending:
             raise UnexpectedMessage(
-                f"the {self._side.other.value} sent ChangeCipherSpec in the middle of a handshake message"
+                f"the {self._peer.value} sent ChangeCipherSpec in the middle of a handshake message"
             )
         if self._handshake is None:
             raise self._out_of_place(name_of(CCS))
@@ -310,14 +310,14 @@ class Connection(Facts):
     def _take_application_data(self, fragment: bytes) -> None:
         what = "application data"
         if self._reassembler.pending:
-            raise UnexpectedMessage(f"the {self._side.other.value} sent {what} in the middle of a handshake message")
+            raise UnexpectedMessage(f"the {self._peer.value} sent {what} in the middle of a handshake message")
         raise self._out_of_place(what)
 
     def _out_of_place(self, what: str) -> UnexpectedMessage:
-        return UnexpectedMessage(self._conversation.describe(self._side.other, what))
+        return UnexpectedMessage(self._conversation.describe(self._peer, what))
 
     def _take_alert(self, payload: bytes) -> None:
-        peer = self._side.other.value
+        peer = self._peer.value
         if len(payload) != 2:
             raise DecodeError(f"the {peer} sent an alert record of {len(payload)} bytes", rule="RFC 5246 7.2")
         level, description = AlertLevel.of(payload[0]), Alert.of(payload[1])
@@ -342,7 +342,7 @@ class Connection(Facts):
         self._warnings += 1
         if self._warnings > self._config.limits.warnings:
             raise LimitExceeded(
-                f"the {self._side.other.value} sent more than {self._config.limits.warnings} warnings in a row",
+                f"the {self._peer.value} sent more than {self._config.limits.warnings} warnings in a row",
                 alert=Alert.UNEXPECTED_MESSAGE,
                 remedy="raise Limits.warnings if that is normal for this peer",
             )
@@ -461,7 +461,7 @@ class Connection(Facts):
     def _end_of_stream(self) -> None:
         where = "" if self._established is not None else ", in the middle of the handshake"
         raise TruncatedError(
-            f"the {self._side.other.value} ended the stream without close_notify{where}",
+            f"the {self._peer.value} ended the stream without close_notify{where}",
             remedy="the last data may be incomplete: let the application's protocol say whether it is",
         )
 
@@ -473,7 +473,7 @@ class Connection(Facts):
             limit = self._config.limits.buffered
             self._fail(
                 LimitExceeded(
-                    f"the {self._side.other.value} sent more than {limit} bytes while the handshake was paused",
+                    f"the {self._peer.value} sent more than {limit} bytes while the handshake was paused",
                     alert=Alert.UNEXPECTED_MESSAGE,
                 )
             )

@@ -45,6 +45,7 @@ class Facts:
     """The read-only half of a connection; `Connection` adds the rest."""
 
     _side: Side
+    _peer: Side
     _config: ClientConfig | ServerConfig
     _conversation: Conversation
     _handshake: Handshake[Any] | None
@@ -80,7 +81,7 @@ class Facts:
         """The handshake messages that the peer may send now, by name; empty when it is not its turn."""
         if self._error is not None or self._read_ended:
             return ()
-        return tuple(map(name_of, self._conversation.expected(self._side.other)))
+        return tuple(map(name_of, self._conversation.expected(self._peer)))
 
     @property
     def negotiated(self) -> Negotiated | None:

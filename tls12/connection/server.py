@@ -35,6 +35,7 @@ class ServerConnection(Connection):
     """
 
     _side = Side.SERVER
+    _peer = Side.CLIENT
     _opened_by = HandshakeType.CLIENT_HELLO
 
     def __init__(

@@ -68,6 +68,7 @@ class ClientHellos(Steps[ClientConfig]):
     """The hellos and sessions of one handshake as client."""
 
     side = Side.CLIENT
+    peer = Side.SERVER
 
     def __init__(
         self,

@@ -144,6 +144,7 @@ class Handshake(Generic[C]):
     """One handshake of one side. The small `build_*` and `check_*` steps may be overridden."""
 
     side: ClassVar[Side]
+    peer: ClassVar[Side]
 
     def __init__(
         self,
@@ -177,7 +178,7 @@ class Handshake(Generic[C]):
     def take_message(self, data: bytes) -> None:
         """One whole handshake message from the peer, header included. Raises the error of whatever is wrong."""
         kind = data[0]
-        peer = self.side.other
+        peer = self.peer
         row = self.conversation.admit(peer, kind)
         message = messages.parse(data, self.conversation.context)
         self.conversation.learn(row, message)
@@ -186,10 +187,10 @@ class Handshake(Generic[C]):
 
     def take_change_cipher_spec(self, data: bytes) -> None:
         """The payload of a ChangeCipherSpec record from the peer."""
-        row = self.conversation.admit(self.side.other, CCS)
+        row = self.conversation.admit(self.peer, CCS)
         if data != b"\x01":
             raise UnexpectedMessage(
-                f"the {self.side.other.value} sent a ChangeCipherSpec that is not the one byte 1", rule="RFC 5246 7.1"
+                f"the {self.peer.value} sent a ChangeCipherSpec that is not the one byte 1", rule="RFC 5246 7.1"
             )
         self.conversation.learn(row, None)
         self._deliver(ChangeCipherSpec(), len(data))
@@ -263,12 +264,12 @@ class Handshake(Generic[C]):
         self._pushed_back = None
         if not isinstance(message, wanted):
             names = " or ".join(cls.__name__ for cls in wanted)
-            raise UnexpectedMessage(f"the {self.side.other.value} sent {type(message).__name__}; expected {names}")
+            raise UnexpectedMessage(f"the {self.peer.value} sent {type(message).__name__}; expected {names}")
         return message
 
     def _deliver(self, message: Unit, size: int) -> None:
         if self.on_message is not None:
-            self.on_message(self.side.other.value, message, size)
+            self.on_message(self.peer.value, message, size)
         self._resume(message)
 
     def _resume(self, value: object) -> None:

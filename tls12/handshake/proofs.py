@@ -51,7 +51,7 @@ class Unauthenticated:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Established:
     """A finished handshake: what was proved, what was agreed, and what exporters and the next handshake need."""
 

@@ -57,6 +57,7 @@ class ServerHellos(Steps[ServerConfig]):
     """The hellos and sessions of one handshake as server."""
 
     side = Side.SERVER
+    peer = Side.CLIENT
 
     # -- the ClientHello ----------------------------------------------------------------------------------
 

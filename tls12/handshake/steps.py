@@ -85,16 +85,15 @@ class Steps(Handshake[C]):
 
     def receive_finished(self, agreed: Agreed, secrets: Secrets) -> Story[VerifiedFinished]:
         """Switch the peer's keys on, and compare its Finished with ours: the one place that proves a Finished."""
-        peer = self.side.other
         yield from self.receive(ChangeCipherSpec)
         keys = secrets.keys.server if self.side is Side.CLIENT else secrets.keys.client
         opener = make_opener(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac)
         self.outputs.append(InstallReadKeys(opener, agreed.plaintext_limit))
-        expected = self.verify_data(agreed, secrets, peer)
+        expected = self.verify_data(agreed, secrets, self.peer)
         finished = yield from self.receive(Finished)
         if not hmac.compare_digest(finished.verify_data, expected):
             raise BadSignature(
-                f"the {peer.value}'s Finished does not match what we saw of the handshake: "
+                f"the {self.peer.value}'s Finished does not match what we saw of the handshake: "
                 "it was altered on the way, or the two sides derived different keys",
                 rule="RFC 5246 7.4.9",
             )
@@ -153,11 +152,11 @@ class Steps(Handshake[C]):
             return
         if agreed.extended_master_secret != previous.negotiated.extended_master_secret:
             raise PeerMisbehaved(
-                f"the {self.side.other.value} changed extended_master_secret in a renegotiation", rule="RFC 7627 5.4"
+                f"the {self.peer.value} changed extended_master_secret in a renegotiation", rule="RFC 7627 5.4"
             )
         if previous.encrypt_then_mac_ever and agreed.suite.is_cbc and not agreed.encrypt_then_mac:
             raise PeerMisbehaved(
-                f"the {self.side.other.value} renegotiates from encrypt-then-MAC to MAC-then-encrypt",
+                f"the {self.peer.value} renegotiates from encrypt-then-MAC to MAC-then-encrypt",
                 alert=Alert.HANDSHAKE_FAILURE,
                 rule="RFC 7366 3.1",
             )

@@ -18,6 +18,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 
@@ -37,11 +38,13 @@ def ip_text(name: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=256)  # clients come back to the same names; asked for every ClientHello
 def is_ip_address(name: str) -> bool:
     """Whether a name is an IP address, which is verified but never sent in server_name (RFC 6066 3)."""
     return ip_text(name) is not None
 
 
+@lru_cache(maxsize=256)
 def normalise_server_name(name: str) -> str:
     """The one form in which the library keeps a server's name (A-label or IP address).
 
