@@ -69,7 +69,7 @@ class ClientHandshake(ClientHellos):
         """Figure 1: the whole key exchange."""
         suite = agreed.suite
         self.transcript.start(suite.prf_hash)
-        identity: VerifiedIdentity | Unauthenticated = Unauthenticated(f"{suite.suite} has no certificates")
+        identity: VerifiedIdentity | Unauthenticated = Unauthenticated("the suite has no certificates")
         staple: bytes | None = None
         peer: PeerChain | None = None
         if suite.uses_certificate:
