@@ -62,13 +62,13 @@ ServerPsk: TypeAlias = Mapping[bytes, bytes] | Callable[[bytes], bytes | None]
 """A server's keys by identity, or a function from the identity to the key."""
 
 _MESSAGE_SIZES: Mapping[HandshakeType, int] = {
-    HandshakeType.HELLO_REQUEST: 0,
+    HandshakeType.HELLO_REQUEST: 16_384,  # empty, as ServerHelloDone; whether it may come at all is asked first
     HandshakeType.CLIENT_HELLO: 131_500,  # the largest that can be encoded is 131,396 bytes
     HandshakeType.SERVER_HELLO: 66_000,
     HandshakeType.CERTIFICATE: 131_072,
     HandshakeType.SERVER_KEY_EXCHANGE: 16_384,
     HandshakeType.CERTIFICATE_REQUEST: 131_072,
-    HandshakeType.SERVER_HELLO_DONE: 0,
+    HandshakeType.SERVER_HELLO_DONE: 16_384,
     HandshakeType.CERTIFICATE_VERIFY: 16_384,
     HandshakeType.CLIENT_KEY_EXCHANGE: 131_080,  # two opaque<0..2^16-1>, identity and share
     HandshakeType.FINISHED: 16_384,  # 12 bytes; a wrong length must reach the comparison (decrypt_error)

@@ -165,7 +165,7 @@ class AgainstServer(Duel):
         self.script = script or Script("client")
         super().__init__(our_server(*kinds, **config), self.script)
 
-    def hello(self, *suites: CipherSuite, hello: ClientHello | None = None, **fields: Any) -> Self:
+    def hello(self, *suites: CipherSuite, hello: ClientHello | bytes | None = None, **fields: Any) -> Self:
         """ClientHello, and the server's flight in answer."""
         self.script.send(hello if hello is not None else self.script.hello(*suites, **fields))
         return self.carry()

@@ -61,7 +61,7 @@ def delivered(duel: Duel) -> list[bytes]:
     return [event.data for event in duel.subject.events if isinstance(event, DataReceived)]
 
 
-# -- S2.1 sequence numbers and the moment of protection -------------------------------------------------------
+# -- S2.1 sequence numbers and the moment of protection -----------------------------------------------------
 
 
 @accepts("S2.1")
@@ -119,7 +119,7 @@ def test_a_fatal_alert_in_the_clear_does_not_authenticate() -> Duel:
     return saying(duel, record(ALERT, bytes((2, 40))))
 
 
-# -- S2.2 what is authenticated -------------------------------------------------------------------------------
+# -- S2.2 what is authenticated -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suite", AEADS, ids=str)
@@ -163,7 +163,7 @@ def test_a_mac_outside_over_another_length_does_not_authenticate(length: int) ->
     return saying(duel, forger.etm(b"some data", length=length))
 
 
-# -- S2.3 and S2.4 small records ------------------------------------------------------------------------------
+# -- S2.3 and S2.4 small records ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suite", ALL, ids=str)
@@ -196,7 +196,7 @@ def test_application_data_split_into_one_byte_and_the_rest_is_read(suite: Cipher
     return duel
 
 
-# -- S2.5 and S2.6 large records ------------------------------------------------------------------------------
+# -- S2.5 and S2.6 large records ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suite", ALL, ids=str)
@@ -241,7 +241,7 @@ def test_16_kib_with_their_mac_and_256_bytes_of_padding_fit(suite: CipherSuite, 
     return duel
 
 
-# -- S2.7 to S2.10 CBC ----------------------------------------------------------------------------------------
+# -- S2.7 to S2.10 CBC --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order", [MTE, ETM])
@@ -384,7 +384,7 @@ def test_bad_padding_under_a_good_mac_does_not_authenticate(padding: bytes) -> D
     return saying(duel, forger.etm(b"some data", padding))
 
 
-# -- S2.11 AEAD -----------------------------------------------------------------------------------------------
+# -- S2.11 AEAD ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", ["start", "ciphertext", "end"])

@@ -36,7 +36,7 @@ DATA = ContentType.APPLICATION_DATA
 WARNING = AlertMessage(AlertLevel.WARNING, Alert.UNRECOGNIZED_NAME)
 
 
-# -- S1.1 versions ----------------------------------------------------------------------------------------
+# -- S1.1 versions ------------------------------------------------------------------------------------------
 
 
 def hello_in_a_record_of(version: int) -> AgainstServer:
@@ -69,7 +69,7 @@ def test_after_the_server_hello_every_record_is_of_version_3_3(version: int) -> 
     return duel
 
 
-# -- S1.2 fragments ---------------------------------------------------------------------------------------
+# -- S1.2 fragments -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [1, 2, 20])
@@ -114,7 +114,7 @@ def test_a_client_hello_longer_than_a_record_spans_records() -> Duel:
     return duel.hello(hello=with_extensions(duel.script.hello(), long)).key_exchange().finish()
 
 
-# -- S1.3 to S1.6 sizes -----------------------------------------------------------------------------------
+# -- S1.3 to S1.6 sizes -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("length", [2**14 + 1, 2**14 + 2048, 65_535])
@@ -172,7 +172,7 @@ def test_a_client_key_exchange_padded_far_beyond_its_content_is_refused(length: 
     return duel
 
 
-# -- S1.7 to S1.9 types -----------------------------------------------------------------------------------
+# -- S1.7 to S1.9 types -------------------------------------------------------------------------------------
 
 EMPTY = [HANDSHAKE, ALERT, CCS]
 UNKNOWN = [0, 1, 19, 24, 25, 99, 128, 255]
@@ -259,7 +259,7 @@ def test_application_data_before_the_finished_is_refused(data: bytes) -> Duel:
     return duel
 
 
-# -- S1.10 to S1.12 ChangeCipherSpec and the ends of flights --------------------------------------------------
+# -- S1.10 to S1.12 ChangeCipherSpec and the ends of flights ------------------------------------------------
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x01\x01", b"\x00", b"\x02", b"\xff", b"\x01" + bytes(99)])
@@ -337,7 +337,7 @@ def test_bytes_behind_the_finished_are_refused(more: bytes) -> Duel:
     return duel
 
 
-# -- S1.13 warnings ---------------------------------------------------------------------------------------
+# -- S1.13 warnings -----------------------------------------------------------------------------------------
 
 
 @accepts("S1.13")
@@ -363,7 +363,7 @@ def test_a_stricter_limit_for_warnings_can_be_configured() -> Duel:
     return duel
 
 
-# -- S1.14 SSL 2.0 ----------------------------------------------------------------------------------------
+# -- S1.14 SSL 2.0 ------------------------------------------------------------------------------------------
 
 
 def sslv2_hello(version: bytes, *specs: int) -> bytes:
@@ -429,7 +429,7 @@ def test_a_stream_that_ends_after_any_byte_is_truncated() -> None:
             assert subject.take() == b""
 
 
-# -- S1.16 ------------------------------------------------------------------------------------------------
+# -- S1.16 --------------------------------------------------------------------------------------------------
 
 
 @refuses("S1.16", Alert.UNEXPECTED_MESSAGE)
