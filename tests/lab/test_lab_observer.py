@@ -1,0 +1,405 @@
+"""The passive observer: sees what both ends saw, says what it cannot see, and is never thrown."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pki
+import pytest
+from harness import End, Ours, credential_of, our_client, our_server, pieces, pump, their_client, their_server, verifier
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tls12 import (
+    AcceptAnyPeer,
+    Alert,
+    CipherSuite,
+    ClientAuth,
+    ClientConfig,
+    ClientConnection,
+    KeyLog,
+    MemorySessionStore,
+    Policy,
+    Psk,
+    Renegotiation,
+    TicketKeys,
+)
+from tls12.crypto.suites import SUITES
+from tls12.handshake.grammar import Side
+from tls12.lab import policy as lab
+from tls12.lab.observer import (
+    AlertSeen,
+    ApplicationDataSeen,
+    MessageSeen,
+    Observer,
+    Role,
+    RuleBroken,
+    Seen,
+    Undecryptable,
+)
+from tls12.lab.script import Script
+from tls12.registry import CompressionMethod, ContentType, HandshakeType, ProtocolVersion
+from tls12.wire.closing import ChangeCipherSpec, Finished, NewSessionTicket
+from tls12.wire.extensions import SelectedVersion
+from tls12.wire.hello import ClientHello, HelloRequest, ServerHello
+
+Flow = list[tuple[Role, bytes]]
+
+
+class Tap:
+    """An end of a connection, and every byte that it sent, in the order of the wire."""
+
+    def __init__(self, role: Role, end: End, flow: Flow) -> None:
+        self._role: Role = role
+        self._end = end
+        self._flow = flow
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._end, name)
+
+    def take(self) -> bytes:
+        data = self._end.take()
+        if data:
+            self._flow.append((self._role, data))
+        return data
+
+
+def converse(client: End, server: End) -> Flow:
+    """A handshake, data both ways, and a good end; what went over the wire."""
+    flow: Flow = []
+    ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
+    pump(*ends)
+    client.send(b"a question" * 2000)
+    pump(*ends)
+    server.send(b"an answer")
+    pump(*ends)
+    client.close()
+    pump(*ends)
+    return flow
+
+
+def observe(flow: Flow, keylog: KeyLog | None = None) -> list[Seen]:
+    """All that an observer says about these bytes."""
+    observer = Observer(keylog)
+    for sender, data in flow:
+        observer.feed(sender, data)
+    return observer.events()
+
+
+def data_of(seen: list[Seen], sender: Role) -> bytes:
+    return b"".join(item.data for item in seen if isinstance(item, ApplicationDataSeen) and item.sender == sender)
+
+
+def only(seen: list[Seen], kind: type[Any]) -> list[Any]:
+    return [item for item in seen if isinstance(item, kind)]
+
+
+def everything(suite: CipherSuite = CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, **server: Any) -> Any:
+    """A conversation of our own ends over one suite: its bytes, its key log, and the messages as an end saw them."""
+    keylog = KeyLog()
+    messages: list[tuple[str, Any]] = []
+    row = SUITES[suite]
+    policy = lab.policy().replace(cipher_suites=(suite,), renegotiation=Renegotiation.WARN)
+    config = ClientConfig(
+        verifier=AcceptAnyPeer(), policy=policy, keylog=keylog, psk=Psk(b"me", b"key") if row.uses_psk else None
+    )
+    client = Ours(
+        ClientConnection(config, pki.NAME, on_message=lambda sender, message, _: messages.append((sender, message)))
+    )
+    kind = "rsa-2048" if row.authentication.name == "RSA" else "ecdsa-p256"
+    flow = converse(client, our_server(kind, policy=policy, psk={b"me": b"key"}, **server))
+    return flow, keylog, messages
+
+
+KINDS = (
+    CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384,  # encrypt-then-MAC
+    CipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    CipherSuite.TLS_DHE_RSA_WITH_AES_128_CCM_8,
+    CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA,
+    CipherSuite.TLS_RSA_PSK_WITH_AES_128_GCM_SHA256,
+    CipherSuite.TLS_PSK_WITH_NULL_SHA,
+    CipherSuite.TLS_ECDH_ANON_WITH_RC4_128_SHA,
+)
+
+
+@pytest.mark.parametrize("suite", KINDS, ids=str)
+def test_an_observer_with_the_secret_sees_what_both_ends_saw(suite: CipherSuite) -> None:
+    flow, keylog, messages = everything(suite)
+    seen = observe(flow, keylog)
+    assert [(item.sender, item.message) for item in only(seen, MessageSeen)] == messages
+    assert data_of(seen, "client") == b"a question" * 2000
+    assert data_of(seen, "server") == b"an answer"
+    assert [item.verified for item in only(seen, MessageSeen) if isinstance(item.message, Finished)] == [True, True]
+    alerts = [(item.sender, item.description, item.protected) for item in only(seen, AlertSeen)]
+    assert alerts == [("client", Alert.CLOSE_NOTIFY, True), ("server", Alert.CLOSE_NOTIFY, True)]
+    assert not only(seen, RuleBroken)
+
+
+@pytest.mark.parametrize("encrypt_then_mac", [True, False])
+def test_both_orders_of_a_cbc_suite_are_read(encrypt_then_mac: bool) -> None:
+    keylog = KeyLog()
+    suite = CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA
+    policy = Policy.compatible().replace(cipher_suites=(suite,), encrypt_then_mac=encrypt_then_mac)
+    client = our_client(policy=policy, keylog=keylog)
+    seen = observe(converse(client, our_server(policy=policy)), keylog)
+    assert client.negotiated.encrypt_then_mac is encrypt_then_mac
+    assert data_of(seen, "server") == b"an answer"
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_how_the_bytes_are_cut_changes_nothing(size: int) -> None:
+    flow, keylog, _ = everything()
+    cut = [(sender, part) for sender, data in flow for part in pieces(data, size)]
+    assert observe(cut, keylog) == observe(flow, keylog)
+
+
+def test_client_certificates_tickets_and_resumption_are_followed() -> None:
+    keylog, sessions = KeyLog(), MemorySessionStore()
+    config: dict[str, Any] = {"client_auth": ClientAuth.REQUIRED, "verifier": verifier()}
+    config["ticket_keys"] = TicketKeys.generate()
+    for resumed in (False, True):
+        client = our_client(
+            keylog=keylog, sessions=sessions, credentials=(credential_of(pki.client()),), verifier=verifier()
+        )
+        seen = observe(converse(client, our_server(**config)), keylog)
+        assert client.negotiated.resumed is resumed
+        assert not only(seen, RuleBroken)
+        assert not only(seen, Undecryptable)
+        names = [type(item.message) for item in only(seen, MessageSeen)]
+        assert (NewSessionTicket in names) is not resumed
+        verified = [item for item in only(seen, MessageSeen) if item.verified]
+        assert [item.sender for item in verified] == (["server", "client"] if resumed else ["client", "server"])
+
+
+def test_a_renegotiation_is_followed_inside_the_encryption() -> None:
+    keylog = KeyLog()
+    policy = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
+    client, server = our_client(policy=policy, keylog=keylog), our_server(policy=policy)
+    flow: Flow = []
+    ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
+    pump(*ends)
+    server.connection.renegotiate()
+    pump(*ends)
+    client.connection.renegotiate()
+    pump(*ends)
+    server.send(b"afterwards")
+    pump(*ends)
+    seen = observe(flow, keylog)
+    assert not only(seen, RuleBroken)
+    assert [item.protected for item in only(seen, MessageSeen) if isinstance(item.message, ClientHello)] == [
+        False,
+        True,
+    ]
+    assert any(isinstance(item.message, HelloRequest) for item in only(seen, MessageSeen))
+    assert len([item for item in only(seen, MessageSeen) if item.verified]) == 4
+    assert data_of(seen, "server") == b"afterwards"
+
+
+@pytest.mark.parametrize("ours", ["client", "server"])
+def test_openssl_at_one_end_is_read_likewise(ours: str) -> None:
+    keylog = KeyLog()
+    client: End = our_client(keylog=keylog) if ours == "client" else their_client()
+    server: End = our_server(keylog=keylog) if ours == "server" else their_server()
+    seen = observe(converse(client, server), keylog)
+    assert data_of(seen, "client") == b"a question" * 2000
+    assert not only(seen, RuleBroken)
+
+
+# --- what stays closed ------------------------------------------------------------------------------------
+
+
+def closed(seen: list[Seen]) -> set[str]:
+    return {item.reason for item in only(seen, Undecryptable)}
+
+
+def test_without_the_secret_the_handshake_is_seen_and_the_rest_stays_closed() -> None:
+    flow, _, messages = everything(ticket_keys=TicketKeys.generate())
+    seen = observe(flow)
+    in_the_clear = [(sender, message) for sender, message in messages if not isinstance(message, Finished)]
+    assert [(item.sender, item.message) for item in only(seen, MessageSeen)] == in_the_clear
+    assert closed(seen) == {"the key log has no secret for this ClientHello"}
+    kinds = {item.content_type for item in only(seen, Undecryptable)}
+    assert kinds == {ContentType.HANDSHAKE, ContentType.APPLICATION_DATA, ContentType.ALERT}
+    # The server's NewSessionTicket comes in the clear behind a Finished that nobody can read.
+    assert not only(seen, RuleBroken)
+
+
+def test_a_wrong_secret_opens_nothing_and_throws_nothing() -> None:
+    flow, keylog, _ = everything()
+    wrong = KeyLog()
+    for entry in keylog:
+        wrong.log(entry.label, entry.client_random, bytes(48))
+    (reason,) = closed(observe(flow, wrong))
+    assert "did not authenticate" in reason
+
+
+def test_an_altered_record_closes_its_direction_from_there_on() -> None:
+    flow, keylog, _ = everything()
+    at = next(i for i, (sender, data) in enumerate(flow) if len(data) > 10_000)
+    sender, data = flow[at]
+    flow[at] = (sender, data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    seen = observe(flow, keylog)
+    assert data_of(seen, "client") == b""
+    assert {item.sender for item in only(seen, Undecryptable)} == {"client"}
+    assert data_of(seen, "server") == b"an answer"
+
+
+def test_an_observer_that_comes_too_late_says_so() -> None:
+    flow, keylog, _ = everything()
+    after = [(sender, data) for sender, data in flow if data[0] == ContentType.APPLICATION_DATA]
+    assert closed(observe(after, keylog)) == {"there was no handshake: the observer came too late"}
+
+
+def test_a_change_cipher_spec_without_hellos_cannot_be_followed() -> None:
+    peer = Script("server")
+    peer.send(ChangeCipherSpec())
+    peer.send_data(b"whatever")
+    seen = observe([("server", peer.data_to_send())])
+    assert closed(seen) == {"the hellos were not seen"}
+    assert [str(item.error) for item in only(seen, RuleBroken)] == [
+        "the server sent ChangeCipherSpec before anything else; it is the client's turn (RFC 5246 7.2.2)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"server_version": ProtocolVersion.TLS_1_0}, "the connection speaks TLS 1.0"),
+        ({"cipher_suite": CipherSuite.TLS_ECDHE_ECDSA_WITH_ARIA_128_GCM_SHA256}, "cannot be computed here"),
+        ({"compression_method": CompressionMethod.DEFLATE}, "the records are compressed (DEFLATE)"),
+        ({"extensions": (SelectedVersion(ProtocolVersion.TLS_1_3),)}, "the connection speaks TLS 1.3"),
+    ],
+    ids=["TLS 1.0", "ARIA", "DEFLATE", "TLS 1.3"],
+)
+def test_what_is_not_the_tls_of_this_library_is_named(fields: dict[str, Any], reason: str) -> None:
+    client, server = Script("client"), Script("server")
+    client.send(client.hello())
+    server.receive_data(hello := client.data_to_send())
+    server.send(server.answer(**fields))
+    server.send(ChangeCipherSpec())
+    server.send_record(ContentType.HANDSHAKE, bytes(40), version=fields.get("server_version", ProtocolVersion.TLS_1_2))
+    seen = observe([("client", hello), ("server", server.data_to_send())])
+    assert any(reason in item for item in closed(seen))
+    assert seen[-1].sender == "server"
+    assert isinstance(seen[-1], Undecryptable)
+
+
+# --- broken rules -----------------------------------------------------------------------------------------
+
+
+def test_a_message_out_of_turn_is_named_once_and_the_reading_goes_on() -> None:
+    client, server = Script("client"), Script("server")
+    client.send(client.hello())
+    server.receive_data(hello := client.data_to_send())
+    server.send(server.answer())
+    server.send(Finished(bytes(12)))
+    server.send(Finished(bytes(12)))
+    seen = observe([("client", hello), ("server", server.data_to_send()), ("client", hello)])
+    (broken,) = only(seen, RuleBroken)
+    assert "the server sent Finished after ServerHello; expected Certificate" in str(broken.error)
+    names = [type(item.message).__name__ for item in only(seen, MessageSeen)]
+    assert names == ["ClientHello", "ServerHello", "Finished", "Finished", "ClientHello"]
+
+
+def test_a_message_that_does_not_decode_is_seen_with_its_error() -> None:
+    malformed = bytes([1, 0, 0, 3]) + b"abc"
+    peer = Script("client")
+    peer.send_record(ContentType.HANDSHAKE, malformed)
+    peer.send_record(ContentType.CHANGE_CIPHER_SPEC, b"\x02")
+    peer.send_record(ContentType.ALERT, b"\x02")
+    seen = observe([("client", peer.data_to_send())])
+    assert [item.error.alert for item in only(seen, RuleBroken)] == [
+        Alert.DECODE_ERROR,
+        Alert.UNEXPECTED_MESSAGE,  # the ChangeCipherSpec that is none
+        Alert.UNEXPECTED_MESSAGE,  # and has no place here
+    ]
+    assert [item.data for item in only(seen, MessageSeen)] == [malformed, b"\x02"]
+
+
+def test_a_fragment_of_an_alert_is_named() -> None:
+    peer = Script("client")
+    peer.send_record(ContentType.ALERT, b"\x02")
+    (broken,) = observe([("client", peer.data_to_send())])
+    assert isinstance(broken, RuleBroken)
+    assert broken.error.alert == Alert.DECODE_ERROR
+
+
+def test_a_wrong_finished_is_told_from_a_right_one() -> None:
+    def forge(message: Any) -> list[Any]:
+        return [Finished(bytes(12))] if isinstance(message, Finished) else [message]
+
+    keylog = KeyLog()
+    config = ClientConfig(verifier=AcceptAnyPeer(), keylog=keylog)
+    client, server = Ours(ClientConnection(config, pki.NAME, rewrite=forge)), our_server()
+    flow: Flow = []
+    ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
+    pump(*ends)
+    seen = observe(flow, keylog)
+    assert [item.verified for item in only(seen, MessageSeen) if isinstance(item.message, Finished)] == [False]
+    assert [item.description for item in only(seen, AlertSeen)] == [Alert.DECRYPT_ERROR]
+
+
+def test_application_data_before_its_time_is_named_and_false_start_is_not() -> None:
+    flow, keylog, _ = everything()
+    client_finished = next(i for i, (sender, _) in enumerate(flow) if sender == "client" and i > 0)
+    question = next(i for i, (sender, data) in enumerate(flow) if len(data) > 10_000)
+    early = list(flow)
+    early.insert(client_finished + 1, early.pop(question))  # RFC 7918
+    assert not only(observe(early, keylog), RuleBroken)
+
+    peer = Script("client")
+    peer.send(peer.hello())
+    peer.send_data(b"in the clear")
+    seen = observe([("client", peer.data_to_send())])
+    (broken,) = only(seen, RuleBroken)
+    assert "the client sent application data after ClientHello" in str(broken.error)
+    assert data_of(seen, "client") == b"in the clear"
+
+
+def test_what_is_no_record_ends_its_direction_only() -> None:
+    flow, keylog, _ = everything()
+    observer = Observer(keylog)
+    observer.feed("client", b"GET / HTTP/1.1\r\n\r\n")
+    observer.feed("client", flow[0][1])
+    (broken,) = observer.events()
+    assert isinstance(broken, RuleBroken)
+    assert "HTTP" in str(broken.error)
+    observer.feed("server", flow[1][1])
+    assert observer.events()
+
+
+@given(st.lists(st.tuples(st.sampled_from(["client", "server"]), st.binary(max_size=200)), max_size=8))
+def test_no_bytes_throw_an_observer(flow: Flow) -> None:
+    observe(flow)
+
+
+@cache
+def recorded() -> Any:
+    """The same conversation for every example."""
+    return everything(ticket_keys=TicketKeys.generate())
+
+
+@given(st.integers(0, 10**6), st.integers(1, 255))
+def test_no_damage_throws_an_observer(at: int, difference: int) -> None:
+    flow, keylog, _ = recorded()
+    joined = [(sender, bytearray(data)) for sender, data in flow]
+    at %= sum(len(data) for _, data in joined)
+    for _, data in joined:
+        if at < len(data):
+            data[at] ^= difference
+            break
+        at -= len(data)
+    observe([(sender, bytes(data)) for sender, data in joined], keylog)
+
+
+def test_the_observer_knows_what_may_come_next() -> None:
+    flow, keylog, _ = everything()
+    observer = Observer(keylog)
+    for sender, data in flow:
+        observer.feed(sender, data)
+    assert isinstance(observer.server_hello, ServerHello)
+    assert isinstance(observer.client_hello, ClientHello)
+    assert observer.conversation.expected(Side.CLIENT) == (HandshakeType.CLIENT_HELLO,)
+    assert observer.conversation.expected(Side.SERVER) == (HandshakeType.HELLO_REQUEST,)
