@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tls12.errors import DecodeError, EncodeError
 from tls12.registry import AlertLevel, NamedGroup
-from tls12.wire.codec import Payload, Reader, Writer
+from tls12.wire.closing import Payload
+from tls12.wire.codec import Reader, Writer
 
 SIZES = [("u8", 1), ("u16", 2), ("u24", 3), ("u32", 4)]
 

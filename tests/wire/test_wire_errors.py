@@ -213,8 +213,7 @@ DECODE, ILLEGAL = Alert.DECODE_ERROR, Alert.ILLEGAL_PARAMETER
         (E.EC_POINT_FORMATS, "00", DECODE, "ec_point_format_list: length 0 is not within 1..255"),
         (E.SIGNATURE_ALGORITHMS, "0000", DECODE, "supported_signature_algorithms: length 0 is not within 2..65535"),
         (E.SIGNATURE_ALGORITHMS, "000204010000", DECODE, ": 2 bytes left over"),
-        (E.HEARTBEAT, "00", ILLEGAL, "mode: a mode other than 1 and 2"),
-        (E.HEARTBEAT, "03", ILLEGAL, "mode: a mode other than 1 and 2"),
+        (E.HEARTBEAT, "0101", DECODE, ": 1 byte left over"),
         (E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION, "", DECODE, "protocol_name_list: needs 2 bytes, 0 left"),
         (
             E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
@@ -428,8 +427,8 @@ OCSP, MULTI = CertificateStatusType.OCSP, CertificateStatusType.OCSP_MULTI
             "ClientHello.extensions[1].record_size_limit.record_size_limit: a limit below 64",
         ),
         (
-            hello_with(extensions.HeartbeatExtension(HeartbeatMode(3))),
-            "ClientHello.extensions[1].heartbeat.mode: a mode other than 1 and 2",
+            hello_with(extensions.HeartbeatExtension(HeartbeatMode(256))),
+            "ClientHello.extensions[1].heartbeat.mode: 256 does not fit 1 byte",
         ),
         (
             hello_with(extensions.StatusRequest(MULTI)),

@@ -115,7 +115,7 @@ _srtp = st.builds(extensions.UseSrtp, lists(SRTPProtectionProfile), opaque())
 _tokens = st.builds(extensions.TokenBinding, st.integers(0, 255), st.integers(0, 255), lists(TokenBindingKeyParameters))
 _limits = st.builds(extensions.RecordSizeLimit, st.integers(64, 0xFFFF))
 _fragments = st.builds(extensions.MaxFragmentLength, st.integers(1, 4))
-_heartbeats = st.builds(extensions.HeartbeatExtension, st.sampled_from(list(HeartbeatMode)))
+_heartbeats = st.builds(extensions.HeartbeatExtension, codes(HeartbeatMode))
 _alpn = extensions.ApplicationLayerProtocolNegotiation
 
 CLIENT_EXTENSIONS: Mapping[ExtensionType, SearchStrategy[Extension]] = {

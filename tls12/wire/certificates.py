@@ -172,14 +172,12 @@ class CertificateURL:
     def read(cls, r: Reader, context: Context | None = None) -> Self:
         """Read the type and the list."""
         kind = r.code8("type", CertChainType)
-        with r.scope16("url_and_hash_list", at_least=1):
-            return cls(kind, r.items(URLAndHash.read))
+        return cls(kind, r.structs("url_and_hash_list", 2, URLAndHash.read, at_least=1))
 
     def write(self, w: Writer) -> None:
         """Write the type and the list."""
         w.u8(self.type, "type")
-        with w.scope16("url_and_hash_list", at_least=1):
-            w.items(self.url_and_hash_list, URLAndHash.write)
+        w.structs(self.url_and_hash_list, "url_and_hash_list", 2, URLAndHash.write, at_least=1)
 
 
 @dataclass(slots=True)
@@ -210,10 +208,8 @@ class SupplementalData:
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
         """Read the list."""
-        with r.scope24("supp_data", at_least=1):
-            return cls(r.items(SupplementalDataEntry.read))
+        return cls(r.structs("supp_data", 3, SupplementalDataEntry.read, at_least=1))
 
     def write(self, w: Writer) -> None:
         """Write the list."""
-        with w.scope24("supp_data", at_least=1):
-            w.items(self.supp_data, SupplementalDataEntry.write)
+        w.structs(self.supp_data, "supp_data", 3, SupplementalDataEntry.write, at_least=1)

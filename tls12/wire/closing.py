@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from tls12.registry import Alert, AlertLevel, HandshakeType, HeartbeatMessageType
-from tls12.wire.codec import Payload, Reader, Writer
+from tls12.wire.codec import Reader, Writer
 from tls12.wire.context import Context
 
 
@@ -72,6 +72,36 @@ class NextProtocol:
         """Write choice and padding."""
         w.vector8(self.selected_protocol, "selected_protocol")
         w.vector8(self.padding, "padding")
+
+
+class Payload:
+    """Adds `parse` and `to_bytes` to a value that is a record's whole payload (alert, heartbeat, ...)."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read(cls, r: Reader) -> Self:
+        """Read the value's fields."""
+        raise NotImplementedError
+
+    def write(self, w: Writer) -> None:
+        """Write the value's fields."""
+        raise NotImplementedError
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """The value from the whole payload. Raises DecodeError."""
+        r = Reader(data, cls.__name__)
+        value = cls.read(r)
+        if r.remaining:
+            raise r.left_over()
+        return value
+
+    def to_bytes(self) -> bytes:
+        """The whole payload. Raises EncodeError for what does not fit."""
+        w = Writer(type(self).__name__)
+        self.write(w)
+        return bytes(w.buffer)
 
 
 @dataclass(slots=True)

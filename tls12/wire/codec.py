@@ -16,7 +16,7 @@ rather than call another: a call costs 0.06 µs, and a ClientHello makes sixty o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from struct import Struct
 from struct import error as StructError
 from typing import Self, TypeVar
@@ -30,6 +30,9 @@ T = TypeVar("T")
 _U16 = Struct(">H")
 # Compiled for the lists that occur; longer ones (up to 32,767 entries) are compiled when they come.
 _U16S = tuple(Struct(f">{count}H") for count in range(64))
+# By the bytes that a length field takes: the largest length, and the room to leave for it.
+_MOST = (0, 0xFF, 0xFFFF, 0xFFFFFF)
+_ROOM = (b"", b"\0", b"\0\0", b"\0\0\0")
 
 
 def _bytes(count: int) -> str:
@@ -191,7 +194,7 @@ class Reader:
         length = int.from_bytes(data[start:pos], "big")
         stop = pos + length
         if stop > end or length < at_least:
-            raise self._bad_length(name, length, end - pos, at_least, (1 << 8 * size) - 1)
+            raise self._bad_length(name, length, end - pos, at_least, _MOST[size])
         found: list[bytes] = []
         while pos < stop:
             body = pos + item
@@ -202,7 +205,7 @@ class Reader:
                 self.names += (name, found)
                 if body > stop:
                     raise self._too_short("", item)
-                raise self._bad_length("", length, stop - body, item_at_least, (1 << 8 * item) - 1)
+                raise self._bad_length("", length, stop - body, item_at_least, _MOST[item])
             found.append(data[body:new])
             pos = new
         self.pos = stop
@@ -235,7 +238,7 @@ class Reader:
         length = int.from_bytes(self.data[start:pos], "big")
         new = pos + length
         if new > end or length < at_least:
-            raise self._bad_length(name, length, end - pos, at_least, (1 << 8 * size) - 1)
+            raise self._bad_length(name, length, end - pos, at_least, _MOST[size])
         self.pos = pos
         self.end = new
         self._ends.append(end)
@@ -252,13 +255,23 @@ class Reader:
             self.end = self._ends.pop()
             self.names.pop()
 
-    def items(self, read: Callable[[Self], T]) -> tuple[T, ...]:
-        """What `read` reads, again and again up to the end of the open scope."""
+    def structs(self, name: str, size: int, read: Callable[[Self], T], at_least: int = 0) -> tuple[T, ...]:
+        """A list of structures behind a length of `size` bytes: what `read` reads, again and again to its end."""
+        start, end, names = self.pos, self.end, self.names
+        pos = start + size
+        if pos > end:
+            raise self._too_short(name, size)
+        length = int.from_bytes(self.data[start:pos], "big")
+        stop = pos + length
+        if stop > end or length < at_least:
+            raise self._bad_length(name, length, end - pos, at_least, _MOST[size])
         found: list[T] = []
-        self.names.append(found)
-        while self.pos < self.end:
+        names += (name, found)
+        self.pos, self.end = pos, stop
+        while self.pos < stop:
             found.append(read(self))
-        self.names.pop()
+        self.end = end
+        del names[-2:]
         return tuple(found)
 
     def mark(self) -> tuple[int, int]:
@@ -298,12 +311,12 @@ class Writer:
     All methods raise EncodeError, which names the field, for what does not fit.
     """
 
-    __slots__ = ("_starts", "buffer", "names")
+    __slots__ = ("_scopes", "buffer", "names")
 
     def __init__(self, name: str = "") -> None:
         self.buffer = bytearray()
         self.names: list[object] = [name]
-        self._starts: list[int] = []
+        self._scopes: list[tuple[int, int, int]] = []
 
     def u8(self, value: int, name: str) -> None:
         """A uint8."""
@@ -364,21 +377,21 @@ class Writer:
         self.buffer += value
 
     def list8(self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0) -> None:
-        """Code points behind a one-byte length; the bounds are in bytes."""
-        self.vector8(self._codes(values, name, kind), name, at_least)
+        """Code points behind a one-byte length; the bound is in bytes."""
+        self.vector8(self._codes(values, name, DECODERS[kind][0]), name, at_least)
 
     def list16(self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0) -> None:
-        """Code points behind a two-byte length; the bounds are in bytes."""
-        self.vector16(self._codes(values, name, kind), name, at_least)
+        """Code points behind a two-byte length; the bound is in bytes."""
+        self.vector16(self._codes(values, name, DECODERS[kind][0]), name, at_least)
 
-    def _codes(self, values: tuple[C, ...], name: str, kind: type[C]) -> bytes:
+    def _codes(self, values: tuple[C, ...], name: str, size: int) -> bytes:
         try:
-            if DECODERS[kind][0] == 1:
+            if size == 1:
                 return bytes(values)
             count = len(values)
             return (_U16S[count] if count < 64 else Struct(f">{count}H")).pack(*values)
         except (ValueError, StructError):
-            raise self.error(name, f"a value that does not fit {_bytes(kind.size)}") from None
+            raise self.error(name, f"a value that does not fit {_bytes(size)}") from None
 
     def opaques(
         self,
@@ -391,19 +404,17 @@ class Writer:
     ) -> None:
         """A list of opaque vectors: a length of `size` bytes around the list, one of `item` bytes on each."""
         buffer = self.buffer
-        start = len(buffer)
-        buffer += bytes(size)
-        most = (1 << 8 * item) - 1
+        length = sum(map(len, values)) + item * len(values)
+        if not at_least <= length <= _MOST[size]:
+            raise self._bad_length(name, length, at_least, _MOST[size])
+        buffer += length.to_bytes(size, "big")
+        most = _MOST[item]
         for index, value in enumerate(values):
             length = len(value)
             if not item_at_least <= length <= most:
                 raise self._bad_length(f"{name}[{index}]", length, item_at_least, most)
             buffer += length.to_bytes(item, "big")
             buffer += value
-        length = len(buffer) - start - size
-        if not at_least <= length < 1 << 8 * size:
-            raise self._bad_length(name, length, at_least, (1 << 8 * size) - 1)
-        buffer[start : start + size] = length.to_bytes(size, "big")
 
     def scope8(self, name: str, at_least: int = 0) -> Self:
         """Open a one-byte length, filled in when the scope is left: `with w.scope8("..."):`."""
@@ -419,8 +430,8 @@ class Writer:
 
     def _open(self, name: str, size: int, at_least: int) -> Self:
         self.names.append(name)
-        self._starts += (len(self.buffer), size, at_least)
-        self.buffer += bytes(size)
+        self._scopes.append((len(self.buffer), size, at_least))
+        self.buffer += _ROOM[size]
         return self
 
     def __enter__(self) -> Self:
@@ -428,22 +439,31 @@ class Writer:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            starts, buffer = self._starts, self.buffer
-            at_least, size, start = starts.pop(), starts.pop(), starts.pop()
-            length = len(buffer) - start - size
-            if not at_least <= length < 1 << 8 * size:
-                raise self._bad_length("", length, at_least, (1 << 8 * size) - 1)
-            buffer[start : start + size] = length.to_bytes(size, "big")
+            start, size, at_least = self._scopes.pop()
+            body = start + size
+            length = len(self.buffer) - body
+            if not at_least <= length <= _MOST[size]:
+                raise self._bad_length("", length, at_least, _MOST[size])
+            self.buffer[start:body] = length.to_bytes(size, "big")
             self.names.pop()
 
-    def items(self, values: Iterable[T], write: Callable[[T, Self], None]) -> None:
-        """Every value in turn, by `write(value, writer)`."""
+    def structs(
+        self, values: tuple[T, ...], name: str, size: int, write: Callable[[T, Self], None], at_least: int = 0
+    ) -> None:
+        """A list of structures behind a length of `size` bytes: every value in turn, by `write(value, writer)`."""
+        buffer, names = self.buffer, self.names
+        start = len(buffer)
+        buffer += _ROOM[size]
         done: list[T] = []
-        self.names.append(done)
+        names += (name, done)
         for value in values:
             write(value, self)
             done.append(value)
-        self.names.pop()
+        del names[-2:]
+        length = len(buffer) - start - size
+        if not at_least <= length <= _MOST[size]:
+            raise self._bad_length(name, length, at_least, _MOST[size])
+        buffer[start : start + size] = length.to_bytes(size, "big")
 
     def error(self, name: str, message: str, alert: Alert | None = None) -> EncodeError:
         """An EncodeError for the field `name`, to be raised by the caller.
@@ -458,33 +478,3 @@ class Writer:
 
     def _bad_length(self, name: str, length: int, at_least: int, at_most: int) -> EncodeError:
         return self.error(name, f"{_bytes(length)} where {at_least}..{at_most} are allowed")
-
-
-class Payload:
-    """Adds `parse` and `to_bytes` to a value that is a record's whole payload (alert, heartbeat, ...)."""
-
-    __slots__ = ()
-
-    @classmethod
-    def read(cls, r: Reader) -> Self:
-        """Read the value's fields."""
-        raise NotImplementedError
-
-    def write(self, w: Writer) -> None:
-        """Write the value's fields."""
-        raise NotImplementedError
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """The value from the whole payload. Raises DecodeError."""
-        r = Reader(data, cls.__name__)
-        value = cls.read(r)
-        if r.remaining:
-            raise r.left_over()
-        return value
-
-    def to_bytes(self) -> bytes:
-        """The whole payload. Raises EncodeError for what does not fit."""
-        w = Writer(type(self).__name__)
-        self.write(w)
-        return bytes(w.buffer)

@@ -132,13 +132,13 @@ class StatusRequestV2:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the list."""
-        with r.scope16("certificate_status_req_list", at_least=1):
-            return cls(r.items(StatusRequestItem.read))
+        return cls(r.structs("certificate_status_req_list", 2, StatusRequestItem.read, at_least=1))
 
     def write(self, w: Writer) -> None:
         """Write the list."""
-        with w.scope16("certificate_status_req_list", at_least=1):
-            w.items(self.certificate_status_req_list, StatusRequestItem.write)
+        w.structs(
+            self.certificate_status_req_list, "certificate_status_req_list", 2, StatusRequestItem.write, at_least=1
+        )
 
 
 class StatusRequestV2Ack(EmptyExtension):
@@ -300,13 +300,11 @@ class TrustedCaKeys:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the list."""
-        with r.scope16("trusted_authorities_list"):
-            return cls(r.items(TrustedAuthority.read))
+        return cls(r.structs("trusted_authorities_list", 2, TrustedAuthority.read))
 
     def write(self, w: Writer) -> None:
         """Write the list."""
-        with w.scope16("trusted_authorities_list"):
-            w.items(self.trusted_authorities_list, TrustedAuthority.write)
+        w.structs(self.trusted_authorities_list, "trusted_authorities_list", 2, TrustedAuthority.write)
 
 
 class TrustedCaKeysAck(EmptyExtension):
@@ -378,13 +376,11 @@ class CachedInfo:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the list."""
-        with r.scope16("cached_info", at_least=1):
-            return cls(r.items(CachedObject.read))
+        return cls(r.structs("cached_info", 2, CachedObject.read, at_least=1))
 
     def write(self, w: Writer) -> None:
         """Write the list."""
-        with w.scope16("cached_info", at_least=1):
-            w.items(self.cached_info, CachedObject.write)
+        w.structs(self.cached_info, "cached_info", 2, CachedObject.write, at_least=1)
 
 
 @dataclass(slots=True)

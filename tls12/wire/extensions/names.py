@@ -54,20 +54,19 @@ class ServerNameList:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read at least one name."""
-        with r.scope16("server_name_list", at_least=1):
-            names = cls(r.items(ServerName.read))
+        names = cls(r.structs("server_name_list", 2, ServerName.read, at_least=1))
         names.check(r)
         return names
 
     def write(self, w: Writer) -> None:
         """Write the names."""
         self.check(w)
-        with w.scope16("server_name_list", at_least=1):
-            w.items(self.server_name_list, ServerName.write)
+        w.structs(self.server_name_list, "server_name_list", 2, ServerName.write, at_least=1)
 
     def check(self, codec: Reader | Writer) -> None:
         """No two names may have the same type (RFC 6066 3)."""
-        if len({name.name_type for name in self.server_name_list}) != len(self.server_name_list):
+        names = self.server_name_list
+        if len(names) > 1 and len({name.name_type for name in names}) != len(names):
             raise codec.error("server_name_list", "two names of one type", Alert.ILLEGAL_PARAMETER)
 
 
@@ -144,8 +143,12 @@ class NextProtocolNegotiation:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read names up to the end of the extension; there is no length around them."""
-        return cls(r.items(lambda r: r.vector8("", at_least=1)))
+        names = []
+        while r.remaining:
+            names.append(r.vector8("protocol_name", at_least=1))
+        return cls(tuple(names))
 
     def write(self, w: Writer) -> None:
         """Write the names."""
-        w.items(self.protocol_name_list, lambda name, w: w.vector8(name, "", at_least=1))
+        for name in self.protocol_name_list:
+            w.vector8(name, "protocol_name", at_least=1)

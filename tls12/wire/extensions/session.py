@@ -135,20 +135,12 @@ class HeartbeatExtension:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the mode; an unknown one is illegal_parameter (RFC 6520 2)."""
-        heartbeat = cls(r.code8("mode", HeartbeatMode))
-        heartbeat.check(r)
-        return heartbeat
+        """Read the mode; that an unknown one is illegal_parameter (RFC 6520 2) concerns those who use it."""
+        return cls(r.code8("mode", HeartbeatMode))
 
     def write(self, w: Writer) -> None:
         """Write the mode."""
-        self.check(w)
         w.u8(self.mode, "mode")
-
-    def check(self, codec: Reader | Writer) -> None:
-        """Two modes are defined (RFC 6520 2)."""
-        if not 1 <= self.mode <= 2:
-            raise codec.error("mode", "a mode other than 1 and 2", Alert.ILLEGAL_PARAMETER)
 
 
 @dataclass(slots=True)

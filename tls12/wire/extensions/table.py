@@ -180,15 +180,16 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
     """Write the extension block at the end of a hello, or nothing for None."""
     if extensions is None:
         return
-    buffer, done = w.buffer, list[Extension]()
+    # Flat like `_read_list`, and for the same reason. The last of `names` is the type that is being written.
+    buffer, names, done = w.buffer, w.names, list[Extension]()
     with w.scope16("extensions"):
-        w.names += (done, "")
+        names += (done, "")
         for extension in extensions:
             start = len(buffer)
             if type(extension) is ExtensionRemnant:
                 extension.write(w)
             else:
-                w.names[-1] = kind = extension.extension_type
+                names[-1] = kind = extension.extension_type
                 buffer += b"\0\0\0\0"
                 extension.write(w)
                 try:
@@ -196,4 +197,4 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
                 except StructError:
                     raise w.error("", f"type {kind:d} or length {len(buffer) - start - 4} exceeds 65535") from None
             done.append(extension)
-        del w.names[-2:]
+        del names[-2:]

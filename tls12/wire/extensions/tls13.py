@@ -85,13 +85,11 @@ class KeyShareClientHello:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the list."""
-        with r.scope16("client_shares"):
-            return cls(r.items(KeyShareEntry.read))
+        return cls(r.structs("client_shares", 2, KeyShareEntry.read))
 
     def write(self, w: Writer) -> None:
         """Write the list."""
-        with w.scope16("client_shares"):
-            w.items(self.client_shares, KeyShareEntry.write)
+        w.structs(self.client_shares, "client_shares", 2, KeyShareEntry.write)
 
 
 @dataclass(slots=True)
@@ -171,14 +169,12 @@ class OfferedPsks:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read both lists."""
-        with r.scope16("identities", at_least=7):
-            identities = r.items(PskIdentity.read)
+        identities = r.structs("identities", 2, PskIdentity.read, at_least=7)
         return cls(identities, r.opaques("binders", 2, 1, at_least=33, item_at_least=32))
 
     def write(self, w: Writer) -> None:
         """Write both lists."""
-        with w.scope16("identities", at_least=7):
-            w.items(self.identities, PskIdentity.write)
+        w.structs(self.identities, "identities", 2, PskIdentity.write, at_least=7)
         w.opaques(self.binders, "binders", 2, 1, at_least=33, item_at_least=32)
 
 
