@@ -137,6 +137,15 @@ class RenegotiationRequested:
 
 
 @dataclass(slots=True)
+class KeysNearLimit:
+    """Our keys have protected seven eighths of what their cipher allows (RFC 8446 5.5).
+
+    Where the policy allows it a renegotiation has begun; otherwise open a new connection. Application data beyond
+    the limit ends the connection with `KeysExhausted`.
+    """
+
+
+@dataclass(slots=True)
 class AlertReceived:
     """A warning alert that ends nothing (RFC 5246 7.2)."""
 
@@ -166,6 +175,7 @@ Event: TypeAlias = (
     | HandshakeCompleted
     | DataReceived
     | RenegotiationRequested
+    | KeysNearLimit
     | AlertReceived
     | ConnectionClosed
     | ConnectionFailed

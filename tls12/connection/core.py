@@ -14,15 +14,18 @@ a record (benchmarks/test_bulk.py); everything rare is decided when the state ch
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection.facts import Facts
+from tls12.crypto.protection import Sealer
 from tls12.errors import (
     DecodeError,
     EncodeError,
     InternalError,
+    KeysExhausted,
     LimitExceeded,
     PeerAlert,
     PeerMisbehaved,
@@ -39,6 +42,7 @@ from tls12.events import (
     DataReceived,
     Event,
     HandshakeCompleted,
+    KeysNearLimit,
 )
 from tls12.handshake.engine import (
     Complete,
@@ -126,6 +130,8 @@ class Connection(Facts):
         self._read_ended = False
         self._write_ended = False
         self._closed_by_owner = False
+        self._sealer: Sealer
+        self._warn_at = sys.maxsize
         self._warnings = 0
         self._hello_requests = 0
         self._handshakes = 0
@@ -211,8 +217,19 @@ class Connection(Facts):
         failure the data is dropped, since the caller may not have read those events yet.
         """
         if self._may_send:
-            if data:
-                self._out.append(self._writer.write(_APPLICATION_DATA, data))
+            if type(data) is memoryview:
+                data = data.cast("B")
+            try:
+                # The writer's shortest way for the usual size: one call less, 0.2 of 4.7 µs at 64 bytes.
+                if 0 < len(data) <= self._writer.fragment_size:
+                    self._out.append(self._writer.seal(_APPLICATION_DATA, data))
+                elif data:
+                    self._out.append(self._writer.write(_APPLICATION_DATA, data))
+            except KeysExhausted as error:
+                self._fail(error)
+            else:
+                if self._sealer.sequence >= self._warn_at:
+                    self._warn_of_limit()
         elif self._closed_by_owner:
             raise UsageError("send_data() after close(): nothing may follow close_notify (RFC 5246 7.2.1)")
         elif self._error is None and not self._write_ended:
@@ -258,9 +275,7 @@ class Connection(Facts):
     def _take_record(self, kind: int, fragment: bytes) -> None:
         taker = self._TAKERS.get(kind)
         if taker is None:
-            raise UnexpectedMessage(
-                f"the {self._peer.value} sent {ContentType.of(kind)}, which was not negotiated"
-            )
+            raise UnexpectedMessage(f"the {self._peer.value} sent {ContentType.of(kind)}, which was not negotiated")
         taker(self, fragment)
         self._refresh()
 
@@ -408,6 +423,8 @@ class Connection(Facts):
     def _install_write_keys(self, output: InstallWriteKeys) -> None:
         self._writer.fragment_size = output.fragment_size
         self._writer.install(output.sealer)
+        self._sealer = output.sealer
+        self._warn_at = output.sealer.limit - (output.sealer.limit >> 3)
 
     def _install_read_keys(self, output: InstallReadKeys) -> None:
         self._reader.plaintext_limit = output.plaintext_limit
@@ -439,6 +456,14 @@ class Connection(Facts):
         Notify: _notify,
         Complete: _complete,
     }
+
+    def _warn_of_limit(self) -> None:
+        """Our keys have protected nearly as much as they may (RFC 5246 6.1, RFC 8446 5.5): get new ones, or say so."""
+        self._warn_at = sys.maxsize
+        self._events.append(KeysNearLimit())
+        agreed = self.negotiated
+        if self._config.policy.renegotiation is Renegotiation.ALLOW and agreed and agreed.secure_renegotiation:
+            self.renegotiate()
 
     def _resume_sending(self) -> None:
         self._may_send = not self._write_ended

@@ -1,0 +1,56 @@
+"""Keys protect no more than their cipher allows: the owner is warned, new keys are made, or the connection ends."""
+
+from __future__ import annotations
+
+from harness import Ours, our_client, our_server, pump
+
+from tls12 import ConnectionFailed, ConnectionState, KeysNearLimit, Policy, Renegotiation
+from tls12.errors import KeysExhausted
+
+
+def near_the_limit(policy: Policy) -> tuple[Ours, Ours]:
+    """Two ends whose client has eight records left, one of them until the warning."""
+    client, server = our_client(policy=policy), our_server(policy=policy)
+    pump(client, server)
+    sealer = client.connection._writer._sealer
+    assert sealer is not None
+    sealer.limit = 64
+    client.connection._warn_at = 56
+    sealer.sequence = server.connection._reader._opener.sequence = 55  # type: ignore[union-attr]
+    return client, server
+
+
+def test_the_owner_is_warned_once_and_beyond_the_limit_the_connection_ends() -> None:
+    client, server = near_the_limit(Policy.default())
+    for count in range(9):
+        client.connection.send_data(b"x")
+        warned = [event for event in client.connection.events() if isinstance(event, KeysNearLimit)]
+        assert len(warned) == (count == 0)
+    assert client.connection.state is ConnectionState.ESTABLISHED
+    client.connection.send_data(b"one too many")
+    (failed,) = client.connection.events()
+    assert isinstance(failed, ConnectionFailed)
+    assert isinstance(failed.error, KeysExhausted)
+    server.receive(client.take())
+    assert server.data == b"x" * 9
+    assert server.connection.error is not None  # the alert still passed
+
+
+def test_new_keys_are_made_where_the_policy_allows_it_and_no_data_is_lost() -> None:
+    client, server = near_the_limit(Policy.default().replace(renegotiation=Renegotiation.ALLOW))
+    for _ in range(20):
+        client.connection.send_data(b"y")
+    pump(client, server)
+    assert server.data == b"y" * 20
+    assert client.connection.state is server.connection.state is ConnectionState.ESTABLISHED
+    assert client.connection._writer._sealer is not None
+    assert client.connection._writer._sealer.sequence < 30
+
+
+def test_a_memoryview_of_any_format_is_sent_as_its_bytes() -> None:
+    client, server = our_client(), our_server()
+    pump(client, server)
+    numbers = memoryview(bytes(range(64))).cast("I")
+    client.connection.send_data(numbers)
+    server.receive(client.take())
+    assert server.data == bytes(range(64))
