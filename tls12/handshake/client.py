@@ -81,7 +81,7 @@ class ClientHandshake(ClientHellos):
             identity = yield from self.verify_identity(peer)
         exchange = yield from self.receive_share(suite)
         possession = self.verify_share(suite, exchange, peer, agreed)
-        request = yield from self.receive_if(CertificateRequest, then=(ServerHelloDone,))
+        request = yield from self.receive_request(suite)
         yield from self.receive(ServerHelloDone)
 
         credential = (yield from self.choose_credential(request)) if request is not None else None
@@ -222,6 +222,12 @@ class ClientHandshake(ClientHellos):
         if suite.key_exchange in (Kx.PSK, Kx.RSA_PSK):
             return (yield from self.receive_if(ServerKeyExchange, then=(ServerHelloDone,)))
         return (yield from self.receive(ServerKeyExchange))
+
+    def receive_request(self, suite: Suite) -> Story[CertificateRequest | None]:
+        """Only a server that authenticates by certificate alone may ask for one (RFC 5246 7.4.4, RFC 4279 2)."""
+        if not suite.uses_certificate or suite.uses_psk:
+            return None
+        return (yield from self.receive_if(CertificateRequest, then=(ServerHelloDone,)))
 
     def verify_share(
         self, suite: Suite, exchange: ServerKeyExchange | None, peer: PeerChain | None, agreed: Agreed

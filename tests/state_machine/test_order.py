@@ -1,0 +1,264 @@
+"""Real connections, stopped before every message of every legal conversation, are told everything else instead.
+
+Only what the figures of the RFCs expect survives. All else ends in UnexpectedMessage, which names what was
+expected. The same holds with either of the two pieces that keep the order made to accept everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from conversations import CLIENT, SCRIPTS, SERVER, Dialogue, Script, frame, in_clear_text
+from language import Sentence, Terms, expected, sentences
+from samples import CLOSE_NOTIFY, NOT_MESSAGES, messages
+
+from tls12 import Alert, AlertReceived, ConnectionClosed, ConnectionState, DataReceived, PeerAlert, TLSError
+from tls12.errors import DecodeError, NotTLS, UnexpectedMessage
+from tls12.events import ConnectionFailed, Event
+from tls12.handshake.engine import Handshake, Story, Wanted
+from tls12.handshake.grammar import CCS, Conversation, Row, Side, name_of
+from tls12.registry import AlertLevel, ContentType, HandshakeType
+from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
+
+QUICK = (
+    "ECDHE",
+    "PSK",
+    "RSA, client certificate",
+    "everything",
+    "resumed by id",
+    "resumed without an echo, ticket renewed",
+    "ticket refused",
+    "renegotiated by the server",
+)
+"""Between them these reach every row of the table; the others differ in their key exchange."""
+
+
+@pytest.fixture(autouse=True)
+def _clear_text() -> Iterator[None]:
+    with in_clear_text():
+        yield
+
+
+@dataclass
+class Stop:
+    """A connection that waits for its peer, and what may come."""
+
+    dialogue: Dialogue
+    side: Side
+
+    @property
+    def said(self) -> Sentence:
+        return self.dialogue.said[self.side]
+
+    @property
+    def terms(self) -> Terms:
+        return self.dialogue.script.terms_of(self.side, max(1, self.dialogue.handshakes[self.side]))
+
+    @property
+    def expected(self) -> frozenset[str]:
+        """The names of what the peer may send."""
+        return expected(self.terms, self.said, self.side.other.value) if self.said else frozenset({"ClientHello"})
+
+    @property
+    def established(self) -> bool:
+        return self.said in sentences(self.terms)
+
+    @property
+    def data_allowed(self) -> bool:
+        """After a first handshake, and not between ChangeCipherSpec and Finished (RFC 5246 7.1)."""
+        changing = any("ChangeCipherSpec" in letter for letter in self.said)
+        return self.established or (self.dialogue.handshakes[self.side] > 1 and not changing)
+
+    def hear(self, content_type: int, payload: bytes) -> tuple[TLSError | None, list[Event], bytes]:
+        """Give the connection one record: why it failed, if it did, what it told, and what it says."""
+        end = self.dialogue.ends[self.side]
+        end.receive_data(frame(content_type, payload))
+        return end.error, end.events(), bytes(end.data_to_send())
+
+
+def stops(script: Script, side: Side) -> range:
+    """Behind how many received messages to stop: everywhere, but of two handshakes only in the second."""
+    dialogue = Dialogue(script)
+    first = 0
+    while dialogue.until(side, dialogue.taken[side] + 1):
+        if script.acts and dialogue.handshakes[side] == 1:
+            first = dialogue.taken[side]
+    assert dialogue.ends[side].state is ConnectionState.ESTABLISHED
+    return range(first, dialogue.taken[side] + 1)
+
+
+def stop(script: Script, side: Side, count: int) -> Stop:
+    """A new connection, stopped when it has received `count` messages."""
+    dialogue = Dialogue(script)
+    dialogue.until(side, count)
+    return Stop(dialogue, side)
+
+
+def named(*quick: str) -> list[object]:
+    """The scripts as parameters: these by default, the others when slow tests are run."""
+    return [pytest.param(s, id=s.name, marks=() if s.name in quick else pytest.mark.slow) for s in SCRIPTS]
+
+
+def is_welcome(stop: Stop, kind: int) -> bool:
+    """Whether a message may come: those of the figures, and HelloRequests at any time (RFC 5246 7.4.1.1)."""
+    return name_of(kind) in stop.expected or (stop.side is CLIENT and kind == HandshakeType.HELLO_REQUEST)
+
+
+def say(stop: Stop, kind: int) -> tuple[TLSError | None, list[Event], bytes]:
+    """One handshake message or ChangeCipherSpec, whole and well-formed."""
+    if kind == CCS:
+        return stop.hear(ContentType.CHANGE_CIPHER_SPEC, b"\x01")
+    return stop.hear(ContentType.HANDSHAKE, messages()[kind])
+
+
+def check_message(stop: Stop, kind: int) -> None:
+    """Say it, and see whether only what the figures expect is taken."""
+    welcome, names = is_welcome(stop, kind), stop.expected
+    terms, said = stop.terms, stop.said
+    error, events, out = say(stop, kind)
+    context = f"{name_of(kind)} after {said}"
+    if welcome:
+        assert not isinstance(error, UnexpectedMessage), context
+        return
+    assert isinstance(error, UnexpectedMessage), context
+    assert events[-1:] == [ConnectionFailed(error)], context
+    asks_anonymously = kind == HandshakeType.CERTIFICATE_REQUEST and said[-1:] == ("server ServerKeyExchange",)
+    if asks_anonymously and terms.key_exchange in (Kx.DH_ANON, Kx.ECDH_ANON):
+        assert error.alert is Alert.HANDSHAKE_FAILURE, context  # RFC 5246 7.4.4
+    else:
+        assert error.alert is Alert.UNEXPECTED_MESSAGE, context
+    assert out[0] == ContentType.ALERT, context
+    assert out[5:] == bytes([2, error.alert]), context
+    assert name_of(kind) in str(error), context
+    for name in names:
+        assert name in str(error).split(";")[1], context
+
+
+@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("script", named(*QUICK))
+def test_only_expected_messages_survive_at_any_point_of_a_legal_conversation(script: Script, side: Side) -> None:
+    for count in stops(script, side):
+        for kind in (CCS, *messages()):
+            check_message(stop(script, side, count), kind)
+
+
+@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("script", named(*QUICK))
+def test_records_that_are_no_messages_survive_only_where_they_belong(script: Script, side: Side) -> None:
+    for count in stops(script, side):
+        for what, (content_type, payload) in NOT_MESSAGES.items():
+            at = stop(script, side, count)
+            error, events, _ = at.hear(content_type, payload)
+            if at.data_allowed and content_type == ContentType.APPLICATION_DATA:
+                assert error is None
+                assert events == [DataReceived(payload)]
+                continue
+            assert isinstance(error, UnexpectedMessage | NotTLS if count == 0 else UnexpectedMessage), (what, at.said)
+            assert error.alert is Alert.UNEXPECTED_MESSAGE
+            if content_type == ContentType.APPLICATION_DATA:
+                assert all(name in str(error).split(";")[1] for name in at.expected)
+
+
+@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("script", named("RSA, client certificate", "resumed by ticket", "renegotiated by the server"))
+def test_alerts_mean_the_same_at_any_point(script: Script, side: Side) -> None:
+    for count in stops(script, side):
+        at = stop(script, side, count)
+        assert at.hear(ContentType.ALERT, b"\x01\x5a") == (
+            None,
+            [AlertReceived(AlertLevel.WARNING, Alert.USER_CANCELED)],
+            b"",
+        )
+        error, events, out = at.hear(ContentType.ALERT, CLOSE_NOTIFY)
+        assert (error, events) == (None, [ConnectionClosed()])
+        assert out[5:] == CLOSE_NOTIFY
+        at = stop(script, side, count)
+        error, events, out = at.hear(ContentType.ALERT, b"\x02\x28")
+        assert isinstance(error, PeerAlert)
+        assert error.received is Alert.HANDSHAKE_FAILURE
+        assert (events, out) == ([ConnectionFailed(error)], b"")
+
+
+@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("script", SCRIPTS, ids=str)
+def test_the_connection_says_itself_what_it_expects(script: Script, side: Side) -> None:
+    for count in stops(script, side):
+        at = stop(script, side, count)
+        assert set(at.dialogue.ends[side].expecting) == at.expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("script", SCRIPTS, ids=str)
+def test_types_that_nobody_knows_survive_nowhere(script: Script, side: Side) -> None:
+    for count in stops(script, side):
+        for kind in range(25, 256, 11):
+            error, _, _ = stop(script, side, count).hear(ContentType.HANDSHAKE, bytes([kind, 0, 0, 1, 7]))
+            assert isinstance(error, UnexpectedMessage)
+
+
+# --- either piece alone -----------------------------------------------------------------------------------
+
+
+def admit_everything(patch: pytest.MonkeyPatch) -> None:
+    """Take the guard's check away: what has no row gets one that leads nowhere."""
+    admit = Conversation.admit
+
+    def admit_all(self: Conversation, sender: Side, kind: int) -> Row:
+        try:
+            return admit(self, sender, kind)
+        except UnexpectedMessage:
+            return Row(self.state, sender, kind, self.state)
+
+    patch.setattr(Conversation, "admit", admit_all)
+
+
+def accept_everything(patch: pytest.MonkeyPatch) -> None:
+    """Take the stories' check away: whatever comes is taken for what was wanted."""
+
+    def take(self: Handshake[Any], wanted: tuple[type[Any], ...]) -> Story[Any]:
+        message = self._pushed_back
+        self._pushed_back = None
+        return (yield Wanted(wanted)) if message is None else message
+
+    patch.setattr(Handshake, "_next", take)
+
+
+@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("script", named("RSA_PSK with a hint", "DH_ANON", *QUICK))
+def test_without_the_guard_the_stories_still_refuse(
+    script: Script, side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admit_everything(monkeypatch)
+    for count in stops(script, side):
+        for kind in (CCS, *messages()):
+            at = stop(script, side, count)
+            if is_welcome(at, kind):
+                continue
+            error = say(at, kind)[0]
+            assert isinstance(error, UnexpectedMessage | DecodeError), f"{name_of(kind)} after {at.said}"
+
+
+@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("script", named("RSA, client certificate", "everything", "resumed by id"))
+def test_without_the_check_of_the_stories_the_guard_still_refuses(
+    script: Script, side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept_everything(monkeypatch)
+    for count in stops(script, side):
+        for kind in (CCS, *messages()):
+            check_message(stop(script, side, count), kind)
+
+
+def test_without_both_a_changed_order_is_not_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So each of the two tests above can fail."""
+    script = next(script for script in SCRIPTS if script.name == "RSA, client certificate")
+    admit_everything(monkeypatch)
+    accept_everything(monkeypatch)
+    at = stop(script, SERVER, 4)  # all but ChangeCipherSpec and Finished
+    assert at.expected == {"ChangeCipherSpec"}
+    error, _, _ = say(at, HandshakeType.FINISHED)
+    assert error is None
