@@ -127,6 +127,8 @@ class ClientConfig:
     """Ask for signed certificate timestamps (RFC 6962)."""
     extensions: tuple[Extension, ...] = ()
     """Extensions of your own for the ClientHello; what the server answers is in `Negotiated.custom_extensions`."""
+    max_fragment_length: int | None = None
+    """Ask for records of at most 512, 1024, 2048 or 4096 bytes, both ways, the handshake's too (RFC 6066 4)."""
     record_size_limit: int = 16_384
     """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
     random: Callable[[int], bytes] = os.urandom
@@ -136,6 +138,10 @@ class ClientConfig:
 
     def __post_init__(self) -> None:
         _check_common(self)
+        if self.max_fragment_length not in (None, 512, 1024, 2048, 4096):
+            raise UsageError(
+                f"max_fragment_length {self.max_fragment_length} is not 512, 1024, 2048 or 4096 (RFC 6066 4)"
+            )
         rows = (SUITES[suite] for suite in self.policy.cipher_suites)
         offered = (
             row

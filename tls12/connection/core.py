@@ -431,7 +431,7 @@ class Connection(Facts):
         self._reader.install(output.opener)
 
     def _set_fragment_size(self, output: SetFragmentSize) -> None:
-        self._writer.fragment_size = output.size
+        self._writer.fragment_size = self._reader.plaintext_limit = output.size
 
     def _fix_version(self, output: FixVersion) -> None:
         self._writer.version = ProtocolVersion.TLS_1_2

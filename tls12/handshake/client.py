@@ -22,7 +22,7 @@ from tls12.events import (
     PskLookupRequested,
 )
 from tls12.handshake.client_hello import ClientHellos
-from tls12.handshake.engine import FixVersion, Story
+from tls12.handshake.engine import Story
 from tls12.handshake.negotiation import Agreed, choose_scheme, key_fits
 from tls12.handshake.proofs import (
     Unauthenticated,
@@ -59,9 +59,9 @@ class ClientHandshake(ClientHellos):
         answer = yield from self.receive(ServerHello)
         agreed = self.check_server_hello(hello, answer)
         self.check_continuity(agreed)
-        self.outputs.append(FixVersion())
+        self.settle_records(agreed)
         if (yield from self.server_resumes(hello, answer)):
-            yield from self.resume(agreed)
+            yield from self.resume(self.keep_fragment_length(agreed, answer))
         else:
             yield from self.full(agreed)
 
@@ -112,7 +112,7 @@ class ClientHandshake(ClientHellos):
             psk_identity=psk.identity if psk else None,
         )
         leaf = peer.certificates[0] if peer else None
-        session = self.new_session(secrets, negotiated, ticket)
+        session = self.new_session(agreed, secrets, negotiated, ticket)
         self.finish(agreed, secrets, identity, possession, finished, negotiated, session, client_verify_data, leaf)
 
     def resume(self, agreed: Agreed) -> Story[None]:
@@ -138,7 +138,7 @@ class ClientHandshake(ClientHellos):
             psk_identity=session.psk_identity,
         )
         leaf = next(iter(session.peer_certificates), None)
-        renewed = self.new_session(secrets, negotiated, ticket)
+        renewed = self.new_session(agreed, secrets, negotiated, ticket)
         self.finish(agreed, secrets, proof, proof, finished, negotiated, renewed, client_verify_data, leaf)
 
     def server_resumes(self, hello: ClientHello, answer: ServerHello) -> Story[bool]:

@@ -8,6 +8,7 @@ override to misbehave at exactly one place.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from tls12.config import ClientConfig
@@ -132,6 +133,8 @@ class ClientHellos(Steps[ClientConfig]):
             extensions.append(
                 ApplicationLayerProtocolNegotiation(tuple(name.encode() for name in config.alpn_protocols))
             )
+        if config.max_fragment_length is not None:
+            extensions.append(MaxFragmentLength(config.max_fragment_length.bit_length() - 9))
         if policy.record_size_limit:
             extensions.append(RecordSizeLimit(config.record_size_limit))
         return (*extensions, *config.extensions)
@@ -173,10 +176,27 @@ class ClientHellos(Steps[ClientConfig]):
             )
         return session
 
-    def new_session(self, secrets: Secrets, negotiated: Negotiated, ticket: NewSessionTicket | None) -> Session | None:
-        """What may be resumed later; kept in the store, if there is one."""
+    def keep_fragment_length(self, agreed: Agreed, answer: ServerHello) -> Agreed:
+        """A resumption keeps its session's max_fragment_length, unasked (RFC 6066 4), unless RFC 8449 replaces it."""
+        session = self.session
+        assert session is not None
+        if session.max_fragment_length is None or answer.find(RecordSizeLimit) is not None:
+            return agreed
+        size = 256 << session.max_fragment_length
+        kept = dataclasses.replace(
+            agreed, max_fragment_length=session.max_fragment_length, fragment_size=size, plaintext_limit=size
+        )
+        self.settle_records(kept)
+        return kept
+
+    def new_session(
+        self, agreed: Agreed, secrets: Secrets, negotiated: Negotiated, ticket: NewSessionTicket | None
+    ) -> Session | None:
+        """What may be resumed later; kept in the store, if there is one. An empty ticket is none (RFC 5077 3.3)."""
         config = self.config
         old = self.session if negotiated.resumed else None
+        if ticket is not None and not ticket.ticket:
+            ticket = None
         kept = ticket.ticket if ticket is not None else (old.ticket if old else b"")
         session_id = b"" if kept else negotiated.session_id
         if not kept and not session_id:
@@ -191,6 +211,7 @@ class ClientHellos(Steps[ClientConfig]):
             trust=self.trust(),
             policy=config.policy.fingerprint,
             created=old.created if old else config.clock(),
+            max_fragment_length=agreed.max_fragment_length,
         )
         if config.sessions is not None:
             try:
@@ -245,7 +266,10 @@ class ClientHellos(Steps[ClientConfig]):
         if formats is not None and ECPointFormat.UNCOMPRESSED not in formats.ec_point_format_list:
             raise PeerMisbehaved("the server's ec_point_formats lacks uncompressed", rule="RFC 8422 5.2")
         size = answer.find(RecordSizeLimit)
-        if size is not None and answer.find(MaxFragmentLength) is not None:
+        fragment = answer.find(MaxFragmentLength)
+        if fragment is not None and fragment != hello.find(MaxFragmentLength):
+            raise PeerMisbehaved("the server answered another max_fragment_length than ours", rule="RFC 6066 4")
+        if size is not None and fragment is not None:
             raise PeerMisbehaved(
                 "the server answered both record_size_limit and max_fragment_length", rule="RFC 8449 5"
             )
@@ -255,6 +279,9 @@ class ClientHellos(Steps[ClientConfig]):
             )
         scts = answer.find(SignedCertificateTimestampList)
         own = {extension.extension_type for extension in self.config.extensions}
+        fragment_size = plaintext_limit = fragment.fragment_size if fragment is not None else MAX_PLAINTEXT
+        if size is not None:
+            fragment_size, plaintext_limit = size.record_size_limit, self.config.record_size_limit
         return Agreed(
             suite=suite,
             client_random=hello.random,
@@ -267,8 +294,9 @@ class ClientHellos(Steps[ClientConfig]):
             staple_promised=answer.find(StatusRequestAck) is not None,
             ticket_promised=answer.find(SessionTicketAck) is not None,
             scts=scts.sct_list if scts is not None else (),
-            fragment_size=size.record_size_limit if size is not None else MAX_PLAINTEXT,
-            plaintext_limit=self.config.record_size_limit if size is not None else MAX_PLAINTEXT,
+            fragment_size=fragment_size,
+            plaintext_limit=plaintext_limit,
+            max_fragment_length=fragment.max_fragment_length if fragment is not None else None,
             custom_extensions=tuple(e for e in answer.extensions or () if e.extension_type in own),
             downgrade_sentinel=answer.random.endswith(_DOWNGRADE_SENTINELS),
         )

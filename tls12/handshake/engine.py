@@ -96,7 +96,7 @@ class InstallReadKeys:
 
 @dataclass(slots=True)
 class SetFragmentSize:
-    """Output: from here on, this many bytes of plaintext per record at most, protected or not (RFC 6066 4)."""
+    """Output: from here on, this many bytes of plaintext per record, either way, protected or not (RFC 6066 4)."""
 
     size: int
 

@@ -62,6 +62,10 @@ _KEY_KINDS: dict[Authentication, frozenset[KeyKind]] = {
 """Which keys authenticate which suites (RFC 5246 7.4.2, RFC 8422 5.3; EdDSA keys serve the ECDSA suites)."""
 
 
+_IMPLIED_SCHEMES = (SignatureScheme.RSA_PKCS1_SHA1, SignatureScheme.DSA_SHA1, SignatureScheme.ECDSA_SHA1)
+"""What a client without signature_algorithms verifies (RFC 5246 7.4.1.4.1); only the laboratory signs so."""
+
+
 def key_fits(suite: Suite, kind: KeyKind) -> bool:
     """Whether a certificate with this kind of key may be used with the suite."""
     if suite.encrypts_premaster:
@@ -254,7 +258,7 @@ def _choose_credential(
     for credential in fitting:
         if credential.group is not None and offer.groups is not None and credential.group not in offer.groups:
             continue
-        scheme = choose_scheme(credential, offer.schemes or (), policy)
+        scheme = choose_scheme(credential, _IMPLIED_SCHEMES if offer.schemes is None else offer.schemes, policy)
         if scheme is not None:
             return credential, scheme
     if offer.schemes is None:
@@ -324,4 +328,11 @@ class Agreed:
     """The largest plaintext that we accept in a protected record."""
     custom_extensions: tuple[Extension, ...] = ()
     """What the server answered to the application's own extensions."""
+    max_fragment_length: int | None = None
+    """The code of RFC 6066 4 that bounds every record, protected or not, of both sides."""
     downgrade_sentinel: bool = False
+
+    @property
+    def largest_fragment(self) -> int | None:
+        """What `max_fragment_length` stands for, in bytes."""
+        return 256 << self.max_fragment_length if self.max_fragment_length is not None else None

@@ -16,7 +16,7 @@ from tls12.errors import PeerIncompatible, PeerMisbehaved, WrongPurpose
 from tls12.events import (
     PskLookupRequested,
 )
-from tls12.handshake.engine import FixVersion, Story
+from tls12.handshake.engine import Story
 from tls12.handshake.negotiation import (
     Agreed,
     Choice,
@@ -85,8 +85,8 @@ class ServerHandshake(ServerHellos):
             scts=credential.scts if credential is not None and offer.wants_scts else (),
         )
         self.check_continuity(agreed)
+        self.settle_records(agreed)
         self.send(self.build_server_hello(offer, agreed))
-        self.outputs.append(FixVersion())
         if credential is not None:
             self.send(credential.certificate_message, credential.certificate_message_bytes)
         if staple is not None:
@@ -119,7 +119,7 @@ class ServerHandshake(ServerHellos):
             verified_chain=identity.chain if isinstance(identity, VerifiedIdentity) else (),
             psk_identity=exchange.psk_identity if suite.uses_psk else None,
         )
-        session = self.new_session(secrets, negotiated)
+        session = self.new_session(agreed, secrets, negotiated)
         self.send_ticket(agreed, session)
         server_verify_data = self.send_finished(agreed, secrets)
         self.keep_session(session)
@@ -142,10 +142,11 @@ class ServerHandshake(ServerHellos):
             and config.ticket_keys is not None
             and config.ticket_keys.should_renew(offer.ticket),
             scts=(),
+            session=session,
         )
         self.check_continuity(agreed)
-        self.send(self.build_server_hello(offer, agreed))
-        self.outputs.append(FixVersion())
+        self.settle_records(agreed)
+        self.send(self.build_server_hello(offer, agreed, resumed=True))
         secrets = self.derive_keys(agreed, session.master_secret)
         self.send_ticket(agreed, session)
         server_verify_data = self.send_finished(agreed, secrets)

@@ -17,7 +17,7 @@ from tls12.events import (
     Refuse,
     SessionLookupRequested,
 )
-from tls12.handshake.engine import SetFragmentSize, Story
+from tls12.handshake.engine import Story
 from tls12.handshake.grammar import Side
 from tls12.handshake.negotiation import (
     Agreed,
@@ -180,7 +180,7 @@ class ServerHellos(Steps[ServerConfig]):
             return None
         return source(identity) if callable(source) else source.get(identity)
 
-    def new_session(self, secrets: Secrets, negotiated: Negotiated) -> Session | None:
+    def new_session(self, agreed: Agreed, secrets: Secrets, negotiated: Negotiated) -> Session | None:
         """What may be resumed later, if anything here can resume."""
         config = self.config
         if config.sessions is None and config.ticket_keys is None:
@@ -195,6 +195,7 @@ class ServerHellos(Steps[ServerConfig]):
             trust=self.trust(),
             policy=config.policy.fingerprint,
             created=config.clock(),
+            max_fragment_length=agreed.max_fragment_length,
         )
 
     def send_ticket(self, agreed: Agreed, session: Session | None) -> None:
@@ -224,14 +225,20 @@ class ServerHellos(Steps[ServerConfig]):
         staple_promised: bool,
         ticket_promised: bool,
         scts: tuple[bytes, ...],
+        session: Session | None = None,
     ) -> Agreed:
-        """What the two hellos settle."""
+        """What the two hellos settle; with a `session`, in a resumption."""
         config, policy = self.config, self.config.policy
         limit = offer.record_size_limit if policy.record_size_limit else None
-        fragment = offer.max_fragment_length if policy.max_fragment_length and limit is None else None
+        fragment: int | None = None
+        if limit is None and session is not None:
+            fragment = session.max_fragment_length  # RFC 6066 4: it holds for resumptions, unasked
+        elif limit is None and policy.max_fragment_length:
+            fragment = offer.max_fragment_length
+        size = MAX_PLAINTEXT if limit is None else min(limit, MAX_PLAINTEXT)
+        accepted = MAX_PLAINTEXT if limit is None else config.record_size_limit
         if fragment is not None:
-            self.outputs.append(SetFragmentSize(1 << (8 + fragment)))
-        size = min(limit, MAX_PLAINTEXT) if limit is not None else MAX_PLAINTEXT
+            size = accepted = 256 << fragment
         return Agreed(
             suite=choice.suite,
             client_random=offer.hello.random,
@@ -244,12 +251,16 @@ class ServerHellos(Steps[ServerConfig]):
             staple_promised=staple_promised,
             ticket_promised=ticket_promised,
             scts=scts,
-            fragment_size=1 << (8 + fragment) if fragment is not None else size,
-            plaintext_limit=config.record_size_limit if limit is not None else MAX_PLAINTEXT,
+            fragment_size=size,
+            plaintext_limit=accepted,
+            max_fragment_length=fragment,
         )
 
-    def build_server_hello(self, offer: Offer, agreed: Agreed) -> ServerHello:
-        """The answer, with exactly those extensions that the client offered (RFC 5246 7.4.1.3)."""
+    def build_server_hello(self, offer: Offer, agreed: Agreed, *, resumed: bool = False) -> ServerHello:
+        """The answer, with exactly those extensions that the client offered (RFC 5246 7.4.1.3).
+
+        A resumption answers none of RFC 6066: what they settled is the session's.
+        """
         extensions: list[Extension] = []
         if agreed.secure_renegotiation:
             previous = self.previous
@@ -258,8 +269,7 @@ class ServerHellos(Steps[ServerConfig]):
                     previous.client_verify_data + previous.server_verify_data if previous is not None else b""
                 )
             )
-        full = agreed.session_id != offer.hello.session_id or not agreed.session_id
-        if full and offer.server_name is not None:
+        if offer.server_name is not None and not resumed:
             extensions.append(ServerNameAck())
         if agreed.extended_master_secret:
             extensions.append(ExtendedMasterSecret())
@@ -278,8 +288,8 @@ class ServerHellos(Steps[ServerConfig]):
         policy = self.config.policy
         if offer.record_size_limit is not None and policy.record_size_limit:
             extensions.append(RecordSizeLimit(self.config.record_size_limit))
-        elif offer.max_fragment_length is not None and policy.max_fragment_length:
-            extensions.append(MaxFragmentLength(offer.max_fragment_length))
+        elif agreed.max_fragment_length is not None and not resumed:
+            extensions.append(MaxFragmentLength(agreed.max_fragment_length))
         if self.config.extensions is not None:
             offered = {extension.extension_type for extension in offer.hello.extensions or ()}
             own = self.config.extensions(offer.hello)
