@@ -386,11 +386,11 @@ OCSP, MULTI = CertificateStatusType.OCSP, CertificateStatusType.OCSP_MULTI
         ),
         (
             hello_with(RawExtension(E(0x1234), bytes(0x10000))),
-            "ClientHello.extensions[1].unknown (0x1234): type 4660 or length 65536 exceeds 65535",
+            "ClientHello.extensions[1].unknown (0x1234): type or length (65536) exceeds 65535",
         ),
         (
             hello_with(RawExtension(E(0x10000), b"")),
-            "ClientHello.extensions[1].unknown (0x10000): type 65536 or length 0 exceeds 65535",
+            "ClientHello.extensions[1].unknown (0x10000): type or length (0) exceeds 65535",
         ),
         (
             hello_with(RawExtension(E(0x1234), bytes(0xFFFF))),

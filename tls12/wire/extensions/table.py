@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tls12.errors import DecodeError
 from tls12.registry import DECODERS, ExtensionType
-from tls12.wire.codec import Reader, Writer
+from tls12.wire.codec import Progress, Reader, Writer
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
 from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension
 
@@ -176,25 +176,29 @@ def _cut_off(r: Reader) -> DecodeError:
     return r.error("", f"needs 4 bytes for type and length, {r.remaining} left")
 
 
+class _ExtensionProgress(Progress[Extension]):
+    """The index and the type of the extension that is being written."""
+
+    def __str__(self) -> str:
+        return f"[{self.index}].{self.values[self.index].extension_type}"
+
+
 def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> None:
     """Write the extension block at the end of a hello, or nothing for None."""
     if extensions is None:
         return
-    # Flat like `_read_list`, and for the same reason. The last of `names` is the type that is being written.
-    buffer, names, done = w.buffer, w.names, list[Extension]()
+    # Flat like `_read_list`, and for the same reason.
+    buffer, progress = w.buffer, _ExtensionProgress(extensions)
     with w.scope16("extensions"):
-        names += (done, "")
-        for extension in extensions:
+        w.names.append(progress)
+        for extension in progress.iterator:
             start = len(buffer)
+            buffer += b"\0\0\0\0"
+            extension.write(w)
+            try:
+                _HEADER.pack_into(buffer, start, extension.extension_type, len(buffer) - start - 4)
+            except StructError:
+                raise w.error("", f"type or length ({len(buffer) - start - 4}) exceeds 65535") from None
             if type(extension) is ExtensionRemnant:
-                extension.write(w)
-            else:
-                names[-1] = kind = extension.extension_type
-                buffer += b"\0\0\0\0"
-                extension.write(w)
-                try:
-                    _HEADER.pack_into(buffer, start, kind, len(buffer) - start - 4)
-                except StructError:
-                    raise w.error("", f"type {kind:d} or length {len(buffer) - start - 4} exceeds 65535") from None
-            done.append(extension)
-        del names[-2:]
+                del buffer[start : start + 4]
+        w.names.pop()
