@@ -10,7 +10,7 @@ import pytest
 from tls12 import CipherSuite, ClientConfig, NamedGroup, Policy, Psk, SignatureScheme
 from tls12.crypto.signatures import SCHEMES
 from tls12.crypto.suites import SUITES
-from tls12.lab.policy import policy as lab_policy
+from tls12.lab import policy as lab_policy
 
 BASES = [Policy.default(), Policy.compatible(), Policy.legacy_device(), Policy.psk()]
 LAB_SUITES = [row.suite for row in SUITES.values() if row.lab_only]

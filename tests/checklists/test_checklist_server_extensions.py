@@ -23,8 +23,8 @@ from tls12 import (
     TicketKeys,
 )
 from tls12.crypto import signatures
+from tls12.lab import policy as lab_policy
 from tls12.lab.hellos import with_extensions, without_extensions
-from tls12.lab.policy import policy as lab_policy
 from tls12.registry import CertificateStatusType, ContentType, ECPointFormat, ExtensionType
 from tls12.resumption.sessions import Session
 from tls12.wire.certificates import Certificate, CertificateStatus

@@ -24,10 +24,10 @@ from tls12 import (
     Psk,
     Renegotiation,
     TicketKeys,
+    lab,
 )
 from tls12.crypto.suites import SUITES
 from tls12.handshake.grammar import Side
-from tls12.lab import policy as lab
 from tls12.lab.observer import (
     AlertSeen,
     ApplicationDataSeen,

@@ -10,8 +10,8 @@ import pytest
 from tls12 import Alert, CipherSuite, ClientConnection, Policy, ServerConnection, SignatureScheme, UsageError
 from tls12.crypto.key_exchange import IdentifiedKey
 from tls12.errors import BadRecordMac
+from tls12.lab import policy as lab_policy
 from tls12.lab.hellos import with_extensions, without_extensions
-from tls12.lab.policy import policy as lab_policy
 from tls12.lab.script import EVERYDAY_SUITES, Script, Sealed
 from tls12.registry import AlertLevel, ContentType, HandshakeType
 from tls12.wire.certificates import Certificate

@@ -41,7 +41,7 @@ from tls12.handshake import steps
 from tls12.handshake.engine import Rewrite
 from tls12.handshake.engine import Unit as Unit_
 from tls12.handshake.grammar import CCS, Side, name_of
-from tls12.lab.policy import policy as lab_policy
+from tls12.lab import policy as lab_policy
 from tls12.registry import ContentType, HandshakeType
 from tls12.wire.certificates import CertificateStatus
 from tls12.wire.hello import ServerHello

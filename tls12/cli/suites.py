@@ -7,7 +7,7 @@ from typing import Any
 
 from tls12.cli import options
 from tls12.cli.output import Exit, add_output_options, choose
-from tls12.lab.policy import policy as lab_policy
+from tls12.lab import policy as lab_policy
 
 _POLICIES = {**options.POLICIES, "lab": lab_policy}
 

@@ -1,1 +1,13 @@
-"""Everything that misbehaves or looks inside; never imported by the layers above it."""
+"""Everything that misbehaves or looks inside; never imported by the layers below it.
+
+`tls12.lab.strategies` needs hypothesis (the extra `lab`) and is imported by its name only.
+"""
+
+from __future__ import annotations
+
+from tls12.lab.observer import Observer
+from tls12.lab.pki import ThrowawayCA
+from tls12.lab.policies import LabPolicy, policy
+from tls12.lab.script import Script
+
+__all__ = ["LabPolicy", "Observer", "Script", "ThrowawayCA", "policy"]
