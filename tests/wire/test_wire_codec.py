@@ -45,7 +45,7 @@ def test_vectors_and_scopes_of_one_size_are_the_same_bytes(size: int) -> None:
     r = Reader(data)
     with getattr(r, f"scope{size}")("v"):
         assert r.remaining == 3
-        assert r.rest() == b"abc"
+        assert r.rest("v") == b"abc"
     assert r.remaining == 0
 
 
@@ -105,7 +105,7 @@ def test_nothing_is_read_past_the_end_of_a_scope() -> None:
             r.code8("n", AlertLevel)
         with pytest.raises(DecodeError, match="needs 2 bytes, 0 left"):
             r.opaques("n", 2, 1)
-    assert r.rest() == b"bcd"
+    assert r.rest("v") == b"bcd"
 
 
 def test_an_error_inside_a_scope_passes_through_it() -> None:

@@ -29,7 +29,7 @@ class Finished:
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
         """The whole body is the proof."""
-        return cls(r.rest())
+        return cls(r.rest("verify_data"))
 
     def write(self, w: Writer) -> None:
         """The whole body is the proof."""
@@ -163,7 +163,7 @@ class Heartbeat(Payload):
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read type, payload and padding."""
-        message = cls(r.code8("type", HeartbeatMessageType), r.vector16("payload"), r.rest())
+        message = cls(r.code8("type", HeartbeatMessageType), r.vector16("payload"), r.rest("padding"))
         message.check(r)
         return message
 

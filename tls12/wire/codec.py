@@ -126,7 +126,7 @@ class Reader:
         self.pos = new
         return self.data[pos:new]
 
-    def rest(self) -> bytes:
+    def rest(self, name: str) -> bytes:
         """All bytes that are left in the open scope."""
         pos = self.pos
         self.pos = self.end
@@ -328,6 +328,9 @@ class Reader:
         if length > left:
             return self.error(name, f"length {length} exceeds the {_bytes(left)} left")
         return self.error(name, f"length {length} is not within {at_least}..{at_most}")
+
+    def note_extension(self, start: int, end: int, extension: Any) -> None:
+        """Called behind each extension if `lenient` is set; for those who keep track (`tls12.wire.trace`)."""
 
     def left_over(self) -> DecodeError:
         """The error of bytes that nobody read, to be raised by the caller."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tls12.errors import DecodeError
+from tls12.registry import HandshakeType
 from tls12.wire.codec import Reader
 from tls12.wire.context import Context
 from tls12.wire.messages import HEADER, Message, read_message
@@ -27,7 +28,7 @@ def read(r: Reader, context: Context | None = None) -> Message:
     """The same from a lenient Reader that stands at the start of `r.data`."""
     data = r.data
     try:
-        msg_type, declared = r.u8("msg_type"), r.u24("length")
+        msg_type, declared = r.code8("msg_type", HandshakeType), r.u24("length")
         message = read_message(r, msg_type, context)
     except DecodeError as error:
         return MalformedMessage(data, error)

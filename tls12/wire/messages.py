@@ -122,7 +122,7 @@ def read_message(r: Reader, msg_type: int, context: Context | None) -> Message:
     """Read a body of the given type up to the Reader's end. Raises DecodeError."""
     row = _READERS.get(msg_type)
     if row is None or (msg_type in CONTEXTUAL and not _has_meaning(msg_type, context)):
-        return RawMessage(HandshakeType.of(msg_type), r.rest())
+        return RawMessage(HandshakeType.of(msg_type), r.rest("body"))
     r.names[0], read = row
     message = read(r, context)
     if r.pos != r.end and not r.lenient:

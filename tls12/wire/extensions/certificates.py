@@ -58,7 +58,7 @@ class StatusRequest:
         """Read the type and what belongs to it; of an unknown type, the bytes."""
         status_type = r.code8("status_type", CertificateStatusType)
         if status_type != _OCSP:
-            return UnknownStatusRequest(status_type, r.rest())
+            return UnknownStatusRequest(status_type, r.rest("request"))
         return cls(status_type, r.opaques("responder_id_list", 2, 2), r.vector16("request_extensions"))
 
     def write(self, w: Writer) -> None:

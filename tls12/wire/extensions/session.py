@@ -23,7 +23,7 @@ class SessionTicket:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """The whole body is the ticket (RFC 5077 appendix A)."""
-        return cls(r.rest())
+        return cls(r.rest("ticket"))
 
     def write(self, w: Writer) -> None:
         """The whole body is the ticket."""
@@ -119,7 +119,7 @@ class Padding:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read whatever stands there."""
-        return cls(r.rest())
+        return cls(r.rest("padding"))
 
     def write(self, w: Writer) -> None:
         """Write it as it is."""

@@ -141,6 +141,7 @@ def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
             if not r.lenient:
                 raise error
             found.append(ExtensionRemnant(data[pos:end], error))
+            r.note_extension(pos, end, found[-1])
             break
         row = readers.get(kind)
         if row is None:
@@ -158,6 +159,8 @@ def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
                     raise
                 r.unwind(mark)
                 found.append(MalformedExtension(row[0], data[body:new], error))
+        if r.lenient:
+            r.note_extension(pos, new, found[-1])
         kinds.append(kind)
         pos = new
     r.pos = r.end = end
