@@ -10,11 +10,15 @@ Event classes are not frozen: building a frozen dataclass costs nearly twice as 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import TypeAlias
 
+from tls12.config import Psk, ServerConfig
 from tls12.errors import TLSError
 from tls12.registry import Alert, AlertLevel, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
 from tls12.wire.certificates import CertificateRequest
 from tls12.wire.extensions import Extension
@@ -181,19 +185,6 @@ Event: TypeAlias = (
     | ConnectionFailed
 )
 
-PAUSABLE: frozenset[type] = frozenset(
-    {
-        ClientHelloReceived,
-        CertificateRequested,
-        PeerCertificateReceived,
-        SignatureRequested,
-        SessionLookupRequested,
-        PskLookupRequested,
-    }
-)
-"""The events that `pause_on` may name."""
-
-
 @dataclass(frozen=True, slots=True)
 class Accept:
     """An answer: go on."""
@@ -205,3 +196,23 @@ class Refuse:
 
     alert: Alert = Alert.HANDSHAKE_FAILURE
     reason: str = "the application refused it"
+
+
+_ANSWERS: Mapping[type, tuple[type, ...]] = {
+    ClientHelloReceived: (ServerConfig, NoneType, Refuse),
+    CertificateRequested: (Credential, NoneType),
+    PeerCertificateReceived: (Accept, Refuse),
+    SignatureRequested: (bytes,),
+    SessionLookupRequested: (Session, NoneType),
+    PskLookupRequested: (bytes, NoneType),
+}
+
+PAUSABLE: frozenset[type] = frozenset(_ANSWERS)
+"""The events that `pause_on` may name."""
+
+
+def answers_to(event: Event) -> tuple[type, ...]:
+    """The types that `answer` takes for this event."""
+    if type(event) is PskLookupRequested and event.identity is None:
+        return Psk, NoneType
+    return _ANSWERS[type(event)]

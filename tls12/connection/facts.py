@@ -13,6 +13,7 @@ from tls12.config import ClientConfig, ServerConfig
 from tls12.crypto import key_schedule
 from tls12.errors import (
     TLSError,
+    TruncatedError,
     UsageError,
 )
 from tls12.events import (
@@ -90,8 +91,12 @@ class Facts:
 
     @property
     def session(self) -> Session | None:
-        """What can be resumed later, or None: before `HandshakeCompleted`, or when the peer offers nothing."""
-        return self._established.session if self._established is not None else None
+        """What can be resumed later, or None: before `HandshakeCompleted`, when the peer offers nothing, and after a
+        failure other than a truncation (RFC 5246 7.2.2).
+        """
+        if self._established is None or not isinstance(self._error, TruncatedError | None):
+            return None
+        return self._established.session
 
     @property
     def error(self) -> TLSError | None:

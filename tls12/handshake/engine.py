@@ -22,8 +22,8 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 from tls12.config import ClientConfig, Limits, ServerConfig
 from tls12.crypto.protection import Opener, Sealer
 from tls12.crypto.transcript import Transcript
-from tls12.errors import UnexpectedMessage
-from tls12.events import PAUSABLE, Event
+from tls12.errors import UnexpectedMessage, UsageError
+from tls12.events import PAUSABLE, Event, answers_to
 from tls12.handshake.grammar import CCS, Conversation, Side
 from tls12.handshake.proofs import (
     Established,
@@ -195,8 +195,16 @@ class Handshake(Generic[C]):
         self.conversation.learn(row, None)
         self._deliver(ChangeCipherSpec(), len(data))
 
+    def check_answer(self, decision: object) -> None:
+        """Raises `UsageError` for an answer that the question does not take."""
+        assert self.asking is not None
+        accepted = answers_to(self.asking)
+        if not isinstance(decision, accepted):
+            names = " or ".join("None" if cls is type(None) else cls.__name__ for cls in accepted)
+            raise UsageError(f"{type(self.asking).__name__} is answered with {names}, not {type(decision).__name__}")
+
     def answer(self, decision: object) -> None:
-        """The application's answer to the question that the story asked."""
+        """The application's answer, of the right type, to the question that the story asked."""
         self.asking = None
         self._resume(decision)
 
