@@ -175,6 +175,8 @@ class Policy:
     """A server honours RFC 6066 4."""
     require_known_server_name: bool = False
     """A server whose credentials match no requested name ends with unrecognized_name instead of using the first."""
+    conceal_psk_identities: bool = False
+    """A server answers an unknown PSK identity like a wrong key instead of with unknown_psk_identity (RFC 4279 2)."""
     send_grease: bool = False
     """A client adds GREASE values (RFC 8701)."""
     pad_client_hello: bool = False

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tls12.config import ServerConfig
+from tls12.crypto.finite_field import FFDHE_PRIMES
 from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.signatures import KeyKind
 from tls12.crypto.suites import SUITES, Authentication, Suite
@@ -240,7 +241,7 @@ def _complete(suite: Suite, offer: Offer, config: ServerConfig, credentials: tup
     if suite.is_ecdhe:
         group = _choose_ec_group(offer, policy)
     elif suite.is_dhe:
-        group = _choose_ff_group(offer, policy)
+        group = _choose_ff_group(offer, policy, credential)
     return Choice(suite, group, credential, scheme)
 
 
@@ -283,13 +284,17 @@ def _choose_ec_group(offer: Offer, policy: Policy) -> NamedGroup:
     raise _Miss("the client supports none of our elliptic curves")
 
 
-def _choose_ff_group(offer: Offer, policy: Policy) -> NamedGroup:
-    # RFC 7919 4: a client that names any finite-field group gets one of those or no DHE at all.
-    named = [group for group in offer.groups or () if 256 <= group <= 511]
-    for group in policy.groups:
-        if group in FFDHE_GROUPS and (group in named or not named):
-            return group
-    raise _Miss("the client supports none of our finite-field groups", Alert.INSUFFICIENT_SECURITY)
+def _choose_ff_group(offer: Offer, policy: Policy, credential: Credential | None) -> NamedGroup:
+    # RFC 7919 4: a client that names any finite-field group gets one of those or no DHE at all, preferably one as
+    # strong as the certificate's key.
+    ours = [group for group in policy.groups if group in FFDHE_GROUPS]
+    named = {group for group in offer.groups or () if 256 <= group <= 511}
+    common = [group for group in ours if group in named] if named else ours[:1]
+    if not common:
+        raise _Miss("the client supports none of our finite-field groups", Alert.INSUFFICIENT_SECURITY)
+    bits: int = getattr(credential.public_key, "key_size", 0) if credential is not None else 0
+    strong = (group for group in common if FFDHE_PRIMES[group].bit_length() >= bits)
+    return next(strong, max(common, key=FFDHE_PRIMES.__getitem__))
 
 
 def choose_alpn(offered: tuple[bytes, ...], config: ServerConfig) -> str | None:
