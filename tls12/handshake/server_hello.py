@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 
 from tls12.config import ClientAuth, ServerConfig
-from tls12.errors import ApplicationRefused, DecodeError, PeerIncompatible, PeerMisbehaved, UsageError
+from tls12.errors import ApplicationRefused, DecodeError, PeerIncompatible, PeerMisbehaved
 from tls12.events import (
     ClientHelloReceived,
     Negotiated,
@@ -71,9 +71,7 @@ class ServerHellos(Steps[ServerConfig]):
         decision = yield from self.ask(event, None)
         if isinstance(decision, Refuse):
             raise ApplicationRefused(f"the ClientHello was refused: {decision.reason}", alert=decision.alert)
-        if decision is not None:
-            if not isinstance(decision, ServerConfig):
-                raise UsageError("ClientHelloReceived is answered with a ServerConfig, None or Refuse(alert)")
+        if isinstance(decision, ServerConfig):
             self.config = decision
             self.limits = decision.limits
 
