@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pki
 import pytest
-from harness import Ours, anything, credential_of, dh_parameters, directory, our_client, our_server, verifier
-from openssl_program import OPENSSL, certificate_options, connected, drive, needs_openssl, part, s_client, s_server
+from harness import Ours, anything, credential_of, directory, our_client, our_server, verifier
+from openssl_program import certificate_options, s_client, s_server
+from programs import connected, drive, part
 
 from tls12 import (
     CipherSuite,
@@ -20,20 +20,12 @@ from tls12 import (
     MemorySessionStore,
     NamedGroup,
     Policy,
-    Psk,
     Renegotiation,
     SignatureScheme,
     TicketKeys,
 )
-from tls12.crypto.suites import SUITES
 from tls12.lab.pki import IssuedCertificate
-from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
-pytestmark = needs_openssl
-
-KEY = bytes(range(32))
-PSK = Psk(b"device 17", KEY)
-PSK_OPTIONS = ("-psk", KEY.hex(), "-psk_identity", PSK.identity.decode())
 ALL_CIPHERS = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 
 
@@ -69,42 +61,12 @@ def line_from_client(*options: str, server: Ours | None = None, **config: Any) -
 # --- suites -----------------------------------------------------------------------------------------------
 
 
-def psk_suites() -> list[CipherSuite]:
-    """The PSK suites of an ordinary policy that this openssl has."""
-    if OPENSSL is None:
-        return []
-    listed = subprocess.run([OPENSSL, "ciphers", ALL_CIPHERS], capture_output=True, text=True, check=True).stdout
-    theirs = set(listed.strip().split(":"))
-    return [s for s in Policy.psk().cipher_suites if s.openssl_name in theirs and SUITES[s].uses_psk]
-
-
 CERTIFICATE_SUITES = (
     (CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ecdsa-p256"),
     (CipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "rsa-2048"),
     (CipherSuite.TLS_DHE_RSA_WITH_AES_256_GCM_SHA384, "rsa-2048"),
     (CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA, "rsa-2048"),
 )
-
-
-@pytest.mark.parametrize("suite", psk_suites(), ids=str)
-def test_every_psk_suite_with_our_client(suite: CipherSuite) -> None:
-    policy = Policy.psk().replace(cipher_suites=(suite,))
-    rsa = pki.server("rsa-2048") if SUITES[suite].key_exchange is Kx.RSA_PSK else None
-    dh = ("-dhparam", dh_parameters(NamedGroup.FFDHE2048))
-    ours, _ = echo_with_server(
-        *PSK_OPTIONS, "-psk_hint", "pick one", "-cipher", ALL_CIPHERS, *dh, credential=rsa, policy=policy, psk=PSK
-    )
-    assert ours.negotiated.cipher_suite is suite
-    assert ours.negotiated.psk_identity == PSK.identity
-
-
-@pytest.mark.parametrize("suite", psk_suites(), ids=str)
-def test_every_psk_suite_with_our_server(suite: CipherSuite) -> None:
-    policy = Policy.psk().replace(cipher_suites=(suite,))
-    server = our_server("rsa-2048", policy=policy, psk={PSK.identity: PSK.key}, psk_identity_hint=b"pick one")
-    ours, _ = line_from_client(*PSK_OPTIONS, "-cipher", ALL_CIPHERS, server=server)
-    assert ours.negotiated.cipher_suite is suite
-    assert ours.negotiated.psk_identity == PSK.identity
 
 
 @pytest.mark.parametrize(("suite", "kind"), CERTIFICATE_SUITES, ids=str)
