@@ -49,7 +49,7 @@ def subject_public_key_info(certificate: x509.Certificate) -> bytes:
     The backend encodes keys anew, which changes those of RSASSA-PSS and compressed points.
     """
     body = certificate.tbs_certificate_bytes
-    position = _content(body, 0)
+    position = content_start(body, 0)
     if body[position] == 0xA0:  # the version, which version 1 leaves out
         position = _end(body, position)
     for _ in ("serialNumber", "signature", "issuer", "validity", "subject"):
@@ -57,8 +57,8 @@ def subject_public_key_info(certificate: x509.Certificate) -> bytes:
     return body[position : _end(body, position)]
 
 
-def _content(der: bytes, position: int) -> int:
-    """Where the content of the element at `position` begins."""
+def content_start(der: bytes, position: int) -> int:
+    """Where the content of the DER element at `position` begins."""
     length = der[position + 1]
     return position + 2 + (length & 0x7F if length & 0x80 else 0)
 
@@ -66,5 +66,5 @@ def _content(der: bytes, position: int) -> int:
 def _end(der: bytes, position: int) -> int:
     """Where the element at `position` ends."""
     length = der[position + 1]
-    start = _content(der, position)
+    start = content_start(der, position)
     return start + (int.from_bytes(der[position + 2 : start], "big") if length & 0x80 else length)

@@ -25,6 +25,7 @@ from tls12.crypto.signatures import KeyKind, group_of, key_kind
 from tls12.errors import CertificateError, UsageError
 from tls12.registry import Alert, NamedGroup
 from tls12.trust.names import printable
+from tls12.trust.sct import embedded_scts, stapled_scts
 
 Role = Literal["server", "client"]
 """Whose certificate it is."""
@@ -47,7 +48,7 @@ class PeerChain:
     ocsp_response: bytes | None = None
     """The staple, DER (RFC 6066 8)."""
     scts: tuple[bytes, ...] = ()
-    """Signed certificate timestamps from the TLS extension (RFC 6962 3.3)."""
+    """Signed certificate timestamps from the TLS extension (RFC 6962 3.3); two more routes are below."""
     minimum_rsa_bits: int = 2048
     """The shortest RSA key that the connection's policy accepts."""
 
@@ -89,6 +90,16 @@ class PeerChain:
     def allows_encipherment(self) -> bool:
         """Whether keyUsage, if present, has keyEncipherment, as RSA key transport needs (RFC 5246 7.4.2)."""
         return _leaf(self.certificates[0], self.role).allows_encipherment
+
+    @property
+    def stapled_scts(self) -> tuple[bytes, ...]:
+        """Signed certificate timestamps from the staple. Raises `BadStaple` for one that cannot be read."""
+        return stapled_scts(self.ocsp_response) if self.ocsp_response is not None else ()
+
+    @property
+    def embedded_scts(self) -> tuple[bytes, ...]:
+        """Signed certificate timestamps from the leaf itself. Raises `CertificateError` if it cannot be read."""
+        return embedded_scts(self.certificates[0])
 
     def parse(self) -> tuple[x509.Certificate, ...]:
         """All certificates. Raises `CertificateError` (bad_certificate) for the first malformed one."""
