@@ -20,6 +20,7 @@ from tls12.errors import TLSError
 from tls12.registry import Alert, AlertLevel, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
+from tls12.trust.sct import embedded_scts, stapled_scts
 from tls12.wire.certificates import CertificateRequest
 from tls12.wire.extensions import Extension
 from tls12.wire.hello import ClientHello
@@ -58,7 +59,7 @@ class Negotiated:
     ocsp_response: bytes | None
     """The staple (RFC 6066 8), DER."""
     scts: tuple[bytes, ...]
-    """Signed certificate timestamps from the TLS extension (RFC 6962 3.3)."""
+    """Signed certificate timestamps from the TLS extension (RFC 6962 3.3); two more routes are below."""
     psk_identity: bytes | None
     client_random: bytes
     server_random: bytes
@@ -68,6 +69,16 @@ class Negotiated:
     """What the server answered to `ClientConfig.extensions`."""
     peer_sent_downgrade_sentinel: bool = False
     """The server's random ends in the mark of RFC 8446 4.1.3: it can speak TLS 1.3. A fact, never a fault."""
+
+    @property
+    def stapled_scts(self) -> tuple[bytes, ...]:
+        """Signed certificate timestamps from the staple. Raises `BadStaple` for one that cannot be read."""
+        return stapled_scts(self.ocsp_response) if self.ocsp_response is not None else ()
+
+    @property
+    def embedded_scts(self) -> tuple[bytes, ...]:
+        """Signed certificate timestamps from the peer's certificate. Raises `CertificateError` likewise."""
+        return embedded_scts(self.peer_certificates[0]) if self.peer_certificates else ()
 
 
 @dataclass(slots=True)

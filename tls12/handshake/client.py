@@ -109,6 +109,7 @@ class ClientHandshake(ClientHellos):
             peer_certificates=peer.certificates if peer else (),
             verified_chain=identity.chain if isinstance(identity, VerifiedIdentity) else (),
             ocsp_response=staple,
+            scts=agreed.scts,
             psk_identity=psk.identity if psk else None,
         )
         leaf = peer.certificates[0] if peer else None
@@ -135,6 +136,7 @@ class ClientHandshake(ClientHellos):
             peer_certificates=session.peer_certificates,
             verified_chain=session.verified_chain,
             ocsp_response=session.ocsp_response,
+            scts=session.scts,
             psk_identity=session.psk_identity,
         )
         leaf = next(iter(session.peer_certificates), None)
@@ -244,7 +246,6 @@ class ClientHandshake(ClientHellos):
         """What a client knows about every handshake besides the agreement."""
         return {
             "server_name": self.server_name,
-            "scts": agreed.scts,
             "peer_sent_downgrade_sentinel": agreed.downgrade_sentinel,
         }
 
