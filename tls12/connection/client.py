@@ -69,6 +69,7 @@ class ClientConnection(Connection):
         if self._handshakes or self._write_ended:
             raise UsageError("initiate_handshake() is called once, first")
         self._guard(self._begin_handshake)
+        self._writer.version = ProtocolVersion.TLS_1_2  # an alert may follow before the ServerHello is read
 
     def _make_handshake(self) -> ClientHandshake:
         previous = self._established
