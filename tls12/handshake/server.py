@@ -12,6 +12,7 @@ from typing import Any
 
 from tls12.config import ClientAuth
 from tls12.crypto.key_exchange import ExchangeInputs, KeyExchange, make_key_exchange
+from tls12.crypto.signatures import SCHEMES, KeyKind
 from tls12.errors import PeerIncompatible, PeerMisbehaved, WrongPurpose
 from tls12.events import (
     PskLookupRequested,
@@ -45,8 +46,12 @@ from tls12.wire.hello import ClientHello, ServerHelloDone
 from tls12.wire.key_exchange import ClientKeyExchange, DigitallySigned
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
-_CERTIFICATE_TYPES = (ClientCertificateType.ECDSA_SIGN, ClientCertificateType.RSA_SIGN)
-"""EdDSA keys come under ecdsa_sign (RFC 8422 5.5)."""
+_CERTIFICATE_TYPES = {
+    ClientCertificateType.ECDSA_SIGN: frozenset({KeyKind.ECDSA, KeyKind.ED25519, KeyKind.ED448}),
+    ClientCertificateType.RSA_SIGN: frozenset({KeyKind.RSA, KeyKind.RSA_PSS}),
+    ClientCertificateType.DSS_SIGN: frozenset({KeyKind.DSA}),
+}
+"""Which keys come under which type of certificate (RFC 5246 7.4.4; EdDSA under ecdsa_sign: RFC 8422 5.5)."""
 
 
 class ServerHandshake(ServerHellos):
@@ -204,7 +209,10 @@ class ServerHandshake(ServerHellos):
             or choice.suite.key_exchange is Kx.RSA_PSK
         ):
             return None
-        return CertificateRequest(_CERTIFICATE_TYPES, config.policy.signature_schemes, config.certificate_authorities)
+        schemes = config.policy.signature_schemes
+        kinds = {SCHEMES[scheme].kind for scheme in schemes}
+        types = tuple(kind for kind, keys in _CERTIFICATE_TYPES.items() if not kinds.isdisjoint(keys))
+        return CertificateRequest(types, schemes, config.certificate_authorities)
 
     # -- the client's flight ------------------------------------------------------------------------------
 
