@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from tls12 import errors
-from tls12.cli import connect, demo, serve, suites
+from tls12.cli import connect, decode, demo, serve, suites
 from tls12.cli.output import CommandError, Exit, OutputGone, choose
 from tls12.errors import TLSError
 
-COMMANDS: tuple[ModuleType, ...] = (demo, connect, serve, suites)
+COMMANDS: tuple[ModuleType, ...] = (demo, connect, serve, suites, decode)
 """Each has `add_parser(subparsers)`, and `run(arguments) -> int`."""
 
 _EXITS: tuple[tuple[type[BaseException], Exit], ...] = (

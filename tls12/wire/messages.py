@@ -183,6 +183,10 @@ class HandshakeReassembler:
             self._data, self._pos = fragment, 0
         self.pending += len(fragment)
 
+    def rest(self) -> bytes:
+        """The bytes that wait for the rest of their message."""
+        return b"".join((self._data[self._pos :], *self._later)) if self.pending else b""
+
     def next_message(self) -> bytes | None:
         """The next whole message with its header, or None while it is incomplete.
 

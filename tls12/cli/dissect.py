@@ -1,0 +1,266 @@
+"""TLS out of a byte stream, for reading: records, the messages inside, and every field with its offset.
+
+How it works: a `Dissector` takes the bytes of both directions of a connection, in any portions, and gives `Item`s: a
+record, a message with the tree of its fields, or a remark. It follows a conversation only as far as reading needs it:
+the ServerHello settles what later messages mean, and behind a ChangeCipherSpec there is only ciphertext (secrets and
+rules are `tls12.lab.observer`'s business). Everything is read leniently: what is wrong is named, and reading goes on.
+
+Plain text before the first record (STARTTLS) is passed over with a remark. A direction that stops being TLS is given
+up at that place, and so is the part behind a gap.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tls12.errors import DecodeError
+from tls12.registry import CertificateType, CipherSuite, ContentType, ProtocolVersion
+from tls12.wire import extensions, trace
+from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Heartbeat
+from tls12.wire.context import Context
+from tls12.wire.context import KeyExchangeAlgorithm as Kx
+from tls12.wire.foreign import name_foreign
+from tls12.wire.hello import ClientHello, ServerHello, Sslv2ClientHello
+from tls12.wire.messages import HandshakeReassembler, MalformedMessage, Message, RawMessage
+from tls12.wire.records import HEADER, RecordHeader
+from tls12.wire.trace import Field, TracingReader
+
+
+@dataclass(slots=True)
+class Item:
+    """Something that was found: a record, a message or a remark."""
+
+    kind: str
+    """"record", "message" or "remark"."""
+    name: str
+    offset: int
+    """Where it begins in the sender's stream; the offsets of its fields count from there."""
+    length: int
+    """Its bytes, header included."""
+    fields: list[Field] = field(default_factory=list)
+    error: str = ""
+    """What is wrong with it."""
+
+
+_RECORD = re.compile(rb"[\x14-\x18]\x03[\x00-\x04]")
+_FIRST_RECORD = re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]\x00|\x15\x03[\x00-\x04]\x00\x02[\x01\x02]", re.DOTALL)
+_PAYLOADS: dict[ContentType, type[ChangeCipherSpec | AlertMessage | Heartbeat]] = {
+    ContentType.CHANGE_CIPHER_SPEC: ChangeCipherSpec,
+    ContentType.ALERT: AlertMessage,
+    ContentType.HEARTBEAT: Heartbeat,
+}
+_KEY_EXCHANGES = (
+    # The first pattern that begins a suite's name; static (EC)DH clients send the same message as ephemeral ones.
+    (re.compile(r"TLS_RSA_PSK"), Kx.RSA_PSK),
+    (re.compile(r"TLS_(DHE_PSK|PSK_DHE)"), Kx.DHE_PSK),
+    (re.compile(r"TLS_ECDHE_PSK"), Kx.ECDHE_PSK),
+    (re.compile(r"TLS_PSK"), Kx.PSK),
+    (re.compile(r"TLS_ECDH_anon"), Kx.ECDH_ANON),
+    (re.compile(r"TLS_DH_anon"), Kx.DH_ANON),
+    (re.compile(r"TLS_ECDHE?_"), Kx.ECDHE),
+    (re.compile(r"TLS_DHE?_"), Kx.DHE),
+    (re.compile(r"TLS_SRP_SHA_(RSA|DSS)"), Kx.SRP_SIGNED),
+    (re.compile(r"TLS_SRP"), Kx.SRP),
+    (re.compile(r"TLS_RSA_(?!EXPORT)"), Kx.RSA),
+)
+
+
+def looks_like_records(data: bytes) -> bool:
+    """Whether a stream begins with a record or an SSL 2.0 hello, or has a first record further on."""
+    return bool(_RECORD.match(data) or Sslv2ClientHello.recognise(data) or _FIRST_RECORD.search(data))
+
+
+def key_exchange_of(suite: CipherSuite) -> Kx | None:
+    """The key exchange in a suite's name; also of suites that cannot be computed here."""
+    return next((algorithm for pattern, algorithm in _KEY_EXCHANGES if pattern.match(str(suite))), None)
+
+
+class Dissector:
+    """Both directions of one connection; `context` is what is known of it beforehand."""
+
+    def __init__(self, context: Context | None = None) -> None:
+        self.context = context
+        self.certificate_types = {"client": CertificateType.X509, "server": CertificateType.X509}
+        self._directions: dict[object, _Direction] = {}
+
+    def role_of(self, direction: object) -> str:
+        """ "client" or "server", as soon as a hello has told; "" before."""
+        known = self._directions.get(direction)
+        if known is not None and known.role:
+            return known.role
+        others = {other.role for key, other in self._directions.items() if key != direction} - {""}
+        return {"client": "server", "server": "client"}[others.pop()] if others else ""
+
+    def feed(self, direction: object, data: bytes) -> Iterator[Item]:
+        """The next bytes of one direction; any two values tell the directions apart."""
+        return self._directions.setdefault(direction, _Direction(self)).feed(data)
+
+    def gap(self, direction: object) -> None:
+        """Bytes are missing here: what follows cannot be read."""
+        self._directions.setdefault(direction, _Direction(self)).given_up = True
+
+    def messages(self, data: bytes) -> Iterator[Item]:
+        """Handshake messages without records around them."""
+        return self._directions.setdefault(None, _Direction(self)).handshake(data, 0)
+
+    def end(self, direction: object) -> Iterator[Item]:
+        """No more bytes will come in this direction: what is incomplete is shown as it is."""
+        known = self._directions.get(direction)
+        return known.end() if known is not None else iter(())
+
+    def learn(self, message: Message) -> None:
+        """Keep what a ServerHello settles."""
+        if not isinstance(message, ServerHello):
+            return
+        selected = message.find(extensions.SelectedVersion)
+        version = selected.selected_version if selected is not None else message.server_version
+        self.context = Context(key_exchange_of(message.cipher_suite), version=version)
+        for role, kind in (
+            ("client", extensions.SelectedClientCertificateType),
+            ("server", extensions.SelectedServerCertificateType),
+        ):
+            answer = message.find(kind)
+            if answer is not None:
+                self.certificate_types[role] = answer.certificate_type
+
+    def context_for(self, role: str) -> Context | None:
+        """What is known about the messages of one side."""
+        if self.context is None or role not in self.certificate_types:
+            return self.context
+        return Context(self.context.key_exchange, self.certificate_types[role], self.context.version)
+
+
+class _Direction:
+    def __init__(self, dissector: Dissector) -> None:
+        self.dissector = dissector
+        self.role = ""
+        self.begun = False
+        self.given_up = False
+        self.encrypted = False
+        self.buffer = b""
+        self.offset = 0  # of the buffer's first byte in the stream
+        self.reassembler = HandshakeReassembler()
+        self.message_offset = 0  # of the message that is being collected
+
+    def feed(self, data: bytes) -> Iterator[Item]:
+        if self.given_up:
+            return
+        self.buffer += data
+        if not self.begun:
+            yield from self._begin()
+        pos = 0
+        while self.begun and len(self.buffer) - pos >= HEADER:
+            if not _RECORD.match(self.buffer, pos):
+                self._skip(pos)
+                yield self._give_up("this is no record of TLS any more")
+                return
+            end = pos + HEADER + int.from_bytes(self.buffer[pos + 3 : pos + HEADER], "big")
+            if end > len(self.buffer):
+                break
+            yield from self._record(self.buffer[pos:end], self.offset + pos)
+            pos = end
+        self._skip(pos)
+
+    def end(self) -> Iterator[Item]:
+        if self.buffer and not self.given_up:
+            yield from self._cut_short()
+        if self.reassembler.pending:
+            yield self._message(self.reassembler.rest())
+
+    def _cut_short(self) -> Iterator[Item]:
+        """What is left in the buffer: the beginning of a record, or nothing that is known."""
+        if len(self.buffer) < HEADER or not _RECORD.match(self.buffer):
+            foreign = name_foreign(self.buffer)
+            what = f"this looks like {foreign.name}" if foreign is not None else "these are no records of TLS"
+            yield self._give_up(what)
+            return
+        declared, found = int.from_bytes(self.buffer[3:HEADER], "big"), len(self.buffer) - HEADER
+        for item in self._record(self.buffer, self.offset):
+            if item.kind == "record":
+                item.error = f"length {declared}, but {found} bytes follow"
+            yield item
+
+    def handshake(self, data: bytes, offset: int) -> Iterator[Item]:
+        """Handshake bytes that begin at `offset`."""
+        if not self.reassembler.pending:
+            self.message_offset = offset
+        self.reassembler.feed(data)
+        end = offset + len(data)
+        while (message := self.reassembler.next_message()) is not None:
+            yield self._message(message)
+            self.message_offset = end - self.reassembler.pending
+
+    def _begin(self) -> Iterator[Item]:
+        """Find the first record: at once, behind an SSL 2.0 hello or plain text, or not yet."""
+        if len(self.buffer) < HEADER:
+            return
+        if _RECORD.match(self.buffer):
+            self.begun = True
+        elif Sslv2ClientHello.recognise(self.buffer):
+            length = int.from_bytes(self.buffer[:2], "big") & 0x7FFF
+            if len(self.buffer) >= length + 2:
+                yield _payload(Sslv2ClientHello, self.buffer[: length + 2], 0)
+                self._skip(length + 2)
+                self.begun = True
+        elif (first := _FIRST_RECORD.search(self.buffer)) is not None:
+            foreign = name_foreign(self.buffer)
+            what = f" ({foreign.name})" if foreign is not None else ""
+            yield Item("remark", f"{first.start()} bytes{what} before the first record", 0, first.start())
+            self._skip(first.start())
+            self.begun = True
+        elif len(self.buffer) > _PLAIN_TEXT:
+            yield from self._cut_short()
+
+    def _record(self, data: bytes, offset: int) -> Iterator[Item]:
+        r = TracingReader(data)
+        header = RecordHeader.read(r)
+        yield Item("record", f"{header.type} record, {header.version}", offset, len(data), r.fields)
+        body, at = data[HEADER:], offset + HEADER
+        older = self.dissector.context is None or self.dissector.context.version < ProtocolVersion.TLS_1_3
+        if header.type == ContentType.APPLICATION_DATA or self.encrypted:
+            yield Item("remark", f"{len(body)} bytes of ciphertext", at, len(body))
+        elif header.type == ContentType.HANDSHAKE:
+            yield from self.handshake(body, at)
+        else:
+            yield _payload(_PAYLOADS[header.type], body, at)
+            self.encrypted = header.type == ContentType.CHANGE_CIPHER_SPEC and older
+
+    def _message(self, data: bytes) -> Item:
+        message, fields = trace.read(data, self.dissector.context_for(self.role))
+        understood = message.understood if isinstance(message, MalformedMessage) else message
+        if isinstance(understood, ClientHello | ServerHello):
+            self.role = "client" if isinstance(understood, ClientHello) else "server"
+        if understood is not None:
+            self.dissector.learn(understood)
+        name = str(message.msg_type) if isinstance(message, RawMessage | MalformedMessage) else type(message).__name__
+        error = str(message.error) if isinstance(message, MalformedMessage) else ""
+        return Item("message", name, self.message_offset, len(data), fields, error)
+
+    def _skip(self, count: int) -> None:
+        self.buffer = self.buffer[count:]
+        self.offset += count
+
+    def _give_up(self, why: str) -> Item:
+        self.given_up = True
+        beginning = f"{self.buffer[:16].hex(' ')}{' ...' if len(self.buffer) > 16 else ''}"
+        return Item("remark", f"{why}: {beginning}", self.offset, len(self.buffer))
+
+
+_PLAIN_TEXT = 1 << 16
+"""How many bytes a conversation may go on before TLS begins in it."""
+
+
+def _payload(
+    kind: type[ChangeCipherSpec | AlertMessage | Heartbeat | Sslv2ClientHello], data: bytes, offset: int
+) -> Item:
+    """A payload that is no handshake message."""
+    r, error = TracingReader(data, kind.__name__), ""
+    try:
+        kind.read(r)
+        if r.remaining:
+            error = str(r.left_over())
+    except DecodeError as wrong:
+        error = str(wrong)
+    return Item("message", kind.__name__, offset, len(data), r.fields, error)
