@@ -18,10 +18,7 @@ from tls12.events import (
     RenegotiationRequested,
 )
 from tls12.handshake.client import ClientHandshake
-from tls12.handshake.engine import (
-    OnMessage,
-    Rewrite,
-)
+from tls12.handshake.engine import OnMessage, Rewrite, with_lookups
 from tls12.handshake.grammar import Side
 from tls12.policy import Renegotiation
 from tls12.registry import Alert, AlertLevel, HandshakeType, ProtocolVersion
@@ -57,6 +54,8 @@ class ClientConnection(Connection):
         on_message: OnMessage | None = None,
     ) -> None:
         super().__init__(config, rewrite, pause_on, on_message)
+        if not with_lookups(config, frozenset(pause_on)).suites:
+            raise UsageError("there is no cipher suite to offer: those of the policy need a verifier, or a psk")
         self._config: ClientConfig = config
         self._server_name = normalise_server_name(server_name) if server_name is not None else None
         if self._server_name is None and isinstance(config.verifier, X509Verifier):

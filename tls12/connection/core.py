@@ -499,6 +499,8 @@ class Connection(Facts):
         self._events.append(output.event)
 
     def _complete(self, output: Complete) -> None:
+        assert self._handshake is not None
+        self._config = self._handshake.owners_config
         self._established = output.established
         self._handshake = None
         self._began = None

@@ -59,7 +59,7 @@ class Facts:
 
     @property
     def config(self) -> ClientConfig | ServerConfig:
-        """The configuration that the connection was made with."""
+        """The configuration in force: as given, or as answered to ClientHelloReceived."""
         return self._config
 
     @property

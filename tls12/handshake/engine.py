@@ -16,14 +16,14 @@ not including, a message (Finished, CertificateVerify) is therefore computed bef
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from tls12.config import ClientConfig, Limits, ServerConfig
 from tls12.crypto.protection import Opener, Sealer
 from tls12.crypto.transcript import Transcript
 from tls12.errors import UnexpectedMessage, UsageError
-from tls12.events import PAUSABLE, Event, answers_to
+from tls12.events import PAUSABLE, Event, PskLookupRequested, answers_to
 from tls12.handshake.grammar import CCS, Conversation, Side
 from tls12.handshake.proofs import (
     Established,
@@ -140,6 +140,17 @@ Output: TypeAlias = (
 )
 
 
+def with_lookups(config: C, pause_on: frozenset[type]) -> C:
+    """Who looks up PSKs himself has a source of them, whether or not the configuration names one."""
+    if config.psk is None and PskLookupRequested in pause_on:
+        return replace(config, psk=_asked_for)
+    return config
+
+
+def _asked_for(_: bytes) -> None:
+    """Where a PSK comes from when the application is asked: not from here."""
+
+
 class Handshake(Generic[C]):
     """One handshake of one side. The small `build_*` and `check_*` steps may be overridden."""
 
@@ -156,10 +167,9 @@ class Handshake(Generic[C]):
         on_message: OnMessage | None = None,
         previous: Established | None = None,
     ) -> None:
-        self.config: C = config
-        self.limits: Limits = config.limits
-        self.conversation = conversation
         self.pause_on = pause_on & PAUSABLE
+        self.adopt(config)
+        self.conversation = conversation
         self.rewrite = rewrite
         self.on_message = on_message
         self.previous = previous
@@ -168,6 +178,12 @@ class Handshake(Generic[C]):
         self.asking: Event | None = None
         self._story = self.story()
         self._pushed_back: Unit | None = None
+
+    def adopt(self, config: C) -> None:
+        """Go by this configuration from here on."""
+        self.owners_config: C = config
+        self.config: C = with_lookups(config, self.pause_on)
+        self.limits: Limits = config.limits
 
     # -- what the connection calls ------------------------------------------------------------------------
 

@@ -72,8 +72,7 @@ class ServerHellos(Steps[ServerConfig]):
         if isinstance(decision, Refuse):
             raise ApplicationRefused(f"the ClientHello was refused: {decision.reason}", alert=decision.alert)
         if isinstance(decision, ServerConfig):
-            self.config = decision
-            self.limits = decision.limits
+            self.adopt(decision)
 
     def check_renegotiation_info(self, offer: Offer) -> None:
         """RFC 5746 3.6 and 3.7."""
@@ -109,6 +108,10 @@ class ServerHellos(Steps[ServerConfig]):
                 rule="RFC 7627 5.2",
                 remedy="allow it with Policy.legacy_device(); risk: triple handshake attacks",
             )
+
+    def keeps_sessions(self) -> bool:
+        """Whether sessions can be found by their id: in a store, or by the application."""
+        return self.config.sessions is not None or self.pauses_on(SessionLookupRequested)
 
     # -- sessions -----------------------------------------------------------------------------------------
 
@@ -181,7 +184,7 @@ class ServerHellos(Steps[ServerConfig]):
     def new_session(self, agreed: Agreed, secrets: Secrets, negotiated: Negotiated) -> Session | None:
         """What may be resumed later, if anything here can resume."""
         config = self.config
-        if config.sessions is None and config.ticket_keys is None:
+        if not self.keeps_sessions() and config.ticket_keys is None:
             return None
         return Session.from_handshake(
             negotiated,
