@@ -84,7 +84,7 @@ class ServerHandshake(ServerHellos):
             offer,
             choice,
             alpn,
-            session_id=config.random(32) if config.sessions is not None else b"",
+            session_id=config.random(32) if self.keeps_sessions() else b"",
             staple_promised=staple is not None,
             ticket_promised=offer.ticket is not None and config.ticket_keys is not None,
             scts=credential.scts if credential is not None and offer.wants_scts else (),
