@@ -157,6 +157,9 @@ class Policy:
     """What the peer may sign with, and what we may sign with."""
     server_preference: bool = True
     """A server's order of suites wins over its client's."""
+    equal_preference: tuple[tuple[CipherSuite, ...], ...] = ()
+    """Groups of suites that a server holds equal: inside one the client's order wins. With AES-GCM and
+    ChaCha20-Poly1305 in a group, a device without AES hardware gets the ChaCha20 that it puts first."""
     encrypt_then_mac: bool = True
     """Offer and accept RFC 7366 for CBC suites."""
     require_extended_master_secret: bool = True
@@ -191,6 +194,12 @@ class Policy:
                 raise ValueError(f"{suite} cannot be computed here; `tls12 suites` lists what can")
             if row.lab_only and not self._allows_lab():
                 raise ValueError(f"{suite} is broken or unauthenticated; only tls12.lab.policy() may name it")
+        equal = [suite for group in self.equal_preference for suite in group]
+        for suite in equal:
+            if suite not in self.cipher_suites:
+                raise ValueError(f"equal_preference names {suite}, which the policy does not have")
+            if equal.count(suite) > 1:
+                raise ValueError(f"equal_preference names {suite} twice")
         for group in self.groups:
             if group not in EC_GROUPS and group not in FFDHE_GROUPS:
                 raise ValueError(f"group {group} cannot be computed here")
@@ -235,6 +244,8 @@ class Policy:
         for key in ("cipher_suites", "groups", "signature_schemes"):
             if key in changes:
                 changes[key] = tuple(changes[key])
+        if "equal_preference" in changes:
+            changes["equal_preference"] = tuple(map(tuple, changes["equal_preference"]))
         if "name" not in changes and changes:
             changes["name"] = self.name if self.name.endswith("(changed)") else f"{self.name} (changed)"
         try:

@@ -13,7 +13,7 @@ What the two hellos settle, on either side, is an `Agreed`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tls12.config import ServerConfig
@@ -179,16 +179,9 @@ class Choice:
 def choose(offer: Offer, config: ServerConfig) -> Choice:
     """The best suite for which everything can be found. Raises `PeerIncompatible`, saying what was missing."""
     policy = config.policy
-    ours, theirs = policy.cipher_suites, offer.hello.cipher_suites
-    if policy.server_preference:
-        offered = set(theirs)
-        candidates: Iterable[CipherSuite] = (suite for suite in ours if suite in offered)
-    else:
-        allowed = set(ours)
-        candidates = (suite for suite in theirs if suite in allowed)
     credentials = candidate_credentials(offer.server_name, config)
     misses: list[_Miss] = []
-    for suite in candidates:
+    for suite in candidate_suites(offer.hello.cipher_suites, policy):
         try:
             return _complete(SUITES[suite], offer, config, credentials)
         except _Miss as miss:
@@ -206,6 +199,29 @@ def choose(offer: Offer, config: ServerConfig) -> Choice:
         alert=alerts.pop() if len(alerts) == 1 else Alert.HANDSHAKE_FAILURE,
         rule="RFC 5246 7.4.1.3",
     )
+
+
+def candidate_suites(offered: tuple[CipherSuite, ...], policy: Policy) -> Iterable[CipherSuite]:
+    """What both sides have, once each, in the order of whoever decides it."""
+    if not policy.server_preference:
+        allowed = set(policy.cipher_suites)
+        return (suite for suite in dict.fromkeys(offered) if suite in allowed)
+    theirs = dict.fromkeys(offered)
+    ours = (suite for suite in policy.cipher_suites if suite in theirs)
+    return _among_equals(ours, theirs, policy.equal_preference) if policy.equal_preference else ours
+
+
+def _among_equals(
+    ours: Iterable[CipherSuite], theirs: Iterable[CipherSuite], groups: tuple[tuple[CipherSuite, ...], ...]
+) -> Iterator[CipherSuite]:
+    """Our order, but a group stands at the place of its first suite, and inside it the client's order holds."""
+    equals = {suite: group for group in groups for suite in group}
+    done: set[CipherSuite] = set()
+    for suite in ours:
+        if suite not in done:
+            group = equals.get(suite, (suite,))
+            yield from (one for one in theirs if one in group)
+            done.update(group)
 
 
 class _Miss(Exception):
