@@ -106,7 +106,7 @@ def _items(data: bytes, context: Context | None, output: Output) -> Iterator[tup
 
 def _captured(data: bytes, context: Context | None, output: Output) -> Iterator[tuple[int, str, Item]]:
     dissectors: dict[int, Dissector] = {}
-    senders: dict[int, set[object]] = {}
+    senders: dict[int, tuple[object, object]] = {}
     for event in read_capture(data):
         if isinstance(event, Problem):
             output.warning(event.text if event.connection is None else f"connection {event.connection}: {event.text}")
@@ -116,7 +116,7 @@ def _captured(data: bytes, context: Context | None, output: Output) -> Iterator[
         number = event.connection
         if number not in dissectors:
             dissectors[number] = Dissector(context)
-            senders[number] = {event.sender, event.receiver}
+            senders[number] = (event.sender, event.receiver)
             output.title(f"connection {number}: {event.sender} and {event.receiver}")
         dissector = dissectors[number]
         for item in dissector.feed(event.sender, event.data):
@@ -159,7 +159,7 @@ def _words(value: object) -> str:
         case bytes():
             return _bytes(value)
         case MalformedExtension() | ExtensionRemnant():
-            return f"! {value.error}: {_bytes(value.body if isinstance(value, MalformedExtension) else value.remnant)}"
+            return f"! {value.error}: {_bytes(value.body)}"
         case _:
             body = getattr(value, "body", None)
             return _bytes(body) if body else ""

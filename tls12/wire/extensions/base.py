@@ -60,17 +60,17 @@ class ExtensionRemnant:
     It is written as it was, without a type and a length before it.
     """
 
-    remnant: bytes
+    body: bytes
     error: DecodeError = field(compare=False)
 
     @property
     def extension_type(self) -> ExtensionType:
         """What its first two bytes would mean, for printing only."""
-        return ExtensionType.of(int.from_bytes(self.remnant[:2], "big"))
+        return ExtensionType.of(int.from_bytes(self.body[:2], "big"))
 
     def write(self, w: Writer) -> None:
         """Write the bytes as they were."""
-        w.rest(self.remnant)
+        w.rest(self.body)
 
 
 @dataclass(slots=True)

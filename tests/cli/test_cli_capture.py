@@ -1,0 +1,193 @@
+"""Streams out of captures: packets out of order, twice, lost, broken, in every frame that people record."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import random
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dpkt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tls12.cli.capture import MAGICS, Chunk, Endpoint, Problem, read_capture
+from tls12.cli.output import CommandError
+
+A, B = Endpoint("10.0.0.1", 4000), Endpoint("10.0.0.2", 443)
+SYN, ACK = dpkt.tcp.TH_SYN, dpkt.tcp.TH_ACK
+
+
+def tcp(sender: Endpoint, receiver: Endpoint, seq: int, data: bytes = b"", flags: int = ACK) -> Any:
+    segment = dpkt.tcp.TCP(sport=sender.port, dport=receiver.port, seq=seq % 2**32, flags=flags, data=data)
+    if ":" in sender.host:
+        source, target = (socket.inet_pton(socket.AF_INET6, end.host) for end in (sender, receiver))
+        return dpkt.ip6.IP6(src=source, dst=target, nxt=6, hlim=64, plen=len(segment), data=segment)
+    source, target = (socket.inet_aton(end.host) for end in (sender, receiver))
+    return dpkt.ip.IP(src=source, dst=target, p=6, len=20 + len(segment), data=segment)
+
+
+def ethernet(packet: Any) -> bytes:
+    kind = dpkt.ethernet.ETH_TYPE_IP6 if isinstance(packet, dpkt.ip6.IP6) else dpkt.ethernet.ETH_TYPE_IP
+    return bytes(dpkt.ethernet.Ethernet(src=b"\1" * 6, dst=b"\2" * 6, type=kind, data=packet))
+
+
+def vlan(packet: Any) -> bytes:
+    frame = ethernet(packet)
+    return frame[:12] + b"\x81\x00\x00\x05" + frame[12:]
+
+
+def capture(packets: Sequence[bytes], link: int = 1, writer: Callable[..., Any] = dpkt.pcap.Writer) -> bytes:
+    file = io.BytesIO()
+    writing = writer(file, linktype=link) if writer is dpkt.pcap.Writer else writer(file)
+    for packet in packets:
+        writing.writepkt(packet, ts=1.0)
+    return file.getvalue()
+
+
+def streams(data: bytes) -> dict[tuple[int, Endpoint], bytes]:
+    found: dict[tuple[int, Endpoint], bytes] = {}
+    for event in read_capture(data):
+        assert isinstance(event, Chunk), event
+        key = event.connection, event.sender
+        found[key] = found.get(key, b"") + event.data
+    return found
+
+
+@pytest.mark.parametrize(
+    ("link", "frame"),
+    [
+        (1, ethernet),
+        (1, vlan),
+        (0, lambda packet: b"\x02\x00\x00\x00" + bytes(packet)),
+        (101, bytes),
+        (228, bytes),
+        (113, lambda packet: b"\x00\x00\x00\x01\x00\x06" + bytes(8) + b"\x08\x00" + bytes(packet)),
+    ],
+    ids=["Ethernet", "VLAN", "loopback", "raw", "IPv4", "Linux cooked"],
+)
+def test_streams_are_found_in_every_usual_frame(link: int, frame: Callable[[Any], bytes]) -> None:
+    packets = [frame(tcp(A, B, 99, flags=SYN)), frame(tcp(A, B, 100, b"hello ")), frame(tcp(A, B, 106, b"world"))]
+    assert streams(capture(packets, link)) == {(1, A): b"hello world"}
+
+
+def test_ipv6_and_pcapng_are_read() -> None:
+    a, b = Endpoint("::1", 4000), Endpoint("2001:db8::2", 443)
+    packets = [ethernet(tcp(a, b, 7, b"ask")), ethernet(tcp(b, a, 9, b"answer"))]
+    data = capture(packets, writer=dpkt.pcapng.Writer)
+    assert data.startswith(MAGICS)
+    assert streams(data) == {(1, a): b"ask", (1, b): b"answer"}
+    assert str(b) == "[2001:db8::2]:443"
+    assert str(A) == "10.0.0.1:4000"
+
+
+@given(
+    data=st.binary(min_size=1, max_size=300),
+    first=st.sampled_from([5, 2**32 - 1, 2**32 - 100, 2**31]),
+    seed=st.integers(0, 1000),
+)
+def test_segments_in_any_order_cut_anyhow_and_repeated_give_the_stream(data: bytes, first: int, seed: int) -> None:
+    shuffle = random.Random(seed)
+    spans = [(0, len(data))] if len(data) == 1 else []
+    pos = 0
+    while pos < len(data):
+        size = shuffle.randint(1, 60)
+        spans.append((max(0, pos - shuffle.randint(0, 5)), min(len(data), pos + size)))
+        pos += size
+    spans += shuffle.choices(spans, k=3)
+    shuffle.shuffle(spans)
+    packets = [ethernet(tcp(A, B, first, flags=SYN))]
+    packets += [ethernet(tcp(A, B, first + 1 + start, data[start:end])) for start, end in spans]
+    assert streams(capture(packets)) == {(1, A): data}
+
+
+def test_what_is_missing_is_said_and_what_follows_is_passed_on() -> None:
+    packets = [tcp(A, B, 100, b"one"), tcp(A, B, 110, b"three"), tcp(A, B, 120, b"four"), tcp(B, A, 1, b"other")]
+    assert list(read_capture(capture([ethernet(packet) for packet in packets]))) == [
+        Chunk(1, A, B, b"one"),
+        Chunk(1, B, A, b"other"),
+        Problem("7 bytes are missing from the capture", 1, A),
+        Chunk(1, A, B, b"three"),
+        Problem("5 bytes are missing from the capture", 1, A),
+        Chunk(1, A, B, b"four"),
+    ]
+
+
+def test_a_new_syn_between_the_same_ends_is_a_new_connection() -> None:
+    packets = [
+        tcp(A, B, 0, flags=SYN),
+        tcp(A, B, 0, flags=SYN),
+        tcp(A, B, 1, b"first"),
+        tcp(A, B, 9, b"late"),
+        tcp(A, B, 5000, flags=SYN),
+        tcp(B, A, 7000, flags=SYN | ACK),
+        tcp(A, B, 5001, b"second"),
+        tcp(B, A, 7001, b"answer"),
+    ]
+    assert list(read_capture(capture([ethernet(packet) for packet in packets]))) == [
+        Chunk(1, A, B, b"first"),
+        Problem("3 bytes are missing from the capture", 1, A),
+        Chunk(1, A, B, b"late"),
+        Chunk(2, A, B, b"second"),
+        Chunk(2, B, A, b"answer"),
+    ]
+
+
+def test_packets_that_are_not_tcp_are_passed_over() -> None:
+    udp = dpkt.ip.IP(src=b"\1" * 4, dst=b"\2" * 4, p=17, data=dpkt.udp.UDP(sport=1, dport=2))
+    arp = dpkt.ethernet.Ethernet(type=dpkt.ethernet.ETH_TYPE_ARP, data=dpkt.arp.ARP())
+    odd = dpkt.ethernet.Ethernet(type=0x1234, data=b"whatever")
+    packets = [ethernet(udp), bytes(arp), bytes(odd), ethernet(tcp(A, B, 1, b"x"))]
+    assert streams(capture(packets)) == {(1, A): b"x"}
+
+
+def test_one_broken_packet_does_not_stop_the_others() -> None:
+    good = ethernet(tcp(A, B, 1, b"x"))
+    events = list(read_capture(capture([good[:5], good[:20], good])))
+    assert [event for event in events if isinstance(event, Chunk)] == [Chunk(1, A, B, b"x")]
+    assert isinstance(events[0], Problem)
+    assert events[0].text.startswith("packet 1 cannot be read (NeedData")
+
+
+def test_a_capture_file_that_breaks_off_gives_what_was_there() -> None:
+    good = capture([ethernet(tcp(A, B, 1, b"x"))] * 2)
+    chunk, *rest = read_capture(good[:-3] if len(good) else b"")
+    assert chunk == Chunk(1, A, B, b"x")
+    assert all(isinstance(event, Problem | Chunk) for event in rest)
+
+
+@pytest.mark.parametrize("data", [MAGICS[0], MAGICS[4] + bytes(8), b"nothing of the kind"])
+def test_what_is_no_capture_file_is_refused_with_a_sentence(data: bytes) -> None:
+    with pytest.raises(CommandError, match="this capture file cannot be read"):
+        list(read_capture(data))
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_a_mangled_capture_never_raises_anything_else(data: st.DataObject) -> None:
+    packets = [ethernet(tcp(A, B, 1, b"hello")), vlan(tcp(B, A, 1, b"there"))]
+    whole = bytearray(capture(packets, writer=data.draw(st.sampled_from([dpkt.pcap.Writer, dpkt.pcapng.Writer]))))
+    for _ in range(data.draw(st.integers(1, 6))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        events = list(read_capture(bytes(whole)))
+    except CommandError:
+        events = []
+    assert all(isinstance(event, Chunk | Problem) for event in events)
+
+
+def test_without_dpkt_the_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def no_dpkt(name: str, *rest: Any) -> Any:
+        if name == "dpkt":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", no_dpkt)
+    with pytest.raises(CommandError, match="needs dpkt") as caught:
+        next(read_capture(b""))
+    assert caught.value.remedy == "pip install tls12[cli]"
