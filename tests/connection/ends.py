@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 import pki
 from harness import Ours, credential_of, pump
 
 from tls12 import (
     AcceptAnyPeer,
+    CipherSuite,
+    ClientAuth,
     ClientConfig,
     ClientConnection,
     Credential,
     Policy,
+    Psk,
     Renegotiation,
     ServerConfig,
     ServerConnection,
@@ -21,6 +24,8 @@ from tls12 import (
 from tls12.registry import ContentType
 
 ROLES = ("client", "server")
+PSK = Psk(b"me", b"a key of sixteen")
+PSK_POLICY = Policy.psk().replace(cipher_suites=(CipherSuite.TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256,))
 NO_RENEGOTIATION, CLOSE_NOTIFY, USER_CANCELED = b"\x01\x64", b"\x01\x00", b"\x01\x5a"
 
 
@@ -103,6 +108,25 @@ def server_credential(kind: str = "ecdsa-p256") -> Credential:
 def client_credential(common_name: str = "client one") -> Credential:
     """A client's certificate."""
     return credential_of(pki.client(common_name=common_name))
+
+
+AUTHENTICATED: dict[str, Any] = {
+    "client": {"credentials": (client_credential(),)},
+    "server": {"client_auth": ClientAuth.REQUIRED, "verifier": AcceptAnyPeer()},
+}
+"""Options of a pair whose client has a certificate, and has to show it."""
+
+
+class Boom(Exception):
+    """What an application's object raises."""
+
+
+BOOM = Boom()
+
+
+def boom(*_: object) -> NoReturn:
+    """An application's function that breaks."""
+    raise BOOM
 
 
 def renegotiable(policy: Policy | None = None, wish: Renegotiation = Renegotiation.ALLOW) -> Policy:

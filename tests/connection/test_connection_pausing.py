@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 from ends import (
+    AUTHENTICATED,
     CLOSE_NOTIFY,
+    PSK,
+    PSK_POLICY,
     USER_CANCELED,
     alert,
     client_credential,
@@ -25,7 +28,6 @@ from tls12 import (
     AcceptAnyPeer,
     Alert,
     CertificateRequested,
-    CipherSuite,
     ClientAuth,
     ClientHelloReceived,
     ConnectionClosed,
@@ -38,7 +40,6 @@ from tls12 import (
     PeerAlert,
     PeerCertificateReceived,
     Policy,
-    Psk,
     PskLookupRequested,
     Refuse,
     ServerConfig,
@@ -52,8 +53,6 @@ from tls12.errors import ApplicationRefused, LimitExceeded, PeerIncompatible
 from tls12.events import PAUSABLE, DataReceived
 from tls12.trust.credentials import Credential
 
-PSK = Psk(b"me", b"a key of sixteen")
-PSK_POLICY = Policy.psk().replace(cipher_suites=(CipherSuite.TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256,))
 STRANGERS = (object(), "text", 7, False, [], PSK, Refuse)
 
 
@@ -89,18 +88,15 @@ def sign(event: SignatureRequested) -> bytes:
     return event.credential.sign(event.scheme, event.data)
 
 
-AUTH = {"client": {"credentials": (client_credential(),)}, "server": {"client_auth": ClientAuth.REQUIRED}}
-BOTH = {"verifier": AcceptAnyPeer()}
-STORE = {"server": {"sessions": MemorySessionStore()}, "client": {"sessions": MemorySessionStore()}}
 WITH_PSK = {"policy": PSK_POLICY, "client": {"psk": PSK}, "server": {"psk": {PSK.identity: PSK.key}}}
 
 QUESTIONS = (
     Question(ClientHelloReceived, "server", lambda _: None, {}, (Accept(), b"", Credential)),
-    Question(CertificateRequested, "client", lambda _: client_credential(), {**AUTH, **BOTH}, (Accept(), Refuse())),
+    Question(CertificateRequested, "client", lambda _: client_credential(), AUTHENTICATED, (Accept(), Refuse())),
     Question(PeerCertificateReceived, "client", lambda _: Accept(), {}, (None, True, Accept, b"")),
-    Question(PeerCertificateReceived, "server", lambda _: Accept(), {**AUTH, **BOTH}, (None, True)),
+    Question(PeerCertificateReceived, "server", lambda _: Accept(), AUTHENTICATED, (None, True)),
     Question(SignatureRequested, "server", sign, {}, (None, Accept(), Refuse())),
-    Question(SignatureRequested, "client", sign, {**AUTH, **BOTH}, (None, Accept(), Refuse())),
+    Question(SignatureRequested, "client", sign, AUTHENTICATED, (None, Accept(), Refuse())),
     Question(PskLookupRequested, "server", lambda _: PSK.key, WITH_PSK, (PSK, Accept())),
     Question(PskLookupRequested, "client", lambda _: PSK, WITH_PSK, (PSK.key, Accept())),
 )
@@ -324,7 +320,7 @@ def test_a_client_hello_can_be_refused_with_any_alert() -> None:
 
 
 def test_a_certificate_request_can_be_answered_with_none() -> None:
-    optional = {"client": {}, "server": {"client_auth": ClientAuth.OPTIONAL}, **BOTH}
+    optional = {"client": {}, "server": {"client_auth": ClientAuth.OPTIONAL, "verifier": AcceptAnyPeer()}}
     ours, theirs = QUESTIONS[1].ask(**optional)
     event = ours.events[-1]
     assert isinstance(event, CertificateRequested)
@@ -342,7 +338,7 @@ def test_a_certificate_request_can_be_answered_with_any_credential() -> None:
 
 def test_a_credential_that_the_server_cannot_verify_is_incompatible() -> None:
     narrow = Policy.default().replace(signature_schemes=Policy.default().signature_schemes[:1])
-    ours, theirs = QUESTIONS[1].ask(server={"client_auth": ClientAuth.REQUIRED, "policy": narrow})
+    ours, theirs = QUESTIONS[1].ask(server={**AUTHENTICATED["server"], "policy": narrow})
     QUESTIONS[1].answer(ours, theirs, server_credential("rsa-2048"))
     assert isinstance(ours.error, PeerIncompatible)
 
