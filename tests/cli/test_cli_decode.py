@@ -139,6 +139,14 @@ def test_a_conversation_settles_what_its_later_messages_mean(tmp_path: Path) -> 
     assert certificate["connection"] == 1
 
 
+def test_a_capture_that_ends_in_the_middle_of_a_record_shows_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(captures.capture([captures.ethernet(captures.tcp(captures.A, captures.B, 0, CLIENT[:50]))]))
+    _, header, hello = decoded(str(path))
+    assert (header["error"], header["sender"]) == ("length 165, but 45 bytes follow", "10.0.0.1:4000")
+    assert (hello["text"], hello["sender"]) == ("client_hello", "10.0.0.1:4000")
+
+
 def test_a_gap_gives_the_direction_up_and_not_the_other(tmp_path: Path) -> None:
     a, b = captures.A, captures.B
     packets = [captures.tcp(a, b, 0, CLIENT[:50]), captures.tcp(a, b, 60, CLIENT[60:]), captures.tcp(b, a, 0, SERVER)]
@@ -202,7 +210,11 @@ def test_malformed_extensions_are_named_where_they_are() -> None:
     assert "[1] GREASE (0x1a1a): beef\n" in text
     assert "[2] session_ticket: ! ClientHello.extensions[2].session_ticket: length 5 exceeds the 1 bytes left" in text
     fields = decoded(hello.hex())[0]["fields"][-1]["fields"]
-    assert [("error" in each, each.get("value")) for each in fields] == [(True, "3f"), (False, "beef"), (True, None)]
+    assert [("error" in each, each.get("value")) for each in fields] == [
+        (True, "3f"),
+        (False, "beef"),
+        (True, "0023000500"),
+    ]
 
 
 def test_long_values_are_cut_for_people_and_whole_for_programs() -> None:
@@ -227,9 +239,7 @@ def test_an_ssl_2_hello_is_shown_and_what_follows_too() -> None:
     hello = bytes.fromhex("801c 01 0303 0003 0000 0010 00c02f" + "07" * 16)
     events = decoded((hello + record(FLIGHTS["server hello done"])).hex())
     assert names(events) == ["Sslv2ClientHello", "handshake record, TLS 1.2", "ServerHelloDone"]
-    assert names(decoded(hello[:20].hex())) == [
-        "this looks like an SSL 2.0 ClientHello (RFC 6176): " + hello[:16].hex(" ") + " ..."
-    ]
+    assert names(decoded(hello[:20].hex()))[0].startswith("this looks like an SSL 2.0 ClientHello (RFC 6176): 80 1c")
 
 
 def test_tls_1_3_stays_readable_behind_its_change_cipher_spec() -> None:
