@@ -62,6 +62,8 @@ _LINGER = 1.0  # seconds that a failed connection waits for its peer to hang up
 _log = logging.getLogger(__name__)
 
 
+# A BufferedProtocol below was measured, and no faster: 1.11 times asyncio's own TLS for small requests, this 1.20
+# (benchmarks/test_asyncio.py).
 class TLSTransport(asyncio.Transport, asyncio.Protocol):
     """The transport of an application's protocol, over the transport of a TCP connection.
 

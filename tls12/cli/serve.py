@@ -17,6 +17,7 @@ import html
 import itertools
 import json
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,7 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
             **_client_auth(arguments),
         )
         reporter = Reporter(output, arguments.show_handshake)
-        asyncio.run(_serve(host, port, config, answer_http if arguments.www else echo, reporter))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family) as listener:
+            asyncio.run(_serve(listener, config, answer_http if arguments.www else echo, reporter))
     return Exit.OK
 
 
@@ -147,7 +150,9 @@ class Reporter:
                 self.output.message(sender, name_of(message), size, describe(message))
 
 
-async def _serve(host: str, port: int, config: ServerConfig, talk: tls12.asyncio.Handler, reporter: Reporter) -> None:
+async def _serve(
+    listener: socket.socket, config: ServerConfig, talk: tls12.asyncio.Handler, reporter: Reporter
+) -> None:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         transport = writer.transport
         assert isinstance(transport, TLSTransport)
@@ -164,8 +169,7 @@ async def _serve(host: str, port: int, config: ServerConfig, talk: tls12.asyncio
 
     server = await tls12.asyncio.start_server(
         handler,
-        host,
-        port,
+        sock=listener,
         config=config,
         make_connection=reporter.make_connection,
         on_failure=reporter.failed,
@@ -174,7 +178,7 @@ async def _serve(host: str, port: int, config: ServerConfig, talk: tls12.asyncio
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # no signal handlers in this loop: Ctrl-C still interrupts
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    bound = server.sockets[0].getsockname()
+    bound = listener.getsockname()
     reporter.output.note(f"serving on {bound[0]} port {bound[1]}; stop with Ctrl-C", host=bound[0], port=bound[1])
     await stop.wait()
     server.close()
