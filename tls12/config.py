@@ -26,6 +26,7 @@ from tls12.registry import HandshakeType
 from tls12.resumption.stores import SessionStore
 from tls12.resumption.tickets import TicketKeys
 from tls12.trust.credentials import Credential
+from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import Verifier
 from tls12.wire.extensions import Extension
 from tls12.wire.hello import ClientHello
@@ -160,6 +161,10 @@ class ServerConfig:
     policy: Policy = field(default_factory=Policy.default)
     alpn_protocols: tuple[str, ...] = ()
     """Application protocols spoken, best first; without any, the extension is ignored."""
+    server_names: tuple[str, ...] = ()
+    """The host names that are served: a client that asks for another gets unrecognized_name, even where a
+    certificate would cover it, so that nobody can send it here from another service (ALPACA). Without any, the
+    credentials and `Policy.require_known_server_name` decide."""
     client_auth: ClientAuth = ClientAuth.NONE
     verifier: Verifier | None = None
     """Who judges client certificates; needed unless `client_auth` is NONE."""
@@ -186,6 +191,9 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         _check_common(self)
+        if isinstance(self.server_names, str):
+            raise UsageError("server_names is a str; give a tuple of str")
+        object.__setattr__(self, "server_names", tuple(map(normalise_server_name, self.server_names)))
         if self.client_auth is not ClientAuth.NONE and self.verifier is None:
             raise UsageError(
                 "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"

@@ -233,7 +233,13 @@ class _Miss(Exception):
 
 
 def candidate_credentials(server_name: str | None, config: ServerConfig) -> tuple[Credential, ...]:
-    """Those for the requested name; all of them where none matches, unless the policy is strict."""
+    """Those for the requested name; all of them where none matches, unless config or policy is strict."""
+    if config.server_names and server_name is not None and server_name not in config.server_names:
+        raise PeerIncompatible(
+            f"the client asks for {server_name!r}, which is none of the server_names",
+            alert=Alert.UNRECOGNIZED_NAME,
+            rule="RFC 6066 3",
+        )
     named = tuple(credential for credential in config.credentials if credential.matches(server_name))
     if named or server_name is None:
         return named or config.credentials

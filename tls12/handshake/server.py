@@ -124,7 +124,7 @@ class ServerHandshake(ServerHellos):
             verified_chain=identity.chain if isinstance(identity, VerifiedIdentity) else (),
             psk_identity=exchange.psk_identity if suite.uses_psk else None,
         )
-        session = self.new_session(agreed, secrets, negotiated)
+        session = self.new_session(agreed, secrets, negotiated, credential)
         self.send_ticket(agreed, session)
         server_verify_data = self.send_finished(agreed, secrets)
         self.keep_session(session)

@@ -34,6 +34,7 @@ from tls12.registry import (
     ProtocolVersion,
 )
 from tls12.resumption.sessions import Session
+from tls12.trust.credentials import Credential
 from tls12.wire.closing import NewSessionTicket
 from tls12.wire.extensions import (
     ApplicationLayerProtocolNegotiation,
@@ -150,10 +151,10 @@ class ServerHellos(Steps[ServerConfig]):
                 alert=Alert.HANDSHAKE_FAILURE,
                 rule="RFC 7627 5.3",
             )
-        bound = (session.server_name, session.policy, session.trust)
+        bound = (session.server_name, session.alpn_protocols, session.policy)
         if (
             not session.is_fresh(config.clock())
-            or bound != (offer.server_name, config.policy.fingerprint, self.trust())
+            or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint)
             or session.extended_master_secret != offer.extended_master_secret
             or (config.client_auth is ClientAuth.REQUIRED and not session.peer_certificates)
         ):
@@ -172,7 +173,16 @@ class ServerHellos(Steps[ServerConfig]):
             choice = choose(offer, config)
         except PeerIncompatible:
             return None
-        return choice if choice.suite.suite == session.cipher_suite else None
+        same = (session.cipher_suite, session.trust) == (choice.suite.suite, self.identities(choice.credential))
+        return choice if same else None
+
+    def identities(self, credential: Credential | None) -> bytes:
+        """What a session is bound to on both sides: how the client was verified, and the certificate that it saw.
+
+        Without the latter, a host that shares our ticket keys could resume under a name that it has no certificate
+        for (virtual host confusion), and so could we under a certificate that has been replaced.
+        """
+        return self.trust() + (credential.fingerprint if credential is not None else b"")
 
     def look_up_psk(self, identity: bytes) -> bytes | None:
         """From the mapping or the function of the configuration."""
@@ -181,7 +191,9 @@ class ServerHellos(Steps[ServerConfig]):
             return None
         return source(identity) if callable(source) else source.get(identity)
 
-    def new_session(self, agreed: Agreed, secrets: Secrets, negotiated: Negotiated) -> Session | None:
+    def new_session(
+        self, agreed: Agreed, secrets: Secrets, negotiated: Negotiated, credential: Credential | None
+    ) -> Session | None:
         """What may be resumed later, if anything here can resume."""
         config = self.config
         if not self.keeps_sessions() and config.ticket_keys is None:
@@ -193,7 +205,7 @@ class ServerHellos(Steps[ServerConfig]):
             ticket_lifetime=int(config.session_lifetime),
             master_secret=secrets.master,
             alpn_protocols=config.alpn_protocols,
-            trust=self.trust(),
+            trust=self.identities(credential),
             policy=config.policy.fingerprint,
             created=config.clock(),
             max_fragment_length=agreed.max_fragment_length,

@@ -87,7 +87,7 @@ class Session:
     verified_chain: tuple[bytes, ...] = field(default=(), repr=False)
     """The chain that the verifier built, DER, leaf to root."""
     trust: bytes = b""
-    """The fingerprint of the verifier that accepted the peer."""
+    """The fingerprint of the verifier that accepted the peer; a server adds that of the certificate it showed."""
     policy: bytes = b""
     """The fingerprint of the policy under which it was made."""
     created: float

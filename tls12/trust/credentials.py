@@ -12,6 +12,7 @@ offered: no schemes without digitalSignature, no RSA key transport without keyEn
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -211,6 +212,11 @@ class Credential:
         """The DER names of everyone who issued a certificate of the chain (RFC 5246 7.4.4)."""
         chain = (x509.load_der_x509_certificate(der) for der in self.certificate_list)
         return frozenset(certificate.issuer.public_bytes() for certificate in chain)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the leaf; a server's sessions are bound to it."""
+        return hashlib.sha256(self.certificate_list[0]).digest()
 
     @cached_property
     def certificate_message(self) -> Certificate:
