@@ -137,7 +137,9 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._cancel_timer()
         if self._answering is not None:
             self._answering.cancel()
-        outcome = self._failure or (None if self._finishing else exc)
+        outcome = self._failure
+        if not self._finishing:  # neither we nor TLS ended it, so what arrived is not known to be all
+            outcome = outcome or exc or ConnectionAbortedError("the connection was closed underneath TLS")
         self._finishing = True
         if self._app is not None:
             self._deliver_held()
@@ -253,8 +255,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         still_unsent = self._raw.get_write_buffer_size()
         if 0 < still_unsent < unsent:
             self._wait_for_peer(seconds, still_unsent)
-        else:
-            self._raw.abort()
+            return
+        if still_unsent and self._failure is None:
+            self._failure = TimeoutError(f"the peer took none of the last {still_unsent} bytes in {seconds:g} s")
+        self._raw.abort()
 
     def _give_up_handshake(self) -> None:
         self._failure = TimeoutError(f"the TLS handshake was not complete within {self._handshake_timeout:g} s")

@@ -68,7 +68,7 @@ class TLSSocket:
         self.connection = connection
         self._sock = sock
         self._answers: Answers = answers or {}
-        self._plaintext: deque[bytes] = deque()
+        self._plaintext: deque[bytes | memoryview] = deque()
         self._outbox: deque[memoryview] = deque()
         self._established = False
         self._ended = False
@@ -155,15 +155,17 @@ class TLSSocket:
         A stream that ends without close_notify raises TruncatedError, every other failure its own error, both
         after everything that arrived before it has been read.
         """
+        if size <= 0:
+            return b""
         with self._reading:
             self._fill()
             if not self._plaintext:
                 return b""
             first = self._plaintext.popleft()
-            if len(first) <= size:
-                return first
-            self._plaintext.appendleft(first[size:])
-            return first[:size]
+            if len(first) > size:
+                self._plaintext.appendleft(memoryview(first)[size:])
+                first = first[:size]
+            return first if isinstance(first, bytes) else bytes(first)
 
     def recv_into(self, buffer: bytearray | memoryview, size: int = 0) -> int:
         """As `recv`, into `buffer` (at most `size` bytes, if given); how many bytes were written."""

@@ -492,14 +492,41 @@ def test_a_closing_connection_does_not_wait_for_a_peer_that_never_closes() -> No
     run(main())
 
 
-def test_a_closing_connection_gives_up_on_a_peer_that_takes_nothing() -> None:
+def test_a_closing_connection_gives_up_on_a_peer_that_takes_nothing_and_says_that_data_was_lost() -> None:
     async def main() -> None:
         async with both_ends(close_timeout=0.1) as ((_, writer), (_, server_writer)):
             transport_of(server_writer).pause_reading()
             for _ in range(32):
                 writer.write(LONG)
             writer.close()
-            await asyncio.wait_for(writer.wait_closed(), 5)
+            with pytest.raises(TimeoutError, match="took none of the last"):
+                await writer.wait_closed()
+
+    run(main())
+
+
+def test_a_closing_connection_is_patient_with_a_peer_that_is_slow() -> None:
+    async def main() -> None:
+        async with both_ends(close_timeout=0.5) as ((_, writer), (reader, _)):
+            for _ in range(32):
+                writer.write(LONG)
+            writer.close()
+            received = 0
+            while data := await reader.read(1 << 20):
+                received += len(data)
+                await asyncio.sleep(0.005)
+            assert received == 32 * len(LONG)
+            await writer.wait_closed()
+
+    run(main())
+
+
+def test_a_tcp_connection_that_goes_away_underneath_is_no_clean_end() -> None:
+    async def main() -> None:
+        async with both_ends() as ((reader, writer), _):
+            transport_of(writer)._raw.abort()
+            with pytest.raises(ConnectionAbortedError):
+                await reader.read()
 
     run(main())
 

@@ -141,6 +141,7 @@ def test_recv_gives_no_more_than_asked_for_and_keeps_the_rest() -> None:
         assert client.pending() == 5
         buffer = bytearray(8)
         assert client.recv_into(buffer, 2) == 2
+        assert client.recv(0) == b""
         assert client.recv_into(buffer) == 3
         assert bytes(buffer[:3]) == b"fgh"
 
