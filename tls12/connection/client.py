@@ -85,7 +85,9 @@ class ClientConnection(Connection):
     def _ignored_or_refused(self, message: bytes) -> bool:
         if message[0] != HandshakeType.HELLO_REQUEST or not self._handshakes:
             return False
-        messages.parse(message)
+        request = messages.parse(message)
+        if self._options["on_message"] is not None:
+            self._options["on_message"](self._peer.value, request, len(message))
         self._hello_requests += 1
         if self._hello_requests > self._config.limits.hello_requests:
             raise LimitExceeded("the server sent too many HelloRequests", alert=Alert.NO_RENEGOTIATION)

@@ -355,7 +355,7 @@ class Connection(Facts):
                 self._begin_handshake()
             assert self._handshake is not None
             self._handshake.take_message(message)
-            self._carry_out()
+            self._carry_out(self._handshake)
 
     def _ignored_or_refused(self, message: bytes) -> bool:
         """Whether the message asks for a handshake that will not be; HelloRequests during one are ignored."""
@@ -369,7 +369,7 @@ class Connection(Facts):
         if self._handshake is None:
             raise self._out_of_place(name_of(CCS))
         self._handshake.take_change_cipher_spec(payload)
-        self._carry_out()
+        self._carry_out(self._handshake)
 
     def _take_application_data(self, fragment: bytes) -> None:
         what = "application data"
@@ -439,7 +439,7 @@ class Connection(Facts):
             self._began = self._config.clock()
         self._handshake = self._make_handshake()
         self._handshake.start()
-        self._carry_out()
+        self._carry_out(self._handshake)
         self._refresh()
 
     def _begin_renegotiation(self) -> None:
@@ -451,10 +451,8 @@ class Connection(Facts):
         self._conversation.state = State.ESTABLISHED
         self._resume_sending()
 
-    def _carry_out(self) -> None:
+    def _carry_out(self, handshake: Handshake[Any]) -> None:
         """The handshake's outputs, in order. Messages of one flight share records."""
-        handshake = self._handshake
-        assert handshake is not None
         if not handshake.outputs:
             return
         flight: list[bytes] = []
@@ -579,7 +577,7 @@ class Connection(Facts):
         try:
             step()
             if self._handshake is not None:
-                self._carry_out()
+                self._carry_out(self._handshake)
         except Exception as error:
             self._fail(error)
 

@@ -20,8 +20,7 @@ from tls12.handshake.engine import (
 from tls12.handshake.grammar import Side
 from tls12.handshake.server import ServerHandshake
 from tls12.policy import Renegotiation
-from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType
-from tls12.wire import messages
+from tls12.registry import Alert, AlertLevel, HandshakeType
 from tls12.wire.hello import HelloRequest
 
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -69,8 +68,9 @@ class ServerConnection(Connection):
         return True
 
     def _begin_renegotiation(self) -> None:
-        request = messages.serialize(HelloRequest())
-        self._out.append(self._writer.write(ContentType.HANDSHAKE, request))
+        asking = self._make_handshake()  # which never begins: the client's ClientHello gets one of its own
+        asking.send(HelloRequest())
+        self._carry_out(asking)
 
     def _forget_session(self) -> None:
         session = self.session

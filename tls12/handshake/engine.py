@@ -28,7 +28,7 @@ from tls12.handshake.grammar import CCS, Conversation, Side
 from tls12.handshake.proofs import (
     Established,
 )
-from tls12.registry import Alert
+from tls12.registry import Alert, HandshakeType
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
 from tls12.wire.messages import Message
@@ -312,7 +312,8 @@ class Handshake(Generic[C]):
                 self.outputs.append(SendChangeCipherSpec(data))
             else:
                 data = encoded if encoded is not None and item is message else messages.serialize(item)
-                self.transcript.append(data)
+                if data[0] != HandshakeType.HELLO_REQUEST:  # RFC 5246 7.4.1.1
+                    self.transcript.append(data)
                 self.outputs.append(SendHandshake(data))
             if self.on_message is not None:
                 self.on_message(self.side.value, item, len(data))
