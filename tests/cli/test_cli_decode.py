@@ -208,7 +208,7 @@ def test_malformed_extensions_are_named_where_they_are() -> None:
     text = shown(hello.hex())
     assert "[0] extended_master_secret: ! ClientHello.extensions[0].extended_master_secret: 1 byte left over" in text
     assert "[1] GREASE (0x1a1a): beef\n" in text
-    assert "[2] session_ticket: ! ClientHello.extensions[2].session_ticket: length 5 exceeds the 1 bytes left" in text
+    assert "[2] session_ticket: ! ClientHello.extensions[2].session_ticket: length 5 exceeds the 1 byte left" in text
     fields = decoded(hello.hex())[0]["fields"][-1]["fields"]
     assert [("error" in each, each.get("value")) for each in fields] == [
         (True, "3f"),

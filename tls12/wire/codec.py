@@ -42,7 +42,8 @@ _MOST = (0, 0xFF, 0xFFFF, 0xFFFFFF)
 _ROOM = (b"", b"\0", b"\0\0", b"\0\0\0")
 
 
-def _bytes(count: int) -> str:
+def count_bytes(count: int) -> str:
+    """A number of bytes in words."""
     return f"{count} byte{'s' * (count != 1)}"
 
 
@@ -322,11 +323,11 @@ class Reader:
 
     def _too_short(self, name: str, count: int) -> DecodeError:
         left = self.end - self.pos
-        return self.error(name, f"needs {_bytes(count)}, {left} left")
+        return self.error(name, f"needs {count_bytes(count)}, {left} left")
 
     def _bad_length(self, name: str, length: int, left: int, at_least: int, at_most: int) -> DecodeError:
         if length > left:
-            return self.error(name, f"length {length} exceeds the {_bytes(left)} left")
+            return self.error(name, f"length {length} exceeds the {count_bytes(left)} left")
         return self.error(name, f"length {length} is not within {at_least}..{at_most}")
 
     def note_extension(self, start: int, end: int, extension: Any) -> None:
@@ -335,7 +336,7 @@ class Reader:
     def left_over(self) -> DecodeError:
         """The error of bytes that nobody read, to be raised by the caller."""
         left = self.end - self.pos
-        return self.error("", f"{_bytes(left)} left over")
+        return self.error("", f"{count_bytes(left)} left over")
 
 
 class Writer:
@@ -426,7 +427,7 @@ class Writer:
             count = len(values)
             return (_U16S[count] if count < 64 else Struct(f">{count}H")).pack(*values)
         except (ValueError, StructError):
-            raise self.error(name, f"a value that does not fit {_bytes(size)}") from None
+            raise self.error(name, f"a value that does not fit {count_bytes(size)}") from None
 
     def opaques(
         self,
@@ -507,7 +508,7 @@ class Writer:
         return EncodeError(f"{_path(self.names, name)}: {message}")
 
     def _too_big(self, name: str, value: int, size: int) -> EncodeError:
-        return self.error(name, f"{value:d} does not fit {_bytes(size)}")
+        return self.error(name, f"{value:d} does not fit {count_bytes(size)}")
 
     def _bad_length(self, name: str, length: int, at_least: int, at_most: int) -> EncodeError:
-        return self.error(name, f"{_bytes(length)} where {at_least}..{at_most} are allowed")
+        return self.error(name, f"{count_bytes(length)} where {at_least}..{at_most} are allowed")

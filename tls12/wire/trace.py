@@ -76,7 +76,7 @@ class TracingReader(Reader):
             yield group
         finally:
             del self._levels[depth - 1 :]
-            group.end = self.pos
+            group.end = max(self.pos, group.fields[-1].end if group.fields else 0)
 
     def u8(self, name: str) -> int:
         """See Reader."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tls12.errors import DecodeError
 from tls12.registry import DECODERS, ExtensionType
-from tls12.wire.codec import Progress, Reader, Writer
+from tls12.wire.codec import Progress, Reader, Writer, count_bytes
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
 from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension
 
@@ -175,7 +175,7 @@ def _cut_off(r: Reader) -> DecodeError:
     r.names[-1] = ""
     if r.remaining >= 4:
         r.names[-1] = r.code16("extension_type", ExtensionType)
-        return r.error("", f"length {r.u16('length')} exceeds the {r.remaining} bytes left")
+        return r.error("", f"length {r.u16('length')} exceeds the {count_bytes(r.remaining)} left")
     return r.error("", f"needs 4 bytes for type and length, {r.remaining} left")
 
 
