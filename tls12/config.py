@@ -115,6 +115,8 @@ class ClientConfig:
     """Application protocols offered, best first (RFC 7301)."""
     credentials: tuple[Credential, ...] = ()
     """Certificates that the client may authenticate with."""
+    require_credential: bool = False
+    """Fail (handshake_failure) instead of sending an empty Certificate when the server asks and none of ours fits."""
     sessions: SessionStore | None = None
     """Where sessions are kept and looked for by themselves; a `session=` given to a connection comes first."""
     psk: ClientPsk | None = None

@@ -172,6 +172,8 @@ class Policy:
     """Smallest RSA key of a certificate, in bits."""
     minimum_dh_bits: int = 2048
     """Smallest finite-field modulus, in bits."""
+    accept_custom_dh: bool = True
+    """A client accepts a finite-field group without a name although it offered those of RFC 7919 (3.1)."""
     record_size_limit: bool = True
     """Offer and answer RFC 8449."""
     max_fragment_length: bool = False

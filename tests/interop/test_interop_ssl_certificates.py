@@ -80,7 +80,7 @@ REASONS: dict[str, tuple[type[TLSError], Alert]] = {
     "not_yet_valid": (CertificateExpired, Alert.CERTIFICATE_EXPIRED),
     "wrong_name": (NameMismatch, Alert.BAD_CERTIFICATE),
     "no_san": (NameMismatch, Alert.BAD_CERTIFICATE),
-    "wrong_extended_key_usage": (WrongPurpose, Alert.UNSUPPORTED_CERTIFICATE),
+    "wrong_extended_key_usage": (WrongPurpose, Alert.BAD_CERTIFICATE),
     "untrusted_issuer": (UnknownIssuer, Alert.UNKNOWN_CA),
     "missing_intermediate": (UnknownIssuer, Alert.UNKNOWN_CA),
     "forged_signature": (CertificateError, Alert.BAD_CERTIFICATE),

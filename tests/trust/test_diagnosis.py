@@ -121,7 +121,7 @@ CASES = {
         pki.no_san, NameMismatch, Alert.BAD_CERTIFICATE, "names nobody.*common name does not count.*for server.test"
     ),
     "of a client": Case(
-        pki.wrong_extended_key_usage, WrongPurpose, Alert.UNSUPPORTED_CERTIFICATE,
+        pki.wrong_extended_key_usage, WrongPurpose, Alert.BAD_CERTIFICATE,
         "is for clientAuth, not for serverAuth",
     ),
     "a leaf that may sign certificates": Case(

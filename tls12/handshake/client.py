@@ -184,7 +184,7 @@ class ClientHandshake(ClientHellos):
         if previous is not None and previous.negotiated.peer_certificates[:1] != chain[:1]:
             raise PeerMisbehaved(
                 "the server changed its certificate in a renegotiation",
-                rule="RFC 7627 6.2; draft triple-shake",
+                rule="RFC 7627 6.1",
             )
         peer = PeerChain(
             certificates=chain,
@@ -263,6 +263,12 @@ class ClientHandshake(ClientHellos):
             None,
         )
         credential: Credential | None = yield from self.ask(CertificateRequested(request), otherwise)
+        if credential is None and self.config.require_credential:
+            raise PeerIncompatible(
+                "the server asks for a certificate, and none of ours fits its types, schemes and authorities",
+                rule="RFC 5246 7.4.6",
+                remedy="give a credential that fits, or go on without one (require_credential=False)",
+            )
         return credential
 
     def sign_transcript(self, credential: Credential, request: CertificateRequest) -> Story[SignatureScheme]:
@@ -297,4 +303,5 @@ class ClientHandshake(ClientHellos):
             client_version=ProtocolVersion.TLS_1_2,
             peer_public_key=peer.leaf_public_key if peer is not None else None,
             minimum_dh_bits=policy.minimum_dh_bits,
+            accept_custom_dh=policy.accept_custom_dh,
         )

@@ -68,7 +68,7 @@ from tls12.wire.extensions import (
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.key_exchange import ClientKeyExchange, DigitallySigned, ServerKeyExchange
 from tls12.wire.messages import HandshakeReassembler, Message
-from tls12.wire.records import Record
+from tls12.wire.records import HEADER, Record
 
 Role = Literal["client", "server"]
 
@@ -135,6 +135,7 @@ class Script:
         self._writer = RecordWriter()
         self._reassembler = HandshakeReassembler()
         self._exchange: KeyExchange | None = None
+        self._exchanged = self.transcript
         self._blind = False
         self._out = bytearray()
 
@@ -241,9 +242,11 @@ class Script:
                 self.received.append(self._note(data, "server" if self.role == "client" else "client"))
         elif content_type == ContentType.CHANGE_CIPHER_SPEC:
             self.received.append(ChangeCipherSpec.parse(fragment))
-            self._blind = self.keys is None
             if self.keys is not None:
                 self.change_read_keys()
+            else:
+                self._blind = True
+                self._reader.install(_Unopened())
         elif content_type == ContentType.ALERT:
             self.received.append(AlertMessage.parse(fragment))
         else:
@@ -254,13 +257,15 @@ class Script:
         suite = SUITES.get(self.server_hello.cipher_suite) if self.server_hello is not None else None
         message = lenient.parse(data, Context(suite.key_exchange) if suite is not None else None)
         if message.msg_type == HandshakeType.CLIENT_HELLO:
-            self.transcript = Transcript()
+            self.transcript, self.keys = Transcript(), None
         if message.msg_type != HandshakeType.HELLO_REQUEST:  # never hashed (RFC 5246 7.4.1.1)
             self.transcript.append(data)
         if isinstance(message, ClientHello):
             self.client_hello = message
         elif isinstance(message, ServerHello):
             self.server_hello = message
+        elif isinstance(message, ClientKeyExchange):
+            self._exchanged = self.transcript.copy()
         elif isinstance(message, Finished) and sender == "client":
             self.client_verify_data = message.verify_data
         elif isinstance(message, Finished):
@@ -375,7 +380,7 @@ class Script:
         return self._answer().find(EncryptThenMac) is not None
 
     def derive(self, *, extended: bool | None = None) -> None:
-        """Make the master secret from the premaster, right behind the ClientKeyExchange; then the keys.
+        """Make the master secret from the premaster, and the keys; any time after the ClientKeyExchange.
 
         With RFC 7627 or without, as the ServerHello says, unless `extended` says otherwise.
         """
@@ -385,8 +390,8 @@ class Script:
         if extended is None:
             extended = self._answer().find(ExtendedMasterSecret) is not None
         if extended:
-            digest = self.transcript.digest(prf_hash)
-            self.resume(key_schedule.extended_master_secret(prf_hash, self.premaster, digest))
+            session_hash = self._exchanged.digest(prf_hash)
+            self.resume(key_schedule.extended_master_secret(prf_hash, self.premaster, session_hash))
         else:
             randoms = self._offer().random, self._answer().random
             self.resume(key_schedule.master_secret(prf_hash, self.premaster, *randoms))
@@ -463,6 +468,17 @@ class Script:
         if self.keys is None:
             raise UsageError("there are no keys yet: derive() or resume() makes them")
         return self.keys
+
+
+class _Unopened:
+    """Hands records through as they are: the keys are not made yet."""
+
+    sequence = limit = 0
+    near_limit = False
+
+    def open(self, record: bytes | bytearray | memoryview) -> bytes:
+        """What stands behind the header."""
+        return bytes(record[HEADER:])
 
 
 def _bytes(message: Message | bytes) -> bytes:

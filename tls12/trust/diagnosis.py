@@ -221,6 +221,7 @@ def _extended_key_usage(step: _Step) -> CertificateError | None:
     listed = ", ".join(oid._name for oid in found.value)
     return WrongPurpose(
         f"{step.what} is for {listed}, not for {wanted._name}",
+        alert=Alert.BAD_CERTIFICATE,
         rule="RFC 5280 4.2.1.12",
         remedy=f"issue it with extendedKeyUsage {wanted._name}",
     )
