@@ -94,10 +94,10 @@ class ClientConnection(Connection):
         if self._handshake is None:
             wish = self._config.policy.renegotiation
             self._events.append(RenegotiationRequested())
-            if wish is Renegotiation.WARN:
-                self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
-            elif wish is Renegotiation.FATAL:
+            if wish is Renegotiation.FATAL:
                 raise PeerMisbehaved("the server asked for a renegotiation", alert=Alert.NO_RENEGOTIATION)
+            if self._obstacle_to_renegotiation():
+                self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
         return True
 
     def _begin_renegotiation(self) -> None:

@@ -315,8 +315,8 @@ class Connection(Facts):
             return "renegotiate() was called during a handshake"
         if self._config.policy.renegotiation is not Renegotiation.ALLOW:
             return "the policy forbids renegotiation; use policy.replace(renegotiation=Renegotiation.ALLOW)"
-        if not established.negotiated.secure_renegotiation:
-            return "the peer does not support secure renegotiation (RFC 5746)"
+        if not established.is_renegotiable:
+            return "this connection cannot be renegotiated safely: it lacks RFC 5746, or was resumed without RFC 7627"
         if self._handshakes > self._config.limits.renegotiations:
             return f"Limits allows {self._config.limits.renegotiations} renegotiations on a connection"
         return ""

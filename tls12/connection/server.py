@@ -56,7 +56,7 @@ class ServerConnection(Connection):
         if established is None or self._handshake is not None or message[0] != HandshakeType.CLIENT_HELLO:
             return False
         wish = self._config.policy.renegotiation
-        if wish is Renegotiation.ALLOW and established.negotiated.secure_renegotiation:
+        if wish is Renegotiation.ALLOW and established.is_renegotiable:
             self._may_send = False
             return False
         if wish is Renegotiation.FATAL:

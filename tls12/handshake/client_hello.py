@@ -157,6 +157,8 @@ class ClientHellos(Steps[ClientConfig]):
             return None
         if not any(row.suite == session.cipher_suite for row in suites):
             return None
+        if not self.is_same_peer(session.peer_certificates, session.psk_identity):
+            return None
         return session if session.ticket or session.session_id else None
 
     def check_resumption(self, agreed: Agreed) -> Session:

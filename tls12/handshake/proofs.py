@@ -68,3 +68,9 @@ class Established:
     prf_hash: str
     client_verify_data: bytes = field(repr=False)
     server_verify_data: bytes = field(repr=False)
+
+    @property
+    def is_renegotiable(self) -> bool:
+        """Whether another handshake can be bound to this one: RFC 5746, and RFC 7627 5.4 for what was resumed."""
+        agreed = self.negotiated
+        return agreed.secure_renegotiation and (agreed.extended_master_secret or not agreed.resumed)

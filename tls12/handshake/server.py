@@ -229,7 +229,7 @@ class ServerHandshake(ServerHellos):
         check_size("a chain", len(chain), self.limits.certificates, Alert.BAD_CERTIFICATE)
         previous = self.previous
         if previous is not None and previous.negotiated.peer_certificates not in ((), chain):
-            raise PeerMisbehaved("the client changed its certificate in a renegotiation", rule="RFC 7627 6.2")
+            raise PeerMisbehaved("the client changed its certificate in a renegotiation", rule="RFC 7627 6.1")
         peer = PeerChain(
             certificates=chain,
             role="client",

@@ -157,6 +157,7 @@ class ServerHellos(Steps[ServerConfig]):
             or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint)
             or session.extended_master_secret != offer.extended_master_secret
             or (config.client_auth is ClientAuth.REQUIRED and not session.peer_certificates)
+            or not self.is_same_peer(session.peer_certificates, session.psk_identity)
         ):
             return None
         if session.cipher_suite not in offer.hello.cipher_suites:

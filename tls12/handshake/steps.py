@@ -167,8 +167,23 @@ class Steps(Handshake[C]):
                 rule="RFC 7366 3.1",
             )
 
+    def is_same_peer(self, peer_certificates: tuple[bytes, ...], psk_identity: bytes | None) -> bool:
+        """Whether this is still who the last handshake of the connection was with; it may have been nobody."""
+        before = self.previous.negotiated if self.previous is not None else None
+        return before is None or (
+            before.peer_certificates[:1] in ((), peer_certificates[:1])
+            and before.psk_identity in (None, psk_identity)
+        )
+
     def negotiated(self, agreed: Agreed, **facts: Any) -> Negotiated:
-        """The facts for the application: those of the hellos, and `facts`."""
+        """The facts for the application: those of the hellos, and `facts`.
+
+        Raises PeerMisbehaved when a renegotiation changes or drops the peer's identity (RFC 7627 6.1).
+        """
+        if not self.is_same_peer(facts["peer_certificates"], facts["psk_identity"]):
+            raise PeerMisbehaved(
+                f"the identity of the {self.peer.value} would change in a renegotiation", rule="RFC 7627 6.1"
+            )
         return Negotiated(
             version=ProtocolVersion.TLS_1_2,
             cipher_suite=agreed.suite.suite,
