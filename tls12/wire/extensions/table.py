@@ -191,17 +191,22 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
     if extensions is None:
         return
     # Flat like `_read_list`, and for the same reason.
-    buffer, progress = w.buffer, _ExtensionProgress(extensions)
-    with w.scope16("extensions"):
-        w.names.append(progress)
-        for extension in progress.iterator:
-            start = len(buffer)
-            buffer += b"\0\0\0\0"
-            extension.write(w)
-            try:
-                _HEADER.pack_into(buffer, start, extension.extension_type, len(buffer) - start - 4)
-            except StructError:
-                raise w.error("", f"type or length ({len(buffer) - start - 4}) exceeds 65535") from None
-            if type(extension) is ExtensionRemnant:
-                del buffer[start : start + 4]
-        w.names.pop()
+    buffer, names, progress = w.buffer, w.names, _ExtensionProgress(extensions)
+    block = len(buffer)
+    buffer += b"\0\0"
+    names += ("extensions", progress)
+    for extension in progress.iterator:
+        start = len(buffer)
+        buffer += b"\0\0\0\0"
+        extension.write(w)
+        try:
+            _HEADER.pack_into(buffer, start, extension.extension_type, len(buffer) - start - 4)
+        except StructError:
+            raise w.error("", f"type or length ({len(buffer) - start - 4}) exceeds 65535") from None
+        if type(extension) is ExtensionRemnant:
+            del buffer[start : start + 4]
+    del names[-2:]
+    length = len(buffer) - block - 2
+    if length > 0xFFFF:
+        raise w.error("extensions", f"{length} bytes where 0..65535 are allowed")
+    buffer[block : block + 2] = length.to_bytes(2, "big")
