@@ -106,7 +106,12 @@ def load_checks() -> list[Check]:
 def render() -> str:
     """docs/checklists.md."""
     checks = load_checks()
-    parts = [_HEAD]
+    lines = [line for section in sections() for line in section.lines.values()]
+    partly = sum("missing" in line for line in lines)
+    parts = [
+        _HEAD,
+        f"\n{len(lines)} lines, {len(checks)} tests; something is not implemented in {partly} of the lines, which say so.\n",
+    ]
     for section in sections():
         parts += [
             f"\n## {section.title}\n\n| line | what has to happen | test | outcome |\n| --- | --- | --- | --- |\n"

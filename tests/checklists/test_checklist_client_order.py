@@ -579,6 +579,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "another trust": {"verifier": verifier()},
     "other protocols": {"alpn_protocols": ("h2", "http/1.1")},
     "no protocols": {"alpn_protocols": ()},
+    "another max_fragment_length": {"max_fragment_length": 512},
     "past its lifetime": {"clock": lambda: NOW + 86_401},
     "before it was made": {"clock": lambda: NOW - 1},
 }

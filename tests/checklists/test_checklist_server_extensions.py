@@ -27,6 +27,7 @@ from tls12.lab import policy as lab_policy
 from tls12.lab.hellos import with_extensions, without_extensions
 from tls12.registry import CertificateStatusType, ContentType, ECPointFormat, ExtensionType
 from tls12.resumption.sessions import Session
+from tls12.wire import messages
 from tls12.wire.certificates import Certificate, CertificateStatus
 from tls12.wire.extensions import (
     ApplicationLayerProtocolNegotiation,
@@ -522,6 +523,13 @@ def test_a_record_as_large_as_our_limit_is_accepted() -> Duel:
     assert answer(duel).find(RecordSizeLimit) == RecordSizeLimit(100)
     duel.script.send_record(DATA, bytes(100))
     return duel
+
+
+@accepts("S5.13")
+def test_the_handshake_in_the_clear_is_exempt_from_our_limit() -> Duel:
+    duel = offering(RecordSizeLimit(2**14), groups(23), record_size_limit=64)
+    assert len(messages.serialize(duel.script.respond())) > 64
+    return complete(duel)
 
 
 @refuses("S5.13", Alert.RECORD_OVERFLOW)

@@ -153,7 +153,7 @@ class ClientHellos(Steps[ClientConfig]):
         if session is None or not session.is_fresh(config.clock()):
             return None
         bound = (session.server_name, session.alpn_protocols, session.policy, session.trust)
-        if bound != (self.server_name, config.alpn_protocols, config.policy.fingerprint, self.trust()):
+        if bound != (self.server_name, config.alpn_protocols, self.rules(), self.trust()):
             return None
         if not any(row.suite == session.cipher_suite for row in suites):
             return None
@@ -211,7 +211,7 @@ class ClientHellos(Steps[ClientConfig]):
             master_secret=secrets.master,
             alpn_protocols=config.alpn_protocols,
             trust=self.trust(),
-            policy=config.policy.fingerprint,
+            policy=self.rules(),
             created=old.created if old else config.clock(),
             max_fragment_length=agreed.max_fragment_length,
         )
@@ -221,6 +221,11 @@ class ClientHellos(Steps[ClientConfig]):
             except Exception:
                 return session  # the contract of a store: its failures are misses
         return session
+
+    def rules(self) -> bytes:
+        """What sessions are bound to: the policy, and the max_fragment_length asked for (RFC 6066 4 fixes it)."""
+        size = self.config.max_fragment_length
+        return self.config.policy.fingerprint + (b"" if size is None else size.to_bytes(2))
 
     def session_key(self) -> bytes:
         """Where the client's store keeps the session for this server."""
