@@ -86,6 +86,8 @@ class Limits:
     """The longest body of each handshake message, checked on its declared length."""
     other_message_size: int = 65_536
     """The longest body of a handshake message that `message_sizes` does not name."""
+    extensions: int = 16_384
+    """Extensions in the peer's hello; by default as many as can be encoded."""
     certificates: int = 16
     """Certificates in the peer's chain."""
     warnings: int = 8
@@ -96,6 +98,8 @@ class Limits:
     """HelloRequests on one connection, during and after handshakes."""
     renegotiations: int = 4
     """Handshakes on one connection after the first, where the policy allows them at all."""
+    records_per_key: int | None = None
+    """Records with application data that one key may protect, in either direction; None goes by the cipher alone."""
     handshake_seconds: float | None = None
     """How long a handshake may take by the injected clock; None leaves that to the caller's time-outs."""
     buffered: int = 262_144

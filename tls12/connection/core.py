@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection.facts import Facts
@@ -67,6 +67,7 @@ from tls12.wire.closing import AlertMessage
 from tls12.wire.messages import HandshakeReassembler
 
 Data: TypeAlias = bytes | bytearray | memoryview
+K = TypeVar("K", Sealer, Opener)
 
 _APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
 _FLIGHT_ENDS = frozenset(
@@ -478,13 +479,20 @@ class Connection(Facts):
     def _install_write_keys(self, output: InstallWriteKeys) -> None:
         self._writer.fragment_size = output.fragment_size
         self._writer.install(output.sealer)
-        self._sealer = output.sealer
+        self._sealer = self._bounded(output.sealer)
         self._warn_at = output.sealer.limit - (output.sealer.limit >> 3)
 
     def _install_read_keys(self, output: InstallReadKeys) -> None:
         self._reader.plaintext_limit = output.plaintext_limit
         self._reader.install(output.opener)
-        self._opener = output.opener
+        self._opener = self._bounded(output.opener)
+
+    def _bounded(self, keys: K) -> K:
+        """These keys, to be used no more than `Limits.records_per_key` allows."""
+        records = self._config.limits.records_per_key
+        if records is not None:
+            keys.limit = min(keys.limit, records)
+        return keys
 
     def _set_fragment_size(self, output: SetFragmentSize) -> None:
         self._writer.fragment_size = self._reader.plaintext_limit = output.size
