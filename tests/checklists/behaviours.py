@@ -110,7 +110,7 @@ def render() -> str:
     partly = sum("missing" in line for line in lines)
     parts = [
         _HEAD,
-        f"\n{len(lines)} lines, {len(checks)} tests; something is not implemented in {partly} of the lines, which say so.\n",
+        f"\n{len(lines)} lines, {len(checks)} tests. In {partly} of the lines something is not implemented, as they say.\n",
     ]
     for section in sections():
         parts += [
