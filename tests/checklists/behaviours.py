@@ -107,10 +107,11 @@ def render() -> str:
     """docs/checklists.md."""
     checks = load_checks()
     lines = [line for section in sections() for line in section.lines.values()]
+    count = f"{len(lines)} lines, {len(checks)} tests"
     partly = sum("missing" in line for line in lines)
     parts = [
         _HEAD,
-        f"\n{len(lines)} lines, {len(checks)} tests. In {partly} of the lines something is not implemented, as they say.\n",
+        f"\n{count}. In {partly} of the lines something is not implemented, as they say.\n",
     ]
     for section in sections():
         parts += [
