@@ -108,6 +108,12 @@ def test_nothing_is_read_past_the_end_of_a_scope() -> None:
     assert r.rest("v") == b"bcd"
 
 
+def test_any_kind_of_buffer_is_read_as_bytes() -> None:
+    for kind in (bytes, bytearray, memoryview):
+        r = Reader(kind(b"\0\2\0\x1d"))
+        assert r.list16("v", NamedGroup) == (NamedGroup.X25519,)
+
+
 def test_an_error_inside_a_scope_passes_through_it() -> None:
     w = Writer()
     with pytest.raises(EncodeError, match=r"v\.n"), w.scope8("v"):

@@ -176,7 +176,7 @@ def test_no_block_of_extensions_is_not_an_empty_one() -> None:
         assert parsed.extensions == ()
 
 
-DECODE, ILLEGAL = Alert.DECODE_ERROR, Alert.ILLEGAL_PARAMETER
+DECODE, ILLEGAL, UNEXPECTED = Alert.DECODE_ERROR, Alert.ILLEGAL_PARAMETER, Alert.UNEXPECTED_MESSAGE
 
 
 @pytest.mark.parametrize(
@@ -329,9 +329,9 @@ def test_key_exchange_messages_that_break_their_rules(
 @pytest.mark.parametrize(
     ("kind", "body", "alert", "text"),
     [
-        (closing.ChangeCipherSpec, "", DECODE, "ChangeCipherSpec.type: needs 1 byte, 0 left"),
-        (closing.ChangeCipherSpec, "0101", DECODE, "ChangeCipherSpec: 1 byte left over"),
-        (closing.ChangeCipherSpec, "02", Alert.UNEXPECTED_MESSAGE, "ChangeCipherSpec.type: a value other than 1"),
+        (closing.ChangeCipherSpec, "", UNEXPECTED, "ChangeCipherSpec: 0 bytes instead of one"),
+        (closing.ChangeCipherSpec, "0101", UNEXPECTED, "ChangeCipherSpec: 2 bytes instead of one"),
+        (closing.ChangeCipherSpec, "02", UNEXPECTED, "ChangeCipherSpec.type: a value other than 1"),
         (closing.AlertMessage, "01", DECODE, "AlertMessage.description: needs 1 byte, 0 left"),
         (closing.AlertMessage, "010000", DECODE, "AlertMessage: 1 byte left over"),
         (closing.Heartbeat, "014000", DECODE, "Heartbeat.payload: length 16384 exceeds the 0 bytes left"),

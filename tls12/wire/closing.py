@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from tls12.registry import Alert, AlertLevel, HandshakeType, HeartbeatMessageType
-from tls12.wire.codec import Reader, Writer
+from tls12.wire.codec import Reader, Writer, count_bytes
 from tls12.wire.context import Context
 
 
@@ -113,7 +113,9 @@ class ChangeCipherSpec(Payload):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the one byte."""
+        """Read the one byte; anything else is unexpected_message."""
+        if r.remaining != 1:
+            raise r.error("", f"{count_bytes(r.remaining)} instead of one", Alert.UNEXPECTED_MESSAGE)
         message = cls(r.u8("type"))
         message.check(r)
         return message

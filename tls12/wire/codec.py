@@ -82,7 +82,7 @@ class Reader:
     __slots__ = ("_ends", "data", "end", "lenient", "names", "pos")
 
     def __init__(self, data: bytes, name: str = "", *, pos: int = 0, lenient: bool = False) -> None:
-        self.data = data
+        self.data = bytes(data)  # no copy, unless it is another kind of buffer
         self.pos = pos
         self.end = len(data)
         self.names: list[object] = [name]
