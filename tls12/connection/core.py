@@ -154,8 +154,8 @@ class Connection(Facts):
         if self._read_ended:
             self._keep_trailing(data)
             return
-        if self._handshake is not None:
-            if self._handshake.asking is not None:
+        if self._established is None or self._handshake is not None:
+            if self._paused:
                 self._wait_with(data)
                 return
             self._guard(self._check_duration)
@@ -180,6 +180,7 @@ class Connection(Facts):
         else:
             if self._read_ended:
                 self._keep_trailing(self._reader.unread)
+                self._reader = RecordReader()
             elif self._paused:
                 self._wait_with(_NOTHING)
 
@@ -436,8 +437,7 @@ class Connection(Facts):
             raise LimitExceeded(
                 f"more than {self._config.limits.renegotiations} renegotiations", alert=Alert.NO_RENEGOTIATION
             )
-        if self._config.limits.handshake_seconds is not None:
-            self._began = self._config.clock()
+        self._check_duration()
         self._handshake = self._make_handshake()
         self._handshake.start()
         self._carry_out(self._handshake)
@@ -449,6 +449,7 @@ class Connection(Facts):
     def _abandon_renegotiation(self) -> None:
         """The peer said no: back to where we were, with nothing lost."""
         self._handshake = None
+        self._began = None
         self._conversation.state = State.ESTABLISHED
         self._resume_sending()
 
@@ -542,8 +543,14 @@ class Connection(Facts):
         self._data_flows = self._conversation.data_allowed() and not (renegotiable and self._reassembler.pending)
 
     def _check_duration(self) -> None:
+        """From our ClientHello, or from the first byte of the client's, to the end of the handshake."""
         limit = self._config.limits.handshake_seconds
-        if limit is not None and self._began is not None and self._config.clock() - self._began > limit:
+        if limit is None:
+            return
+        now = self._config.clock()
+        if self._began is None:
+            self._began = now
+        if now - self._began > limit:
             raise LimitExceeded(f"the handshake took longer than {limit} seconds", alert=Alert.USER_CANCELED)
 
     # -- ends ---------------------------------------------------------------------------------------------
@@ -616,6 +623,7 @@ class Connection(Facts):
         self._read_ended = True
         self._data_flows = False
         self._waiting.clear()
+        self._reader = RecordReader()
         self._reassembler = HandshakeReassembler()
         self._end_write()
 

@@ -1,0 +1,340 @@
+"""Attacks on protected records: padding oracles, predictable IVs, repeated nonces, short blocks, biased streams."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+from harness import our_client, our_server, pump
+from weakening import assert_defended, carry, removed, together
+
+from tls12 import CipherSuite, ClientConnection, Policy
+from tls12.connection import Connection
+from tls12.crypto import aead, cbc, key_schedule, limits, record_mac
+from tls12.crypto.aead import ExplicitNonceOpener
+from tls12.crypto.cbc import MacThenEncryptSealer
+from tls12.crypto.key_schedule import DirectionKeys, KeyBlock
+from tls12.crypto.limits import USAGE_LIMITS, UsageLimit
+from tls12.crypto.protection import make_opener, make_sealer
+from tls12.crypto.record_mac import HASHES, Hash, RecordMac
+from tls12.crypto.suites import SUITES, Suite
+from tls12.errors import BadRecordMac, KeysExhausted
+from tls12.handshake.client import ClientHandshake
+from tls12.lab.script import Script
+from tls12.registry import CompressionMethod, ContentType
+from tls12.wire.records import split_records
+
+DATA = int(ContentType.APPLICATION_DATA)
+BLOCK = 16
+HEADER = 5
+AES_CBC = SUITES[CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA]
+TRIPLE_DES = SUITES[CipherSuite.TLS_RSA_WITH_3DES_EDE_CBC_SHA]
+RC4 = SUITES[CipherSuite.TLS_RSA_WITH_RC4_128_SHA]
+
+
+def fresh_keys(suite: Suite, random: Callable[[int], bytes] = os.urandom) -> DirectionKeys:
+    cipher = suite.cipher
+    return DirectionKeys(random(suite.mac_length), random(cipher.key_length), random(cipher.fixed_iv_length))
+
+
+# -- CBC ----------------------------------------------------------------------------------------------------
+
+
+class Counted:
+    """A hash whose calls of the compression function can be counted: what a stopwatch on the network measures."""
+
+    calls = 0
+
+    def __init__(self, name: str, data: bytes = b"") -> None:
+        self.name, self.hash, self.length = name, hashlib.new(name, data), len(data)
+
+    def update(self, data: bytes | memoryview) -> None:
+        before = self.length // HASHES[self.name].block
+        self.length += len(data)
+        Counted.calls += self.length // HASHES[self.name].block - before
+        self.hash.update(data)
+
+    def digest(self) -> bytes:
+        row = HASHES[self.name]
+        Counted.calls += -(-(self.length % row.block + row.suffix) // row.block)
+        return self.hash.digest()
+
+    def copy(self) -> Counted:
+        twin = Counted(self.name)
+        twin.hash, twin.length = self.hash.copy(), self.length
+        return twin
+
+
+def test_lucky_13() -> None:
+    """The attacker cuts a record and sees by the work of its refusal what padding it decrypts to."""
+    counted = {name: Hash(lambda data, name=name: Counted(name, data), *row[1:]) for name, row in HASHES.items()}
+
+    def work(last_bytes: bytes) -> int:
+        """What the refusal of a record costs, whose plaintext ends like this (a guess of the attacker's)."""
+        keys = fresh_keys(AES_CBC)
+        encryptor = cbc.Context(cbc.AES(keys.key), cbc.CBC(bytes(BLOCK))).encryptor()
+        body = encryptor.update(os.urandom(288 + BLOCK - len(last_bytes)) + last_bytes)
+        opener = make_opener(AES_CBC, keys, encrypt_then_mac=False)
+        Counted.calls = 0
+        with pytest.raises(BadRecordMac):
+            opener.open(bytes([DATA, 3, 3]) + len(body).to_bytes(2, "big") + body)
+        return Counted.calls
+
+    def attack() -> bool:
+        with removed(record_mac, "HASHES", counted)():
+            guesses = [work(bytes([length]) * (length + 1)) for length in (0, 1, 15, 64, 128, 255)]
+            return len({*guesses, work(b"\x07\x01")}) > 1
+
+    assert_defended(
+        attack, removed(RecordMac, "compute_evenly", lambda self, header, data, _: self.compute(header, data))
+    )
+
+
+def test_poodle_against_tls() -> None:
+    """A receiver that looks only at the last byte of the padding decrypts a cookie, byte by byte."""
+    cookie = b"key"
+
+    def byte_at(position: int) -> int | None:
+        """The victim sends the same request again and again; the attacker exchanges the last block."""
+        for _ in range(4096):
+            keys = fresh_keys(AES_CBC)
+            # As long as the attacker likes: the byte ends a block, and the last block is nothing but padding.
+            data = bytes(BLOCK - 1 - position) + cookie
+            data += bytes(-(len(data) + 20) % BLOCK + 2 * BLOCK)
+            sealer = make_sealer(AES_CBC, keys, encrypt_then_mac=False, random=os.urandom)
+            record = sealer.seal(DATA, data)
+            blocks = [record[at : at + BLOCK] for at in range(HEADER, len(record), BLOCK)]
+            forged = record[:HEADER] + b"".join((*blocks[:-1], blocks[1]))
+            try:
+                make_opener(AES_CBC, keys, encrypt_then_mac=False).open(forged)
+            except BadRecordMac:
+                continue
+            return (BLOCK - 1) ^ blocks[-2][-1] ^ blocks[0][-1]
+        return None
+
+    def attack() -> bool:
+        found = []
+        for position in range(len(cookie)):
+            byte = byte_at(position)
+            if byte is None:
+                return False
+            found.append(byte)
+        return bytes(found) == cookie
+
+    def careless(a: bytes, b: bytes) -> bool:
+        return len(a) > 48 or a == b  # the window of padding is longer than any MAC
+
+    assert_defended(attack, removed(cbc, "compare_digest", careless))
+
+
+def test_beast() -> None:
+    """With an IV that is known before the plaintext is chosen, guesses about earlier blocks can be checked."""
+    secret = b"the PIN is: 4071"
+
+    def attack() -> bool:
+        sealer = make_sealer(AES_CBC, fresh_keys(AES_CBC), encrypt_then_mac=False, random=os.urandom)
+        sealer.seal(DATA, b"whatever came before")
+        record = sealer.seal(DATA, secret)
+        iv, target = record[HEADER : HEADER + BLOCK], record[HEADER + BLOCK : HEADER + 2 * BLOCK]
+        for pin in range(4000, 4100):
+            predicted = record[-BLOCK:]  # the last block that went over the wire, the IV of SSL 3.0 and TLS 1.0
+            guess = b"the PIN is: %04d" % pin
+            record = sealer.seal(DATA, bytes(a ^ b ^ c for a, b, c in zip(guess, iv, predicted, strict=True)))
+            if record[HEADER + BLOCK : HEADER + 2 * BLOCK] == target:
+                return guess == secret
+        return False
+
+    def seal_with_chained_iv(self: MacThenEncryptSealer, kind: int, data: bytes) -> bytes:
+        """As TLS 1.0 did it; the explicit IV is there for the format, and equals the last block."""
+        sequence, self.sequence = self.sequence, self.sequence + 1
+        mac = self._mac.compute(cbc._mac_header(sequence, kind, 0x0303, len(data)), data)
+        plaintext = data + mac + cbc._PADDING[BLOCK - 1 - (len(data) + len(mac)) % BLOCK]
+        iv = LAST.get(id(self), bytes(BLOCK))
+        body = iv + self._update(plaintext)
+        LAST[id(self)] = body[-BLOCK:]
+        return cbc._header(kind, 0x0303, len(body)) + body
+
+    LAST: dict[int, bytes] = {}
+    assert_defended(attack, removed(MacThenEncryptSealer, "seal", seal_with_chained_iv))
+
+
+def test_sweet32() -> None:
+    """Blocks of 64 bits collide after 2^32 of them: one key must not protect nearly as many."""
+    enough = 2**31
+
+    def attack() -> bool:
+        sealer = make_sealer(TRIPLE_DES, fresh_keys(TRIPLE_DES), encrypt_then_mac=False, random=os.urandom)
+        sealer._left -= enough * 8  # type: ignore[attr-defined]  # as if all those blocks had been sent
+        try:
+            sealer.seal(DATA, b"and one more request with the cookie")
+        except KeysExhausted:
+            return False
+        return True
+
+    def policy_names_it() -> bool:
+        try:
+            Policy.compatible().replace(cipher_suites=[TRIPLE_DES.suite])
+        except ValueError:
+            return False
+        return True
+
+    boundless = {**USAGE_LIMITS, "3DES_EDE_CBC": UsageLimit("no limit", blocks=2**60)}
+    assert_defended(attack, removed(cbc, "USAGE_LIMITS", boundless))
+    assert_defended(policy_names_it, removed(Policy, "_allows_lab", lambda self: True))
+    assert limits.USAGE_LIMITS["3DES_EDE_CBC"].blocks ** 2 < 2**64 // 512
+
+
+# -- streams and nonces ---------------------------------------------------------------------------------------
+
+
+def test_rc4_biases() -> None:
+    """The second byte of RC4 is 0 twice as often as it should be: the second byte of a repeated secret shows."""
+    secret = b"?s"
+
+    def attack() -> bool:
+        try:
+            policy = Policy.compatible().replace(cipher_suites=[RC4.suite])
+        except ValueError:
+            return False
+        (suite,) = policy.cipher_suites
+        seen = [0] * 256
+        random = Random(4).randbytes  # 8192 connections tell it most of the time; these do
+        for _ in range(8192):
+            sealer = make_sealer(SUITES[suite], fresh_keys(RC4, random), encrypt_then_mac=False, random=random)
+            seen[sealer.seal(DATA, secret)[HEADER + 1]] += 1
+        return seen.index(max(seen)) == secret[1]
+
+    assert_defended(attack, removed(Policy, "_allows_lab", lambda self: True))
+
+
+def test_repeated_gcm_nonces() -> None:
+    """Two records under one nonce give away the difference of their plaintexts."""
+    known, secret = b"GET / HTTP/1.1\r\n", b"password=hunter2"
+
+    def attack() -> bool:
+        client, server = our_client(), our_server()
+        pump(client, server)
+        for data in (known, secret, known * 4000, secret, known):
+            client.send(data)
+        seen: dict[bytes, bytes] = {}
+        for record in split_records(client.take()):
+            nonce, ciphertext = record.fragment[:8], record.fragment[8:]
+            other = seen.setdefault(nonce, ciphertext)
+            mixed = bytes(a ^ b ^ c for a, b, c in zip(other, ciphertext, known, strict=False))
+            if other is not ciphertext and mixed == secret:
+                return True
+        return False
+
+    # What several devices did with a random generator that was none (Boeck et al.): here it knows two values.
+    nonce, header, put = aead._explicit_nonce, aead._header_and_nonce, aead._put_header_and_nonce
+    broken_generator = together(
+        removed(aead, "_explicit_nonce", lambda salt, number: nonce(salt, number & 1)),
+        removed(aead, "_header_and_nonce", lambda *fields: header(*fields[:-1], fields[-1] & 1)),
+        removed(aead, "_put_header_and_nonce", lambda *fields: put(*fields[:-1], fields[-1] & 1)),
+    )
+    assert_defended(attack, broken_generator)
+
+
+def test_replayed_records() -> None:
+    """A record that is sent twice is an order that is executed twice."""
+
+    def attack() -> bool:
+        client, server = our_client(), our_server()
+        pump(client, server)
+        client.send(b"pay 100 to Mallory;")
+        record = client.take()
+        server.receive(record + record)
+        return server.data == b"pay 100 to Mallory;" * 2
+
+    honest = ExplicitNonceOpener.open
+
+    def open_by_its_nonce(self: ExplicitNonceOpener, record: bytes) -> bytes:
+        self.sequence = int.from_bytes(bytes(record[5:13]), "big")
+        return honest(self, record)
+
+    assert_defended(attack, removed(ExplicitNonceOpener, "open", open_by_its_nonce))
+
+
+def test_reflected_records() -> None:
+    """A record that comes back to its sender must not look like the peer's."""
+
+    def attack() -> bool:
+        client, server = our_client(), our_server()
+        pump(client, server)
+        client.send(b"who are you?")
+        client.receive(client.take())
+        return client.data == b"who are you?"
+
+    honest = key_schedule.key_block
+
+    def one_key_for_both(*arguments: Any) -> KeyBlock:
+        keys = honest(*arguments)
+        return KeyBlock(keys.client, keys.client)
+
+    assert_defended(attack, removed(key_schedule, "key_block", one_key_for_both))
+
+
+# -- what a record tells or ends --------------------------------------------------------------------------------
+
+
+def test_crime_and_the_length_of_records() -> None:
+    """Compression before encryption tells by the length whether a guess repeats the secret."""
+    cookie, guesses = b"\r\nCookie: session=a7\r\n", [b"%x%d" % (a, b) for a in range(10, 16) for b in range(10)]
+
+    def attack() -> bool:
+        lengths = {}
+        for guess in guesses:
+            client, server = our_client(), our_server()
+            pump(client, server)
+            client.send(b"GET /?session=" + guess + b" HTTP/1.1" + cookie)
+            lengths[guess] = len(client.take())
+        shortest = min(lengths.values())
+        return [guess for guess, length in lengths.items() if length == shortest] == [b"a7"]
+
+    honest = ClientConnection.send_data
+    compressing = lambda self, data: honest(self, zlib.compress(data, 9))  # noqa: E731
+    assert_defended(attack, removed(ClientConnection, "send_data", compressing))
+
+
+def test_crime_and_the_choice_of_compression() -> None:
+    """A server that chooses DEFLATE, which was not offered, does not get it."""
+
+    def attack() -> bool:
+        client, server = our_client(), Script("server")
+        client.start()
+        server.receive_data(client.take())
+        assert server.client_hello is not None
+        assert server.client_hello.compression_methods == (CompressionMethod.NULL,)
+        server.send(server.answer(compression_method=CompressionMethod.DEFLATE))
+        carry(client, server)
+        return client.error is None
+
+    honest = ClientHandshake.check_server_hello
+
+    def careless(self: ClientHandshake, hello: Any, answer: Any) -> Any:
+        answer.compression_method = CompressionMethod.NULL
+        return honest(self, hello, answer)
+
+    assert_defended(attack, removed(ClientHandshake, "check_server_hello", careless))
+
+
+def test_truncation() -> None:
+    """Whoever cuts the TCP connection cannot make half an order look like a whole one."""
+
+    def attack() -> bool:
+        client, server = our_client(), our_server()
+        pump(client, server)
+        client.send(b"pay 1000")
+        first = client.take()
+        client.send(b".00, in cents")
+        client.close()
+        server.receive(first)
+        server.receive(b"")
+        return server.data == b"pay 1000" and server.error is None and server.closed_cleanly
+
+    assert_defended(attack, removed(Connection, "_end_of_stream", Connection._take_close_notify))

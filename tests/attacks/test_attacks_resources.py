@@ -1,0 +1,304 @@
+"""Attacks that cost the victim more than the attacker: floods, fragments, lengths, drips, expensive keys; Heartbleed.
+
+How it works: the bounds are numbers in `Limits`. `LIMITS` is what every victim here is configured with, and `unlimited`
+takes one number away.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from dataclasses import replace
+from time import process_time
+from typing import Any
+
+from harness import Ours, our_client, our_server, pump
+from weakening import Defence, assert_defended, carry, removed, together
+
+from tls12 import (
+    Alert,
+    CipherSuite,
+    ClientHelloReceived,
+    HandshakeCompleted,
+    Limits,
+    NamedGroup,
+    Policy,
+    Renegotiation,
+    ServerConfig,
+    ServerConnection,
+    record_layer,
+)
+from tls12 import policy as policies
+from tls12.connection import Connection
+from tls12.crypto import finite_field
+from tls12.errors import DecodeError
+from tls12.handshake import negotiation
+from tls12.lab.script import Script
+from tls12.registry import AlertLevel, ContentType, HandshakeType, HeartbeatMessageType
+from tls12.wire.closing import AlertMessage, Heartbeat
+from tls12.wire.extensions import SupportedGroups
+from tls12.wire.key_exchange import DheParams, ServerKeyExchange
+from tls12.wire.messages import HandshakeReassembler
+from tls12.wire.records import split_records
+
+LIMITS = Limits()
+DHE = CipherSuite.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256
+
+
+def unlimited(**changes: Any) -> Defence:
+    return removed(sys.modules[__name__], "LIMITS", replace(LIMITS, **changes))
+
+
+def established(**server: Any) -> tuple[Script, Ours]:
+    """A script that has shaken hands with our server, honestly so far."""
+    ours, script = our_server(limits=LIMITS, **server), Script("client")
+    script.send(script.hello())
+    carry(ours, script)
+    script.send(script.respond())
+    script.derive()
+    script.finish()
+    carry(ours, script)
+    assert ours.completed, ours.error
+    return script, ours
+
+
+# -- floods -------------------------------------------------------------------------------------------------
+
+
+def test_empty_record_flood() -> None:
+    """Records without content cost a decryption each and are never seen by the application."""
+
+    def attack() -> bool:
+        script, ours = established()
+        for _ in range(10_000):
+            script.send_data(b"")
+        ours.receive(script.data_to_send())
+        return ours.error is None
+
+    assert_defended(attack, unlimited(empty_records=1 << 40))
+
+
+def test_alert_flood() -> None:
+    """Warnings that change nothing, before and after the handshake (the "SSL death alert")."""
+    warning = AlertMessage(AlertLevel.WARNING, Alert.USER_CANCELED)
+
+    def flood(script: Script, ours: Ours) -> bool:
+        for _ in range(10_000):
+            script.send(warning)
+        ours.receive(script.data_to_send())
+        return ours.error is None
+
+    def attack_during() -> bool:
+        ours, script = our_server(limits=LIMITS), Script("client")
+        script.send(script.hello())
+        carry(ours, script)
+        return flood(script, ours)
+
+    assert_defended(attack_during, unlimited(warnings=1 << 40))
+    assert_defended(lambda: flood(*established()), unlimited(warnings=1 << 40))
+
+
+def test_hello_request_flood() -> None:
+    """A server that asks for a renegotiation again and again keeps a client answering."""
+
+    def attack() -> bool:
+        client, server = our_client(limits=LIMITS), our_server()
+        pump(client, server)
+        writer = server.connection._writer
+        for _ in range(1_000):
+            client.receive(bytes(writer.write(ContentType.HANDSHAKE, b"\0\0\0\0")))
+        return client.error is None and client.take().count(b"\x15\x03\x03") >= 1_000
+
+    assert_defended(attack, unlimited(hello_requests=1 << 40))
+
+
+def test_renegotiation_flood() -> None:
+    """A handshake costs the server more than the client: even where renegotiation is allowed, there are few."""
+    allowing = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
+
+    def attack() -> bool:
+        client = our_client(policy=allowing, limits=replace(LIMITS, renegotiations=100))
+        server = our_server(policy=allowing, limits=LIMITS)
+        for _ in range(12):
+            pump(client, server)
+            if server.error is not None:
+                return False
+            client.connection.renegotiate()
+        return sum(isinstance(event, HandshakeCompleted) for event in server.events) >= 12
+
+    assert_defended(attack, unlimited(renegotiations=100))
+
+
+# -- sizes --------------------------------------------------------------------------------------------------
+
+
+def test_declared_lengths() -> None:
+    """A message that says it is 16 MiB long is refused when it says so, not when memory is full of it."""
+
+    def attack() -> bool:
+        ours, script = our_server(limits=LIMITS), Script("client")
+        script.send_record(ContentType.HANDSHAKE, bytes([HandshakeType.CLIENT_HELLO, 0xFF, 0xFF, 0xFF]))
+        for _ in range(64):
+            script.send_record(ContentType.HANDSHAKE, bytes(2**14))
+        ours.receive(script.data_to_send())
+        return ours.connection._reassembler.pending > 2**20
+
+    assert_defended(attack, unlimited(message_sizes={}, other_message_size=2**24 - 1))
+
+
+def test_input_during_a_pause() -> None:
+    """Whoever goes on sending while the application thinks does not fill its memory."""
+
+    def attack() -> bool:
+        config = ServerConfig(credentials=our_server().connection.config.credentials, limits=LIMITS)
+        ours, client = Ours(ServerConnection(config, pause_on=frozenset({ClientHelloReceived}))), our_client()
+        client.start()
+        ours.receive(client.take())
+        for _ in range(1_000):
+            ours.receive(bytes(16_384))
+        return ours.error is None and len(ours.connection._waiting) > 2**23
+
+    assert_defended(attack, unlimited(buffered=1 << 40))
+
+
+def test_long_chains() -> None:
+    """Certificates without end, each of which would be parsed and tried as an issuer."""
+
+    def attack() -> bool:
+        honest = our_server().connection.config.credentials[0]
+        fillers = tuple(honest.certificate_list[1:]) * 100
+        long = type(honest).from_objects([*honest.certificate_list, *fillers], honest.private_key)
+        client = our_client(limits=LIMITS)
+        pump(client, our_server(credentials=(long,)))
+        return client.completed
+
+    assert_defended(attack, unlimited(certificates=1 << 40))
+
+
+def test_tiny_fragments() -> None:
+    """A long message in records of one byte must not cost the square of its length."""
+
+    def cost(size: int) -> float:
+        stream = [bytes([byte]) for byte in b"\x0b" + size.to_bytes(3, "big") + bytes(size)]
+        best = float("inf")
+        for _ in range(3):
+            reassembler = HandshakeReassembler()
+            start = process_time()
+            for byte in stream:
+                reassembler.feed(byte)
+                reassembler.next_message()
+            best = min(best, process_time() - start)
+        return best
+
+    def attack() -> bool:
+        gc.disable()
+        try:
+            return cost(131_072) > 4 * 32 * cost(4_096)  # 32 times the bytes; 4 times that is more than noise
+        finally:
+            gc.enable()
+
+    def feed_by_joining(self: HandshakeReassembler, fragment: bytes) -> None:
+        self._data, self._pos = self._data[self._pos :] + fragment, 0
+        self.pending += len(fragment)
+
+    assert_defended(attack, removed(HandshakeReassembler, "feed", feed_by_joining))
+
+
+def test_dripping_handshakes() -> None:
+    """A peer that sends a byte now and then holds a connection for as long as it is let."""
+
+    def attack() -> bool:
+        now = [0.0]
+        ours = our_server(limits=LIMITS, clock=lambda: now[0])
+        script = Script("client")
+        script.send(script.hello())
+        stream = script.data_to_send()
+        for byte in stream[:-1]:
+            now[0] += 10.0
+            ours.receive(bytes([byte]))
+        return ours.error is None
+
+    bounded = replace(LIMITS, handshake_seconds=60.0)
+    with removed(sys.modules[__name__], "LIMITS", bounded)():
+        assert_defended(attack, unlimited(handshake_seconds=None))
+
+
+# -- Diffie-Hellman that costs ----------------------------------------------------------------------------------
+
+
+def test_dheat_against_servers() -> None:
+    """A client that asks for the largest group makes the server compute, for one packet of its own."""
+
+    def attack() -> bool:
+        ours, script = our_server("rsa-2048"), Script("client")
+        extensions = tuple(
+            SupportedGroups((NamedGroup.FFDHE8192,)) if isinstance(one, SupportedGroups) else one
+            for one in script.hello().extensions or ()
+        )
+        script.send(script.hello(DHE, extensions=extensions))
+        carry(ours, script)
+        share = script.last(ServerKeyExchange)
+        return share is not None and isinstance(share.params, DheParams) and len(share.params.dh_p) == 1024
+
+    assert_defended(attack, removed(policies, "_DEFAULT", Policy.compatible()))
+
+    narrow = Policy.compatible().replace(groups=(*policies.DEFAULT_GROUPS, NamedGroup.FFDHE2048))
+    with removed(policies, "_DEFAULT", narrow)():
+        assert_defended(attack, removed(negotiation, "_choose_ff_group", lambda *_: NamedGroup.FFDHE8192))
+
+
+def test_dheat_against_clients() -> None:
+    """A server that sends a modulus of its own, as long as the message can be, is refused before any arithmetic."""
+    reached: list[int] = []
+
+    def note(p: int, *_: Any) -> Any:
+        reached.append(p.bit_length())
+        raise DecodeError("the client computes")
+
+    def attack() -> bool:
+        reached.clear()
+        client, server = our_client(policy=Policy.compatible()), Script("server")
+        client.start()
+        server.receive_data(client.take())
+        server.send(server.answer(DHE))
+        certificate = our_server("rsa-2048").connection.config.credentials[0]
+        server.send(certificate.certificate_message)
+        params = DheParams(b"\xff" * 2048, b"\x02", b"\x05")
+        scheme = certificate.schemes[0]
+        server.send(server.sign_share(ServerKeyExchange(params), certificate.private_key, scheme), b"\x0e\0\0\0")
+        with removed(finite_field, "answer", note)():
+            carry(client, server)
+        return reached == [16_384]
+
+    assert_defended(attack, removed(finite_field, "check", lambda *_, **__: None))
+
+
+# -- Heartbleed -----------------------------------------------------------------------------------------------
+
+
+def test_heartbleed() -> None:
+    """A heartbeat that says it is longer than it is must not be answered with what lies behind it in memory."""
+    secret = b"another user's password"
+    request = bytes([HeartbeatMessageType.HEARTBEAT_REQUEST]) + (64).to_bytes(2, "big") + b"hi"
+
+    def attack() -> bool:
+        script, ours = established()
+        script.send_record(ContentType.HEARTBEAT, request)
+        ours.receive(script.data_to_send())
+        answer = b"".join(record.fragment for record in split_records(ours.take()))
+        return secret in answer
+
+    def answer(self: Connection, fragment: bytes) -> None:
+        payload = Heartbeat.parse(fragment).payload
+        self._out.append(b"\x18\x03\x03" + len(payload).to_bytes(2, "big") + payload)
+
+    def parse_as_c_does(data: bytes) -> Heartbeat:
+        """What OpenSSL 1.0.1 did: the length is the peer's word, and memory goes on behind the record."""
+        memory = data + secret + bytes(64)
+        return Heartbeat(HeartbeatMessageType.of(data[0]), memory[3 : 3 + int.from_bytes(data[1:3], "big")], b"")
+
+    heartbeats_spoken = together(
+        removed(record_layer, "_KINDS", record_layer._KINDS | {ContentType.HEARTBEAT}),
+        removed(Connection, "_TAKERS", {**Connection._TAKERS, ContentType.HEARTBEAT: answer}),
+    )
+    assert_defended(attack, heartbeats_spoken, removed(Heartbeat, "parse", parse_as_c_does))

@@ -1,0 +1,85 @@
+"""How the tests of this directory are built: each attack fails against the library and succeeds without its defence.
+
+How it works: an attack is a function that really attacks and tells whether it got what it wanted. `assert_defended`
+runs it against the library as it is, where it must fail, and then with the defence taken out, where it must succeed:
+otherwise the test could not fail, and would prove nothing. Where two defences stand behind each other (the guard and
+the story of the handshake, most often), either alone must be enough.
+
+Taking a defence out means to replace one function or table of the library for a moment (`removed`), or to add rows to
+the grammar of the handshake (`allowed`). What stands in its place is what a library without the defence would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+from harness import Ours
+
+from tls12.handshake import grammar
+from tls12.handshake.grammar import Row
+from tls12.lab.script import Script
+
+Attack = Callable[[], bool]
+Defence = Callable[[], AbstractContextManager[object]]
+
+
+def removed(target: Any, name: str, replacement: Any) -> Defence:
+    """The library with `target.name` replaced, until the context ends."""
+    return lambda: mock.patch.object(target, name, replacement)
+
+
+def allowed(*rows: Row) -> Defence:
+    """The library with a grammar that knows these rows as well, before its own."""
+
+    @contextmanager
+    def permit() -> Iterator[None]:
+        with ExitStack() as stack:
+            for row in rows:
+                places = grammar._BY_PLACE[row.sender]
+                stack.enter_context(mock.patch.dict(places, {row.at: (row, *places[row.at])}))
+            yield
+
+    return permit
+
+
+def together(*defences: Defence) -> Defence:
+    """Several replacements that are one defence."""
+
+    @contextmanager
+    def all_of_them() -> Iterator[None]:
+        with ExitStack() as stack:
+            for defence in defences:
+                stack.enter_context(defence())
+            yield
+
+    return all_of_them
+
+
+def assert_defended(attack: Attack, *defences: Defence) -> None:
+    """The attack fails with all defences, and with any one of several missing; it succeeds without them."""
+    assert not attack(), "the attack succeeds against the library as it is"
+    for number, defence in enumerate(defences, 1):
+        if len(defences) > 1:
+            with defence():
+                assert not attack(), f"without defence {number} the others should have been enough"
+    with ExitStack() as stack:
+        for defence in defences:
+            stack.enter_context(defence())
+        assert attack(), "the attack fails even without the defence: this test could not fail"
+
+
+def carry(ours: Ours, script: Script) -> None:
+    """Bytes to and fro between one of our ends and a script, until both are silent."""
+    ours.start()
+    for _ in range(100):
+        there, back = script.data_to_send(), ours.take()
+        if not there and not back:
+            return
+        if there:
+            ours.receive(there)
+        if back:
+            script.receive_data(back)
+    raise AssertionError("the two ends never come to rest")
