@@ -57,7 +57,7 @@ class ClientHandshake(ClientHellos):
         hello = self.build_client_hello()
         self.send(hello)
         answer = yield from self.receive(ServerHello)
-        check_size("a number of extensions", len(answer.extensions or ()), self.limits.extensions, Alert.HANDSHAKE_FAILURE)
+        self.count_extensions(answer)
         agreed = self.check_server_hello(hello, answer)
         self.check_continuity(agreed)
         self.settle_records(agreed)

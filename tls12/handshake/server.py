@@ -62,7 +62,7 @@ class ServerHandshake(ServerHellos):
     def story(self) -> Story[None]:
         """One handshake from its ClientHello to its Finished."""
         hello = yield from self.receive(ClientHello)
-        check_size("a number of extensions", len(hello.extensions or ()), self.limits.extensions, Alert.HANDSHAKE_FAILURE)
+        self.count_extensions(hello)
         offer = Offer.read(hello)
         check_offer(offer)
         yield from self.consult_application(offer)

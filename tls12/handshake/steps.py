@@ -34,6 +34,7 @@ from tls12.trust.credentials import Credential
 from tls12.trust.diagnosis import weak_key
 from tls12.trust.peer import PeerChain
 from tls12.wire.closing import ChangeCipherSpec, Finished
+from tls12.wire.hello import ClientHello, ServerHello
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Steps(Handshake[C]):
         self.outputs.append(FixVersion())
         if agreed.largest_fragment is not None:
             self.outputs.append(SetFragmentSize(agreed.largest_fragment))
+
+    def count_extensions(self, hello: ClientHello | ServerHello) -> None:
+        """No more than `Limits.extensions`."""
+        count = len(hello.extensions or ())
+        check_size("a number of extensions", count, self.limits.extensions, Alert.HANDSHAKE_FAILURE)
 
     # -- keys ---------------------------------------------------------------------------------------------
 

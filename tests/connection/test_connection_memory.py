@@ -1,0 +1,185 @@
+"""What one connection keeps stays bounded whatever arrives, and buffering takes linear time."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterable, Iterator
+from time import perf_counter
+
+import pytest
+from ends import CLOSE_NOTIFY, ROLES, USER_CANCELED, alert, connected, handshake, pair, protected, record
+from harness import Ours
+
+from tls12 import ClientHelloReceived, Limits, Policy, Renegotiation
+from tls12.registry import ContentType, HandshakeType
+from tls12.wire.hello import HelloRequest
+from tls12.wire.messages import serialize
+
+LIMITS = Limits()
+LARGEST = max(*LIMITS.message_sizes.values(), LIMITS.other_message_size)
+RECORD = (1 << 14) + 2048 + 5
+
+
+def kept(ours: Ours) -> int:
+    """The bytes of input that a connection holds."""
+    end = ours.connection
+    return end._reader.buffered + end._reassembler.pending + len(end._waiting) + len(end._trailing)
+
+
+def hostile(role: str, stream: str) -> tuple[Ours, Iterator[bytes]]:
+    """A connection, and an endless stream of what a peer should not send it."""
+    if stream.startswith("before"):
+        ours, _ = pair(role)
+        ours.start()
+        return ours, before(stream)
+    ours, theirs = connected(role)
+    return ours, after(stream, ours, theirs)
+
+
+def before(stream: str) -> Iterator[bytes]:
+    match stream:
+        case "before: a message that never ends":
+            kind = HandshakeType.SERVER_HELLO
+            yield record(ContentType.HANDSHAKE, bytes([kind, 0, 0xFF, 0xFF]))
+            while True:
+                yield record(ContentType.HANDSHAKE, bytes(1))
+        case "before: the largest hello, again and again":
+            while True:
+                yield record(ContentType.HANDSHAKE, b"\x01\x02\0\0" + bytes(16_000))
+        case "before: a record that never ends":
+            yield record(ContentType.HANDSHAKE, bytes(1 << 14))[:5]
+            while True:
+                yield b"\0"
+        case "before: warnings":
+            while True:
+                yield record(ContentType.ALERT, USER_CANCELED)
+        case "before: HelloRequests":
+            while True:
+                yield record(ContentType.HANDSHAKE, serialize(HelloRequest()))
+        case _:
+            raise AssertionError(stream)
+
+
+def after(stream: str, ours: Ours, theirs: Ours) -> Iterator[bytes]:
+    match stream:
+        case "after: a message that never ends":
+            yield handshake(theirs, b"\x01\x01\xff\xff")
+            while True:
+                yield handshake(theirs, bytes(1))
+        case "after: empty records":
+            while True:
+                yield protected(theirs, ContentType.APPLICATION_DATA, b"")
+        case "after: warnings and empty records":
+            while True:
+                yield alert(theirs, USER_CANCELED) + protected(theirs, ContentType.APPLICATION_DATA, b"")
+        case "after: requests to renegotiate":
+            while True:
+                yield handshake(theirs, serialize(HelloRequest()))
+        case "after: data":
+            while True:
+                yield protected(theirs, ContentType.APPLICATION_DATA, bytes(1 << 14))
+        case "after: bytes behind the end":
+            yield alert(theirs, CLOSE_NOTIFY)
+            while True:
+                yield bytes(1 << 14)
+        case "after: bytes behind a failure":
+            yield record(ContentType.ALERT, bytes(2))
+            while True:
+                yield bytes(1 << 14)
+        case _:
+            raise AssertionError(stream)
+
+
+STREAMS = (
+    "before: a message that never ends",
+    "before: the largest hello, again and again",
+    "before: a record that never ends",
+    "before: warnings",
+    "before: HelloRequests",
+    "after: a message that never ends",
+    "after: empty records",
+    "after: warnings and empty records",
+    "after: requests to renegotiate",
+    "after: data",
+    "after: bytes behind the end",
+    "after: bytes behind a failure",
+)
+
+
+def first(stream: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The start of an endless stream, about this many bytes of it, in at most 2,000 pieces."""
+    taken = 0
+    for count, piece in enumerate(stream):
+        yield piece
+        taken += len(piece)
+        if taken >= size or count >= 2000:
+            return
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("role", ROLES)
+def test_what_is_kept_of_a_hostile_stream_is_bounded(role: str, stream: str) -> None:
+    ours, pieces = hostile(role, stream)
+    bound = max(LARGEST + 4 + RECORD, LIMITS.buffered)
+    for piece in first(pieces, 3 * bound):
+        ours.connection.receive_data(piece)
+        ours.connection.events()
+        assert kept(ours) <= bound
+        assert sum(map(len, ours.connection._out)) < 10_000
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("role", ROLES)
+def test_no_hostile_stream_costs_much_memory(role: str, stream: str) -> None:
+    ours, pieces = hostile(role, stream)
+    ready = list(first(pieces, 4 << 20))
+    tracemalloc.start()
+    try:
+        for piece in ready:
+            ours.connection.receive_data(piece)
+            ours.connection.events()
+            ours.take()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_a_paused_connection_keeps_no_more_than_it_may() -> None:
+    ours, theirs = pair("server", mine={"pause_on": {ClientHelloReceived}})
+    theirs.start()
+    ours.receive(theirs.take())
+    for _ in range(2 * LIMITS.buffered // 1000):
+        ours.connection.receive_data(bytes(1000))
+        assert kept(ours) <= LIMITS.buffered
+    assert ours.connection.error is not None
+    assert kept(ours) == 0
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_failed_connection_keeps_nothing(role: str) -> None:
+    policy = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
+    ours, theirs = connected(role, policy=policy)
+    ours.receive(handshake(theirs, b"\x01\x01\xff\xff" + bytes(1000)))
+    ours.receive(record(ContentType.APPLICATION_DATA, bytes(9000)) + bytes(9000))
+    assert ours.error is not None
+    assert kept(ours) == 0
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_small_pieces_are_put_together_in_linear_time(role: str) -> None:
+    """Sixteen times as much may take sixteen times as long, and not 256 times."""
+
+    def dribble(size: int) -> float:
+        ours, _ = pair(role)
+        ours.start()
+        body = bytes([HandshakeType.CERTIFICATE]) + size.to_bytes(3, "big") + bytes(size - 1)
+        parts = [record(ContentType.HANDSHAKE, body[at : at + 1]) for at in range(len(body))]
+        begin = perf_counter()
+        for part in parts:
+            ours.connection.receive_data(part)
+        assert ours.connection._reassembler.pending == len(body)
+        return perf_counter() - begin
+
+    small = min(dribble(1000) for _ in range(3))
+    assert min(dribble(16_000) for _ in range(2)) < 80 * small
