@@ -121,6 +121,8 @@ class Facts:
         An absent context (None) and an empty one give different bytes. Raises `UsageError` before completion, during
         a renegotiation, and without extended master secret unless `for_authentication` is False (RFC 7627 5.4).
         """
+        if length < 1:
+            raise UsageError(f"export_keying_material() with a length of {length} bytes exports nothing")
         established = self._quiet("export_keying_material")
         agreed = established.negotiated
         if for_authentication and not agreed.extended_master_secret:
@@ -143,7 +145,7 @@ class Facts:
 
         Raises `UsageError` where a binding is not safe or not defined, saying why.
         """
-        return channel_bindings.compute(kind, self._quiet("channel_binding"), self._handshakes)
+        return channel_bindings.compute(kind, self._quiet("channel_binding"))
 
     def _quiet(self, act: str) -> Established:
         if self._established is None:

@@ -18,15 +18,15 @@ from tls12.errors import UsageError
 from tls12.handshake.proofs import Established
 
 
-def compute(kind: str, established: Established, handshakes: int) -> bytes:
-    """The binding of this kind; `handshakes` counts those of the connection. Raises `UsageError`."""
+def compute(kind: str, established: Established) -> bytes:
+    """The binding of this kind to the latest handshake. Raises `UsageError`."""
     maker = _KINDS.get(kind)
     if maker is None:
         raise UsageError(f"channel binding {kind!r} is unknown; there are {', '.join(_KINDS)}")
-    return maker(established, handshakes)
+    return maker(established)
 
 
-def _tls_unique(established: Established, handshakes: int) -> bytes:
+def _tls_unique(established: Established) -> bytes:
     """The first Finished of the latest handshake (RFC 5929 3): the server's when resumed."""
     agreed = established.negotiated
     if agreed.resumed and not agreed.extended_master_secret:
@@ -34,7 +34,7 @@ def _tls_unique(established: Established, handshakes: int) -> bytes:
     return established.server_verify_data if agreed.resumed else established.client_verify_data
 
 
-def _tls_server_end_point(established: Established, handshakes: int) -> bytes:
+def _tls_server_end_point(established: Established) -> bytes:
     """The hash of the server's certificate (RFC 5929 4.1), with its signature's hash, SHA-256 at least."""
     if established.server_certificate is None:
         raise UsageError("tls-server-end-point needs a server certificate; this connection has none")
@@ -45,12 +45,12 @@ def _tls_server_end_point(established: Established, handshakes: int) -> bytes:
     return hashlib.new(name.replace("-", "_"), established.server_certificate).digest()
 
 
-def _tls_exporter(established: Established, handshakes: int) -> bytes:
+def _tls_exporter(established: Established) -> bytes:
     """32 bytes exported under a label of its own, with an empty context that is present (RFC 9266 4.2)."""
     agreed = established.negotiated
     if not agreed.extended_master_secret:
         raise UsageError("tls-exporter needs extended master secret (RFC 9266 4.2)")
-    if handshakes > 1:
+    if established.renegotiated:
         raise UsageError("tls-exporter is not defined after a renegotiation (RFC 9266 4.2)")
     return export_keying_material(
         established.prf_hash,
@@ -63,7 +63,7 @@ def _tls_exporter(established: Established, handshakes: int) -> bytes:
     )
 
 
-_KINDS: dict[str, Callable[[Established, int], bytes]] = {
+_KINDS: dict[str, Callable[[Established], bytes]] = {
     "tls-unique": _tls_unique,
     "tls-server-end-point": _tls_server_end_point,
     "tls-exporter": _tls_exporter,

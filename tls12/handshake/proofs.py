@@ -64,6 +64,8 @@ class Established:
     """The server's leaf, DER, whichever side we are; for tls-server-end-point."""
     encrypt_then_mac_ever: bool
     """Encrypt-then-MAC was used on this connection, so that no later handshake may drop it (RFC 7366 3.1)."""
+    renegotiated: bool
+    """It was not the first handshake of its connection."""
     master_secret: bytes = field(repr=False)
     prf_hash: str
     client_verify_data: bytes = field(repr=False)

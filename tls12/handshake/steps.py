@@ -228,6 +228,7 @@ class Steps(Handshake[C]):
             session=session,
             server_certificate=server_certificate,
             encrypt_then_mac_ever=agreed.encrypt_then_mac or (previous is not None and previous.encrypt_then_mac_ever),
+            renegotiated=previous is not None,
             master_secret=secrets.master,
             prf_hash=agreed.suite.prf_hash,
             client_verify_data=ours if self.side is Side.CLIENT else theirs,
