@@ -7,12 +7,22 @@ import harness
 import pki
 import pytest
 
-from tls12 import Alert, CipherSuite, ClientConnection, Policy, ServerConnection, SignatureScheme, UsageError
-from tls12.crypto.key_exchange import IdentifiedKey
+from tls12 import (
+    Alert,
+    CipherSuite,
+    ClientAuth,
+    ClientConnection,
+    Policy,
+    Renegotiation,
+    ServerConnection,
+    SignatureScheme,
+    UsageError,
+)
 from tls12.errors import BadRecordMac
 from tls12.lab import policy as lab_policy
 from tls12.lab.hellos import with_extensions, without_extensions
-from tls12.lab.script import EVERYDAY_SUITES, Script, Sealed
+from tls12.lab.script import EVERYDAY_SUITES, Script
+from tls12.lab.speaker import Sealed
 from tls12.registry import AlertLevel, ContentType, HandshakeType
 from tls12.wire.certificates import Certificate
 from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Finished
@@ -34,22 +44,26 @@ def carry(script: Script, connection: ClientConnection | ServerConnection) -> No
         there, back = script.data_to_send(), connection.data_to_send()
 
 
-def as_client(connection: ServerConnection, *suites: CipherSuite, psk: IdentifiedKey | None = None) -> Script:
+def as_client(connection: ServerConnection, *suites: CipherSuite, script: Script | None = None) -> Script:
     """A whole honest handshake as client."""
-    script = Script("client")
+    script = script or Script("client")
     script.send(script.hello(*suites))
     carry(script, connection)
-    script.send(script.respond(psk))
+    script.send(script.respond())
     script.derive()
     script.finish()
     carry(script, connection)
     return script
 
 
-def as_server(connection: ClientConnection, suite: CipherSuite = GCM, kind: str = "ecdsa-p256") -> Script:
+def as_server(
+    connection: ClientConnection, suite: CipherSuite = GCM, kind: str = "ecdsa-p256", script: Script | None = None
+) -> Script:
     """A whole honest handshake as server."""
-    script, issued = Script("server"), pki.server(kind)
-    connection.initiate_handshake()
+    issued = pki.server(kind)
+    if script is None:
+        script = Script("server")
+        connection.initiate_handshake()
     carry(script, connection)
     script.send(script.answer(suite), Certificate(issued.chain_der))
     share = script.offer(None, issued.private_key, SCHEMES[kind] if script.suite.is_signed else None)
@@ -142,6 +156,7 @@ def test_a_waiting_record_that_does_not_open_says_so(client: ClientConnection) -
     carry(script, client)
     with pytest.raises(BadRecordMac):
         script.resume(bytes(48))
+    assert "Sealed" not in repr(script)
 
 
 def test_nothing_is_sent_but_what_was_said_and_what_was_computed_can_be_replaced(server: ServerConnection) -> None:
@@ -238,6 +253,48 @@ def test_the_wrong_master_secret_can_be_derived_on_purpose(server: ServerConnect
     assert server.error.alert is Alert.BAD_RECORD_MAC
 
 
+def test_a_client_certificate_is_proved_honestly_in_one_record_with_the_rest(server: ServerConnection) -> None:
+    end = harness.our_server(client_auth=ClientAuth.REQUIRED, verifier=harness.verifier())
+    assert isinstance(end.connection, ServerConnection)
+    script, mine = Script("client"), pki.client()
+    script.send(script.hello())
+    carry(script, end.connection)
+    flight = script.enter(Certificate(mine.chain_der)) + script.enter(script.respond())
+    flight += script.enter(script.certificate_verify(mine.private_key, SignatureScheme.ECDSA_SECP256R1_SHA256))
+    script.send_record(ContentType.HANDSHAKE, flight)
+    script.derive()  # the session hash ends at the ClientKeyExchange, whenever it is asked for
+    script.finish()
+    carry(script, end.connection)
+    assert end.connection.negotiated is not None
+    assert end.connection.negotiated.peer_certificates == mine.chain_der
+
+
+def test_alerts_are_sent_and_received(server: ServerConnection) -> None:
+    script = as_client(server)
+    script.send_alert(Alert.CLOSE_NOTIFY, AlertLevel.WARNING)
+    carry(script, server)
+    assert script.received[-1] == AlertMessage(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
+    assert script.alert is None
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_a_second_handshake_on_the_same_connection_begins_with_fresh_keys_to_be_made(role: str) -> None:
+    policy = Policy.compatible().replace(renegotiation=Renegotiation.ALLOW)
+    if role == "client":
+        end = harness.our_server(policy=policy).connection
+        assert isinstance(end, ServerConnection)
+        script = as_client(end)
+        as_client(end, script=script)
+    else:
+        ours = harness.our_client(policy=policy).connection
+        assert isinstance(ours, ClientConnection)
+        script = as_server(ours)
+        ours.renegotiate()
+        as_server(ours, script=script)
+    assert script.opener is not None
+    assert script.opener.sequence == 1
+
+
 def test_a_fixed_source_of_randomness_makes_every_byte_reproducible() -> None:
     def speak() -> bytes:
         numbers = itertools.count(1)
@@ -281,3 +338,12 @@ def test_extensions_are_taken_out_by_class_and_an_absent_block_stays_absent() ->
     none = Script("client").hello(extensions=None)
     assert isinstance(none, ClientHello)
     assert without_extensions(none, ExtendedMasterSecret).extensions is None
+
+
+def test_two_scripts_talk_to_each_other_and_the_answer_takes_up_what_was_offered() -> None:
+    client, server = Script("client"), Script("server")
+    for offered in (True, False):
+        hello = client.hello()
+        client.send(hello if offered else without_extensions(hello, ExtendedMasterSecret))
+        server.receive_data(client.data_to_send())
+        assert (server.answer().find(ExtendedMasterSecret) is not None) is offered
