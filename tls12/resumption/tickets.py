@@ -111,7 +111,8 @@ class TicketKeys:
         """The key that seals now; retires and forgets what is due. The lock is held."""
         current = self._keys[0]
         if not 0 <= now - current.born < self.lifetime or current.sealed >= MAX_SEALED:
-            current.retired = now
+            # Not simply `now`: after a quiet hour the last ticket that it sealed has expired as well.
+            current.retired = min(now, current.born + self.lifetime)
             current = self._new_key(now)
             self._keys.insert(0, current)
         self._keys = [key for key in self._keys if key.retired is None or 0 <= now - key.retired < self.lifetime]

@@ -1,0 +1,307 @@
+"""Attacks across handshakes: triple handshakes, injected prefixes, tickets, sessions in the wrong hands, own keys."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pki
+from cryptography import x509
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from harness import Ours, credential_of, our_client, our_server, pump, verifier
+from weakening import Defence, assert_defended, carry, removed
+
+from tls12 import (
+    CipherSuite,
+    MemorySessionStore,
+    Policy,
+    Psk,
+    Renegotiation,
+    Session,
+    TicketKeys,
+    UsageError,
+)
+from tls12.connection.facts import Facts
+from tls12.handshake.client_hello import ClientHellos
+from tls12.handshake.negotiation import Choice, Offer, choose
+from tls12.handshake.server_hello import ServerHellos
+from tls12.handshake.steps import Steps
+from tls12.lab.hellos import without_extensions
+from tls12.lab.script import Script
+from tls12.registry import ContentType
+from tls12.resumption import tickets
+from tls12.wire.certificates import Certificate
+from tls12.wire.extensions import ExtendedMasterSecret
+from tls12.wire.hello import ServerHelloDone
+from tls12.wire.key_exchange import ClientKeyExchange, EncryptedPreMasterSecret
+from tls12.wire.records import HEADER
+
+RSA = CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256
+POLICY = Policy.compatible()
+"""What the victims go by."""
+
+
+def with_policy(**changes: Any) -> Defence:
+    return removed(sys.modules[__name__], "POLICY", POLICY.replace(**changes))
+
+
+# -- two connections that should have nothing in common -------------------------------------------------------------
+
+
+def test_triple_handshake() -> None:
+    """A server in the middle makes two connections with the same master secret, so that proofs on one fit the other."""
+
+    def attack(extended: bool) -> bool:
+        """The attacker has a certificate of its own; the client has business with it, and it with the server."""
+        client = our_client(policy=POLICY)
+        server = our_server("rsa-2048", policy=POLICY)
+        facade, agent = Script("server"), Script("client")
+        client.start()
+        facade.receive_data(client.take())
+        assert facade.client_hello is not None
+        hello = agent.hello(RSA, random=facade.client_hello.random)
+        agent.send(hello if extended else without_extensions(hello, ExtendedMasterSecret))
+        carry(server, agent)
+        if agent.server_hello is None:
+            return False
+        answer = facade.answer(RSA, random=agent.server_hello.random, session_id=agent.server_hello.session_id)
+        facade.send(answer if extended else without_extensions(answer, ExtendedMasterSecret))
+        own_key = pki.key("rsa-2048", 9)
+        own = credential_of(pki.intermediate().issue("mallory.test", key=own_key))
+        facade.send(own.certificate_message, ServerHelloDone())
+        facade.offer(private_key=own_key)
+        carry(client, facade)
+        if facade.last(ClientKeyExchange) is None:
+            return False
+        facade.accept()
+        facade.finish()
+        carry(client, facade)
+
+        chain = agent.last(Certificate)
+        assert chain is not None
+        public_key = x509.load_der_x509_certificate(chain.certificate_list[0]).public_key()
+        assert isinstance(public_key, rsa.RSAPublicKey)
+        agent.premaster = facade.premaster
+        assert agent.premaster is not None
+        agent.send(ClientKeyExchange(EncryptedPreMasterSecret(public_key.encrypt(agent.premaster, padding.PKCS1v15()))))
+        agent.derive()
+        agent.finish()
+        carry(server, agent)
+        try:
+            proofs = {end.connection.export_keying_material("EXPORTER-login", None, 32) for end in (client, server)}
+        except UsageError:
+            return False
+        return len(proofs) == 1
+
+    export = Facts.export_keying_material
+
+    def export_to_anybody(self: Facts, label: str, context: bytes | None, length: int, **_: bool) -> bytes:
+        return export(self, label, context, length, for_authentication=False)
+
+    assert_defended(
+        lambda: attack(extended=False) or attack(extended=True),
+        with_policy(require_extended_master_secret=False),
+        removed(Facts, "export_keying_material", export_to_anybody),
+    )
+
+
+def test_injected_prefix() -> None:
+    """The attacker's own request, then the victim's handshake as its renegotiation: the server takes both for one."""
+    allowing = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
+    prefix, request = b"GET /transfer?to=mallory HTTP/1.1\r\nX-Ignore: ", b"GET / HTTP/1.1\r\nCookie: victim\r\n"
+
+    def attack() -> bool:
+        server, attacker, victim = our_server(policy=allowing), Script("client"), Script("client")
+        attacker.send(attacker.hello())
+        carry(server, attacker)
+        attacker.send(attacker.respond())
+        attacker.derive()
+        attacker.finish()
+        carry(server, attacker)
+        attacker.send_data(prefix)
+        relay = _inside(attacker, server)
+        victim.send(victim.hello())
+        relay(victim)
+        if victim.server_hello is None:
+            return False
+        victim.send(victim.respond())
+        victim.derive()
+        victim.finish()
+        relay(victim)
+        victim.send_data(request)
+        relay(victim)
+        return server.data == prefix + request
+
+    assert_defended(attack, removed(ServerHellos, "check_renegotiation_info", lambda self, offer: None))
+
+
+def _inside(attacker: Script, server: Ours) -> Callable[[Script], None]:
+    """Carries the victim's records inside the attacker's, and back, up to the victim's ChangeCipherSpec."""
+    switched = {"victim": False, "server": False}
+
+    def records(data: bytes) -> list[bytes]:
+        found = []
+        while data:
+            end = HEADER + int.from_bytes(data[3:5])
+            found.append(data[:end])
+            data = data[end:]
+        return found
+
+    def relay(victim: Script) -> None:
+        for _ in range(4):
+            for record in records(victim.data_to_send()):
+                if switched["victim"]:
+                    attacker.send_bytes(record)
+                else:
+                    attacker.send_record(record[0], record[HEADER:])
+                switched["victim"] |= record[0] == ContentType.CHANGE_CIPHER_SPEC
+            waiting = attacker.data_to_send()
+            if waiting:
+                server.receive(waiting)
+            for record in records(server.take()):
+                if switched["server"]:
+                    victim.receive_data(record)
+                    continue
+                assert attacker.opener is not None
+                plain = attacker.opener.open(record)
+                if record[0] != ContentType.ALERT:
+                    victim.receive_data(record[:3] + len(plain).to_bytes(2) + plain)
+                switched["server"] |= record[0] == ContentType.CHANGE_CIPHER_SPEC
+
+    return relay
+
+
+# -- tickets --------------------------------------------------------------------------------------------------------
+
+
+def test_stolen_ticket_keys() -> None:
+    """Whoever takes the ticket keys of a running server reads what was recorded, but not from long ago."""
+    lifetime = 3_600.0
+
+    def attack() -> bool:
+        now = [pki.NOW.timestamp()]
+        keys = TicketKeys.generate(lifetime, clock=lambda: now[0])
+        client = our_client()
+        pump(client, our_server(ticket_keys=keys))
+        session = client.connection.session
+        assert session is not None
+        now[0] += 2 * lifetime + 1
+        pump(our_client(), our_server(ticket_keys=keys))  # the server has gone on working
+        for stolen in keys._keys:
+            with suppress(InvalidTag):
+                opened = stolen.aead.decrypt(session.ticket[16:28], session.ticket[28:], session.ticket[:16])
+                return session.master_secret in opened
+        return False
+
+    assert_defended(attack, removed(TicketKeys, "_current", lambda self, now: self._keys[0]))
+
+
+def test_ticket_keys_of_zeros() -> None:
+    """A server whose first ticket key is all zeros, because nobody had made one yet, encrypts for everybody."""
+
+    def attack() -> bool:
+        try:
+            keys = TicketKeys.generate(random=bytes)
+        except UsageError:
+            return False
+        ticket = keys.seal(b"the master secret")
+        return AESGCM(bytes(32)).decrypt(ticket[16:28], ticket[28:], ticket[:16]).endswith(b"the master secret")
+
+    def any_key(self: TicketKeys, now: float) -> Any:
+        return tickets._Key(self._random(16), AESGCM(self._random(32)), now)
+
+    assert_defended(attack, removed(TicketKeys, "_new_key", any_key))
+
+
+# -- sessions in the wrong hands ---------------------------------------------------------------------------------------
+
+
+def connected_with(session: Session | None, server: Ours, **config: Any) -> Ours:
+    """Our careful client at this server; the name that it wants is pki.NAME."""
+    client = our_client(session=session, **{"verifier": verifier(), **config})
+    pump(client, server)
+    return client
+
+
+def test_resumption_at_another_host() -> None:
+    """Two hosts share ticket keys; the attacker sends a connection for the one to the other, which resumes it."""
+
+    def attack() -> bool:
+        keys = TicketKeys.generate()
+        session = connected_with(None, our_server(ticket_keys=keys)).connection.session
+        assert session is not None
+        other = credential_of(pki.intermediate().issue("other.test"))
+        return connected_with(session, our_server(credentials=(other,), ticket_keys=keys)).completed
+
+    assert_defended(attack, removed(ServerHellos, "identities", lambda self, credential: b""))
+
+
+def test_resumption_under_another_name() -> None:
+    """A session with the attacker's own, honest site is offered to another site that the attacker plays."""
+
+    def attack() -> bool:
+        keys, mallory = TicketKeys.generate(), credential_of(pki.intermediate().issue("mallory.test"))
+        first = our_client(name="mallory.test", verifier=verifier())
+        pump(first, our_server(credentials=(mallory,), ticket_keys=keys))
+        assert first.completed, first.error
+        mallorys = our_server(credentials=(mallory,), ticket_keys=keys)
+        with removed(ServerHellos, "check_resumption", resume_whatever_it_is)():
+            return connected_with(first.connection.session, mallorys).completed
+
+    def resume_whatever_it_is(self: ServerHellos, session: Session, offer: Offer) -> Choice:
+        return choose(offer, self.config)
+
+    assert_defended(attack, removed(ClientHellos, "usable_session", lambda self, suites: self.session))
+
+
+def test_resumption_under_another_verifier() -> None:
+    """A session of a client that accepted anybody is no proof for one that does not, though they share a store."""
+
+    def attack() -> bool:
+        store, keys = MemorySessionStore(), TicketKeys.generate()
+        forged = credential_of(pki.root(name="Unknown root").issue(pki.NAME, key=pki.key()))
+        pump(our_client(sessions=store), our_server(credentials=(forged,), ticket_keys=keys))
+        assert len(store) == 1
+        client = our_client(sessions=store, verifier=verifier())
+        pump(client, our_server(credentials=(forged,), ticket_keys=keys))
+        return client.completed
+
+    assert_defended(attack, removed(Steps, "trust", lambda self: b""))
+
+
+def test_resumption_under_another_policy() -> None:
+    """What a lenient policy agreed on, a strict one does not resume."""
+    lenient = Policy.compatible().replace(require_extended_master_secret=False, cipher_suites=[RSA])
+
+    def attack() -> bool:
+        store, keys = MemorySessionStore(), TicketKeys.generate()
+        server = {"ticket_keys": keys, "policy": lenient}
+        pump(our_client(sessions=store, policy=lenient), our_server("rsa-2048", **server))
+        assert len(store) == 1
+        strict = Policy.compatible().replace(minimum_rsa_bits=4096)
+        client = our_client(sessions=store, policy=strict)
+        pump(client, our_server("rsa-2048", **server))
+        return client.completed
+
+    def whatever_fits_the_name(self: ClientHellos, suites: Any) -> Session | None:
+        assert self.config.sessions is not None
+        return self.config.sessions.get(self.session_key())
+
+    assert_defended(attack, removed(ClientHellos, "usable_session", whatever_fits_the_name))
+
+
+def test_selfie() -> None:
+    """A device with one pre-shared key for both roles takes its own reflection for its partner."""
+    key = b"one key for all of us, 32 bytes!"
+
+    def attack() -> bool:
+        client = our_client(verifier=None, policy=Policy.psk(), psk=Psk(b"device A", key))
+        itself = our_server(credentials=(), policy=Policy.psk(), psk={b"device B": key})
+        pump(client, itself)
+        return client.completed and itself.completed
+
+    assert_defended(attack, removed(ServerHellos, "look_up_psk", lambda self, identity: key))
