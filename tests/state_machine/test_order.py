@@ -18,7 +18,7 @@ from samples import CLOSE_NOTIFY, NOT_MESSAGES, messages
 from tls12 import Alert, AlertReceived, ConnectionClosed, ConnectionState, DataReceived, PeerAlert, TLSError
 from tls12.errors import DecodeError, NotTLS, UnexpectedMessage
 from tls12.events import ConnectionFailed, Event
-from tls12.handshake.engine import Handshake, Story, Wanted
+from tls12.handshake.engine import Handshake, Story
 from tls12.handshake.grammar import CCS, Conversation, Row, Side, name_of
 from tls12.registry import AlertLevel, ContentType, HandshakeType
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
@@ -224,7 +224,7 @@ def accept_everything(patch: pytest.MonkeyPatch) -> None:
     def take(self: Handshake[Any], wanted: tuple[type[Any], ...]) -> Story[Any]:
         message = self._pushed_back
         self._pushed_back = None
-        return (yield Wanted(wanted)) if message is None else message
+        return (yield wanted) if message is None else message
 
     patch.setattr(Handshake, "_next", take)
 

@@ -28,10 +28,12 @@ from tls12.handshake.grammar import CCS, Conversation, Side
 from tls12.handshake.proofs import (
     Established,
 )
-from tls12.registry import Alert, HandshakeType
+from tls12.registry import HandshakeType
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
 from tls12.wire.messages import Message
+
+_HELLO_REQUEST = bytes((HandshakeType.HELLO_REQUEST,))
 
 Unit: TypeAlias = Message | ChangeCipherSpec
 """What a handshake is made of: its messages, and the ChangeCipherSpec records between them."""
@@ -41,11 +43,8 @@ T = TypeVar("T")
 C = TypeVar("C", ClientConfig, ServerConfig)
 
 
-@dataclass(slots=True)
-class Wanted:
-    """Yielded by a story: the classes of message, one of which must come next."""
-
-    classes: tuple[type[Any], ...]
+Wanted: TypeAlias = tuple[type[Any], ...]
+"""Yielded by a story: the classes of message, one of which must come next."""
 
 
 @dataclass(slots=True)
@@ -107,13 +106,6 @@ class FixVersion:
 
 
 @dataclass(slots=True)
-class SendWarning:
-    """Output: a warning alert."""
-
-    alert: Alert
-
-
-@dataclass(slots=True)
 class Notify:
     """Output: an event for the application."""
 
@@ -134,7 +126,6 @@ Output: TypeAlias = (
     | InstallReadKeys
     | SetFragmentSize
     | FixVersion
-    | SendWarning
     | Notify
     | Complete
 )
@@ -193,13 +184,14 @@ class Handshake(Generic[C]):
 
     def take_message(self, data: bytes) -> None:
         """One whole handshake message from the peer, header included. Raises the error of whatever is wrong."""
-        kind = data[0]
-        peer = self.peer
-        row = self.conversation.admit(peer, kind)
-        message = messages.parse(data, self.conversation.context)
-        self.conversation.learn(row, message)
+        conversation = self.conversation
+        row = conversation.admit(self.peer, data[0])
+        message = messages.parse(data, conversation.context)
+        conversation.learn(row, message)
         self.transcript.append(data)
-        self._deliver(message, len(data))
+        if self.on_message is not None:
+            self.on_message(self.peer.value, message, len(data))
+        self._resume(message)
 
     def take_change_cipher_spec(self, data: bytes) -> None:
         """The payload of a ChangeCipherSpec record from the peer."""
@@ -209,7 +201,10 @@ class Handshake(Generic[C]):
                 f"the {self.peer.value} sent a ChangeCipherSpec that is not the one byte 1", rule="RFC 5246 7.1"
             )
         self.conversation.learn(row, None)
-        self._deliver(ChangeCipherSpec(), len(data))
+        message = ChangeCipherSpec()
+        if self.on_message is not None:
+            self.on_message(self.peer.value, message, len(data))
+        self._resume(message)
 
     def check_answer(self, decision: object) -> None:
         """Raises `UsageError` for an answer that the question does not take."""
@@ -237,8 +232,7 @@ class Handshake(Generic[C]):
 
     def receive(self, wanted: type[M]) -> Story[M]:
         """Wait for one message of this class."""
-        message: M = yield from self._next((wanted,))
-        return message
+        return self._next((wanted,))
 
     def peek(self, *wanted: type[Any]) -> Story[Any]:
         """Wait for a message of one of these classes, and leave it for the next `receive`."""
@@ -267,34 +261,27 @@ class Handshake(Generic[C]):
 
     def send(self, message: Message, encoded: bytes | None = None) -> None:
         """Queue a handshake message; `encoded` is its serialised form where that is already known."""
-        kind = message.msg_type
-        assert kind is not None
-        row = self.conversation.admit(self.side, kind)
-        self.conversation.learn(row, message)
+        conversation = self.conversation
+        conversation.learn(conversation.admit(self.side, message.msg_type), message)
         self._emit(message, encoded)
 
     def send_change_cipher_spec(self, sealer: Sealer, fragment_size: int) -> None:
         """Queue a ChangeCipherSpec and the keys that follow it."""
         self.conversation.learn(self.conversation.admit(self.side, CCS), None)
-        self._emit(ChangeCipherSpec())
+        self._emit(ChangeCipherSpec(), b"\x01")
         self.outputs.append(InstallWriteKeys(sealer, fragment_size))
 
     # -- inside -------------------------------------------------------------------------------------------
 
-    def _next(self, wanted: tuple[type[Any], ...]) -> Story[Any]:
+    def _next(self, wanted: Wanted) -> Story[Any]:
         message = self._pushed_back
         if message is None:
-            message = yield Wanted(wanted)
+            message = yield wanted
         self._pushed_back = None
         if not isinstance(message, wanted):
             names = " or ".join(cls.__name__ for cls in wanted)
             raise UnexpectedMessage(f"the {self.peer.value} sent {type(message).__name__}; expected {names}")
         return message
-
-    def _deliver(self, message: Unit, size: int) -> None:
-        if self.on_message is not None:
-            self.on_message(self.peer.value, message, size)
-        self._resume(message)
 
     def _resume(self, value: object) -> None:
         try:
@@ -305,14 +292,16 @@ class Handshake(Generic[C]):
             self.asking = step.event
 
     def _emit(self, message: Unit, encoded: bytes | None = None) -> None:
-        sent: Iterable[Unit] = (message,) if self.rewrite is None else self.rewrite(message)
+        sent: Iterable[Unit] = (message,)
+        if self.rewrite is not None:
+            sent, encoded = self.rewrite(message), None  # which may have changed the message where it stands
         for item in sent:
             if isinstance(item, ChangeCipherSpec):
-                data = item.to_bytes()
+                data = encoded or item.to_bytes()
                 self.outputs.append(SendChangeCipherSpec(data))
             else:
-                data = encoded if encoded is not None and item is message else messages.serialize(item)
-                if data[0] != HandshakeType.HELLO_REQUEST:  # RFC 5246 7.4.1.1
+                data = encoded or messages.serialize(item)
+                if data[:1] != _HELLO_REQUEST:  # RFC 5246 7.4.1.1
                     self.transcript.append(data)
                 self.outputs.append(SendHandshake(data))
             if self.on_message is not None:

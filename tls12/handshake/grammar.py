@@ -65,6 +65,8 @@ class State(Enum):
     __hash__ = object.__hash__
 
 
+_ESTABLISHED = State.ESTABLISHED  # asked about for every message; an attribute of an enum costs 0.15 µs until 3.12
+
 CCS = -1
 """What stands for the ChangeCipherSpec record in the column of handshake types."""
 
@@ -275,10 +277,17 @@ DATA_STATES = frozenset(
 )
 """Where application data may arrive, once a first handshake is done: anywhere before a ChangeCipherSpec."""
 
-_BY_PLACE: dict[Side, dict[State, tuple[Row, ...]]] = {
-    side: {state: tuple(row for row in ROWS if row.at is state and row.sender is side) for state in State}
+_BY_PLACE: dict[Side, dict[State, dict[MessageKind, tuple[Row, ...]]]] = {
+    side: {
+        state: {
+            kind: tuple(row for row in ROWS if (row.at, row.sender, row.message) == (state, side, kind))
+            for kind in dict.fromkeys(row.message for row in ROWS if (row.at, row.sender) == (state, side))
+        }
+        for state in State
+    }
     for side in Side
 }
+"""The rows by sender, state and message: `admit` is asked for every message of either side."""
 _NAMES = {CCS: "ChangeCipherSpec"}
 
 
@@ -306,13 +315,14 @@ class Conversation:
     def expected(self, sender: Side) -> tuple[MessageKind, ...]:
         """What `sender` may send now."""
         facts = self.facts
-        return tuple(row.message for row in _BY_PLACE[sender][self.state] if row.only_if(facts))
+        here = _BY_PLACE[sender][self.state].values()
+        return tuple(row.message for rows in here for row in rows if row.only_if(facts))
 
     def admit(self, sender: Side, kind: MessageKind) -> Row:
         """The row that allows this message. Raises `UnexpectedMessage`, which names what was expected."""
         facts = self.facts
-        for row in _BY_PLACE[sender][self.state]:
-            if row.message == kind and row.only_if(facts):
+        for row in _BY_PLACE[sender][self.state].get(kind, ()):
+            if row.only_if(facts):
                 return row
         refusal = UnexpectedMessage(self.describe(sender, name_of(kind)))
         if kind == HandshakeType.CERTIFICATE_REQUEST and self.state is State.SERVER_KEY_EXCHANGE and anonymous(facts):
@@ -334,7 +344,7 @@ class Conversation:
         elif self.facts.resumed is None:
             self.facts.resumed = row.message in (CCS, HandshakeType.NEW_SESSION_TICKET)
         self.state = row.to
-        if row.to is State.ESTABLISHED:
+        if row.to is _ESTABLISHED:
             self.established_once = True
 
     def data_allowed(self) -> bool:
