@@ -143,9 +143,8 @@ class TLSSocket:
                     next_wait()
                     self.flush()
                     self._pump()
-            except ConnectionError:
-                self._read_the_reason()
-                raise
+            except ConnectionError as hung_up:
+                raise self._read_the_reason(hung_up) from None
 
     # -- reading
 
@@ -233,11 +232,13 @@ class TLSSocket:
         next time. Raises TimeoutError or BlockingIOError only when nothing was taken.
         """
         view = memoryview(data).cast("B")[:_WRITE_SIZE]
-        with self._hanging_up_explained():
+        try:
             self._send_waiting()
             self._seal(view)
             with contextlib.suppress(TimeoutError, BlockingIOError):
                 self._send_waiting()
+        except ConnectionError as hung_up:
+            raise self._reason(hung_up) from None
         return len(view)
 
     def sendall(self, data: bytes | bytearray | memoryview) -> None:
@@ -247,11 +248,13 @@ class TLSSocket:
         and may go on.
         """
         view = memoryview(data).cast("B")
-        with self._hanging_up_explained():
+        try:
             self._send_waiting()
             for start in range(0, len(view), _WRITE_SIZE):
                 self._seal(view[start : start + _WRITE_SIZE])
                 self._send_waiting()
+        except ConnectionError as hung_up:
+            raise self._reason(hung_up) from None
 
     def flush(self) -> None:
         """Send what the connection wants sent: after acting on `connection` directly."""
@@ -290,24 +293,20 @@ class TLSSocket:
             finally:
                 self._writing.release()
 
-    @contextlib.contextmanager
-    def _hanging_up_explained(self) -> Iterator[None]:
+    def _reason(self, hung_up: ConnectionError) -> BaseException:
+        """Why the peer hung up on a writer, if that can be learnt; else that it did."""
+        if not self._reading.acquire(blocking=False):
+            return hung_up  # another thread is reading, and will find it
         try:
-            yield
-        except ConnectionError:
-            if self._reading.acquire(blocking=False):  # else another thread is reading, and will find it
-                try:
-                    self._read_the_reason()
-                finally:
-                    self._reading.release()
-            raise
+            return self._read_the_reason(hung_up)
+        finally:
+            self._reading.release()
 
-    def _read_the_reason(self) -> None:
-        """The peer hung up: raise the failure that its last bytes bring, if they bring one."""
+    def _read_the_reason(self, hung_up: ConnectionError) -> BaseException:
         with contextlib.suppress(OSError):
             while not self._ended and self._failure is None:
                 self._pump()
-        self._raise_if_failed()
+        return self._failure or hung_up
 
     # -- the end
 
