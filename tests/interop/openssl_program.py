@@ -34,7 +34,8 @@ def s_server(*options: str, credential: IssuedCertificate | None = None) -> Iter
 def certificate_options(issued: IssuedCertificate) -> tuple[str, ...]:
     """How either program is told to use this certificate, its chain and its key."""
     chain, key = files_of(issued)
-    return "-cert", chain, "-cert_chain", intermediates_of(issued), "-key", key
+    intermediates = ("-cert_chain", intermediates_of(issued)) if len(issued.certificates) > 1 else ()
+    return "-cert", chain, "-key", key, *intermediates
 
 
 @contextmanager

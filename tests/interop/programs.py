@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from harness import Ours, directory
 
@@ -39,6 +39,11 @@ class Program:
         assert self._process.stdin is not None
         self._process.stdin.write(line.encode() + b"\n")
         self._process.stdin.flush()
+
+    def end_input(self) -> None:
+        """Nothing more will be typed."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def wait_for(self, pattern: bytes) -> re.Match[bytes]:
         """Wait until it has printed this."""
@@ -105,7 +110,8 @@ def drive(ours: Ours, sock: socket.socket, until: Callable[[], bool]) -> None:
     """Let our end talk until it has seen enough, or is over."""
     ours.start()
     while True:
-        sock.sendall(ours.take())
+        with suppress(BrokenPipeError):  # the peer has gone; what it said last is still to be read
+            sock.sendall(ours.take())
         if until() or ours.connection.closed:
             return
         ours.receive(sock.recv(65536))
