@@ -351,17 +351,41 @@ def test_the_reason_is_raised_when_the_peer_hangs_up_while_we_write() -> None:
         assert reason.value.received is Alert.ACCESS_DENIED
 
 
-def test_the_reason_is_raised_when_the_peer_hangs_up_during_the_handshake() -> None:
-    """A server that refuses at once, and resets: the alert is read although the answer could not be sent."""
+@pytest.mark.parametrize("reset", [False, True])
+def test_the_reason_is_raised_when_the_peer_hangs_up_during_the_handshake(reset: bool) -> None:
+    """A server that refuses at once: its alert is read even if a reset keeps the ClientHello from being sent."""
     one, other = tcp_pair()
-    alert = bytes((ContentType.ALERT, 3, 3, 0, 2, 2, Alert.HANDSHAKE_FAILURE))
-    other.recv(0)
-    other.sendall(alert)
+    if reset:
+        one.sendall(b"nobody reads this")
+        time.sleep(0.05)
+    other.sendall(bytes((ContentType.ALERT, 3, 3, 0, 2, 2, Alert.HANDSHAKE_FAILURE)))
     other.close()
+    time.sleep(0.05)
     with pytest.raises(PeerAlert) as reason:
         sync.wrap(one, ClientConnection(client_config(), pki.NAME))
     assert reason.value.received is Alert.HANDSHAKE_FAILURE
     assert one.fileno() == -1
+
+
+def test_send_finds_the_reason_too() -> None:
+    with both_ends() as (client, server):
+        server.connection.abort(Alert.ACCESS_DENIED)
+        server.close()
+        client.send(b"crosses the alert on the way")
+        time.sleep(0.05)
+        with pytest.raises(PeerAlert):
+            client.send(b"meets a closed door")
+
+
+def test_a_thread_that_reads_learns_the_reason_while_another_writes() -> None:
+    with both_ends() as (client, server), in_thread(client.recv) as reading:
+        time.sleep(0.05)
+        server.connection.abort(Alert.ACCESS_DENIED)
+        server.close()
+        with pytest.raises((PeerAlert, ConnectionError)):
+            client.sendall(LONG * 16)
+        with pytest.raises(PeerAlert):
+            reading.result()
 
 
 def test_what_an_application_object_raises_comes_through_after_the_alert() -> None:
@@ -402,6 +426,13 @@ def test_a_peer_that_drips_cannot_hold_the_handshake() -> None:
             sync.wrap(one, ClientConnection(client_config(), pki.NAME), handshake_timeout=0.3)
         assert time.monotonic() - started < 2
         stop.set()
+
+
+def test_the_sockets_own_timeout_bounds_each_wait_of_the_handshake() -> None:
+    one, other = tcp_pair()
+    one.settimeout(0.1)
+    with other, pytest.raises(TimeoutError, match="timed out"):
+        sync.wrap(one, ClientConnection(client_config(), pki.NAME))
 
 
 def test_the_sockets_own_timeout_survives_the_handshake() -> None:
