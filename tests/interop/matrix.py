@@ -67,6 +67,7 @@ class Meeting:
     key: str = ""
     """The kind of the server's certificate; what suits the scheme and the suite, unless given."""
     extended_master_secret: bool = True
+    """GnuTLS can be told to do without."""
 
     @property
     def server_key(self) -> str:
@@ -498,8 +499,12 @@ def priority(meeting: Meeting) -> str:
         "AEAD" if row.mac is None else row.mac.upper(),
         *groups, *signatures,
     ]  # fmt: skip
-    flags = [] if meeting.encrypt_then_mac else ["%NO_ETM"]
-    return ":+".join(words) + "".join(f":{flag}" for flag in [*flags, "%VERIFY_ALLOW_BROKEN"])
+    flags = ["%VERIFY_ALLOW_BROKEN"]
+    if not meeting.encrypt_then_mac:
+        flags.append("%NO_ETM")
+    if not meeting.extended_master_secret:
+        flags.append("%NO_SESSION_HASH")
+    return ":".join([":+".join(words), *flags])
 
 
 _GNUTLS_ANY_SCHEME = (

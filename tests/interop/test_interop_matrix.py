@@ -114,6 +114,13 @@ def test_every_cbc_suite_of_gnutls_with_the_mac_inside(suite: CipherSuite, role:
     MEET[role](GNUTLS, with_the_mac_inside(suite))
 
 
+@pytest.mark.peers
+@roles
+@pytest.mark.parametrize("suite", selection(suites_of(GNUTLS)), ids=str)
+def test_each_key_exchange_without_extended_master_secret(suite: CipherSuite, role: str) -> None:
+    MEET[role](GNUTLS, Meeting(SUITES[suite], extended_master_secret=False))
+
+
 # --- groups and signature schemes -------------------------------------------------------------------------
 
 
