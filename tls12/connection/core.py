@@ -15,6 +15,7 @@ a record (benchmarks/test_bulk.py); everything rare is decided when the state ch
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -90,7 +91,7 @@ _REMEDIES = {
 }
 
 
-class Connection(Facts):
+class Connection(Facts, ABC):
     """What `ClientConnection` and `ServerConnection` share; not made by itself."""
 
     _opened_by: ClassVar[HandshakeType | None]
@@ -326,10 +327,7 @@ class Connection(Facts):
     # -- records ------------------------------------------------------------------------------------------
 
     def _take_record(self, kind: int, fragment: bytes) -> None:
-        taker = self._TAKERS.get(kind)
-        if taker is None:
-            raise UnexpectedMessage(f"the {self._peer.value} sent {ContentType.of(kind)}, which was not negotiated")
-        taker(self, fragment)
+        self._TAKERS[kind](self, fragment)
         self._refresh()
 
     def _take_handshake(self, fragment: bytes) -> None:
@@ -359,9 +357,9 @@ class Connection(Facts):
             self._handshake.take_message(message)
             self._carry_out(self._handshake)
 
+    @abstractmethod
     def _ignored_or_refused(self, message: bytes) -> bool:
         """Whether the message asks for a handshake that will not be; HelloRequests during one are ignored."""
-        raise NotImplementedError
 
     def _take_change_cipher_spec(self, payload: bytes) -> None:
         if self._reassembler.pending:
@@ -428,8 +426,9 @@ class Connection(Facts):
 
     # -- handshakes ---------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _make_handshake(self) -> Handshake[Any]:
-        raise NotImplementedError
+        """One more handshake on this connection."""
 
     def _begin_handshake(self) -> None:
         self._handshakes += 1
@@ -443,8 +442,9 @@ class Connection(Facts):
         self._carry_out(self._handshake)
         self._refresh()
 
+    @abstractmethod
     def _begin_renegotiation(self) -> None:
-        raise NotImplementedError
+        """Do our part to begin another handshake."""
 
     def _abandon_renegotiation(self) -> None:
         """The peer said no: back to where we were, with nothing lost."""
@@ -635,9 +635,9 @@ class Connection(Facts):
     def _send_alert(self, level: AlertLevel, description: Alert) -> None:
         self._put(ContentType.ALERT, AlertMessage(level, description).to_bytes())
 
+    @abstractmethod
     def _forget_session(self) -> None:
         """A session whose connection ended with a fatal alert is not resumed (RFC 5246 7.2.2)."""
-        raise NotImplementedError
 
 
 def _byte_buffer(data: object) -> bytearray | memoryview:

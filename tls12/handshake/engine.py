@@ -15,6 +15,7 @@ not including, a message (Finished, CertificateVerify) is therefore computed bef
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
@@ -142,7 +143,7 @@ def _asked_for(_: bytes) -> None:
     """Where a PSK comes from when the application is asked: not from here."""
 
 
-class Handshake(Generic[C]):
+class Handshake(ABC, Generic[C]):
     """One handshake of one side. The small `build_*` and `check_*` steps may be overridden."""
 
     side: ClassVar[Side]
@@ -226,9 +227,9 @@ class Handshake(Generic[C]):
 
     # -- what the stories call ----------------------------------------------------------------------------
 
+    @abstractmethod
     def story(self) -> Story[None]:
         """The handshake, straight down the page."""
-        raise NotImplementedError
 
     def receive(self, wanted: type[M]) -> Story[M]:
         """Wait for one message of this class."""
