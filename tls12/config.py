@@ -40,6 +40,16 @@ class ClientAuth(Enum):
     REQUIRED = "asks, and refuses clients without"
 
 
+def check_psk(identity: bytes, key: bytes) -> None:
+    """Raises `UsageError` for what cannot be a PSK and its identity."""
+    if not isinstance(identity, bytes) or not isinstance(key, bytes):
+        raise UsageError("a PSK identity and its key are bytes")
+    if not key:
+        raise UsageError("a PSK key is empty; give at least 16 random bytes")
+    if len(identity) > 0xFFFF or len(key) > 0xFFFF:
+        raise UsageError("a PSK identity or key is longer than 65535 bytes")
+
+
 @dataclass(frozen=True, slots=True)
 class Psk:
     """A pre-shared key (RFC 4279): the identity that the client names, and the key. `repr` hides the key."""
@@ -48,10 +58,7 @@ class Psk:
     key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not self.key:
-            raise UsageError("a PSK key is empty; give at least 16 random bytes")
-        if len(self.identity) > 0xFFFF or len(self.key) > 0xFFFF:
-            raise UsageError("a PSK identity or key is longer than 65535 bytes")
+        check_psk(self.identity, self.key)
 
     def __reduce__(self) -> str:
         raise TypeError("a Psk holds a secret and cannot be pickled")
@@ -149,6 +156,8 @@ class ClientConfig:
             raise UsageError(
                 f"max_fragment_length {self.max_fragment_length} is not 512, 1024, 2048 or 4096 (RFC 6066 4)"
             )
+        if not (self.psk is None or isinstance(self.psk, Psk) or callable(self.psk)):
+            raise UsageError("psk is a Psk(identity, key), or a function from the server's hint to one")
         rows = (SUITES[suite] for suite in self.policy.cipher_suites)
         offered = (
             row
@@ -200,6 +209,11 @@ class ServerConfig:
         if isinstance(self.server_names, str):
             raise UsageError("server_names is a str; give a tuple of str")
         object.__setattr__(self, "server_names", tuple(map(normalise_server_name, self.server_names)))
+        if isinstance(self.psk, Mapping):
+            for identity, key in self.psk.items():
+                check_psk(identity, key)
+        elif self.psk is not None and not callable(self.psk):
+            raise UsageError("psk is a mapping from identities to keys, or a function from an identity to its key")
         if self.client_auth is not ClientAuth.NONE and self.verifier is None:
             raise UsageError(
                 "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"
@@ -207,11 +221,13 @@ class ServerConfig:
 
 
 def _check_common(config: ClientConfig | ServerConfig) -> None:
-    if isinstance(config.alpn_protocols, str):
-        raise UsageError("alpn_protocols is a str; give a tuple of str")
     for name in ("alpn_protocols", "credentials"):
+        if isinstance(getattr(config, name), str | bytes | Credential):
+            raise UsageError(f"{name} is a single one; give a tuple of them")
         object.__setattr__(config, name, tuple(getattr(config, name)))
     for protocol in config.alpn_protocols:
+        if not isinstance(protocol, str):
+            raise UsageError(f"ALPN protocol {protocol!r} is not a str")
         if not 1 <= len(protocol.encode()) <= 255:
             raise UsageError(f"ALPN protocol {protocol!r} is not 1 to 255 bytes long (RFC 7301 3.1)")
     if not 64 <= config.record_size_limit <= 16_384:

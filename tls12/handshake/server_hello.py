@@ -170,10 +170,7 @@ class ServerHellos(Steps[ServerConfig]):
         self.require_extended_master_secret(offer)
         if session.psk_identity is not None and self.look_up_psk(session.psk_identity) is None:
             return None
-        try:
-            choice = choose(offer, config)
-        except PeerIncompatible:
-            return None
+        choice = choose(offer, config)
         same = (session.cipher_suite, session.trust) == (choice.suite.suite, self.identities(choice.credential))
         return choice if same else None
 

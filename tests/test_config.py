@@ -1,0 +1,142 @@
+"""Configurations are checked once, when they are made, and stay as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from typing import Any
+
+import pki
+import pytest
+from harness import credential
+
+from tls12 import (
+    AcceptAnyPeer,
+    ClientAuth,
+    ClientConfig,
+    ClientConnection,
+    Limits,
+    Policy,
+    Psk,
+    PskLookupRequested,
+    ServerConfig,
+    UsageError,
+)
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"alpn_protocols": "h2"}, "tuple"),
+    ({"alpn_protocols": b"h2"}, "tuple"),
+    ({"alpn_protocols": (b"h2",)}, "not a str"),
+    ({"alpn_protocols": ("",)}, "1 to 255"),
+    ({"alpn_protocols": ("x" * 256,)}, "1 to 255"),
+    ({"alpn_protocols": ("é" * 128,)}, "1 to 255"),
+    ({"credentials": ("cert.pem",)}, "Credential objects"),
+    ({"record_size_limit": 63}, "64..16384"),
+    ({"record_size_limit": 16_385}, "64..16384"),
+    ({"psk": b"a key"}, "psk is a"),
+    ({"psk": ("id", "key")}, "psk is a"),
+]
+
+
+def make(role: str, **options: Any) -> ClientConfig | ServerConfig:
+    """A configuration of this role."""
+    return ClientConfig(verifier=AcceptAnyPeer(), **options) if role == "client" else ServerConfig(**options)
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG, ids=[next(iter(options)) + words for options, words in WRONG])
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_what_cannot_work_is_refused_when_it_is_made(role: str, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        make(role, **options)
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_a_credential_alone_is_no_tuple_of_them(role: str) -> None:
+    with pytest.raises(UsageError, match="tuple"):
+        make(role, credentials=credential())
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+@pytest.mark.parametrize("size", [64, 16_384])
+def test_what_is_at_the_edge_is_taken(role: str, size: int) -> None:
+    config = make(role, record_size_limit=size, alpn_protocols=["x" * 255, "é"])
+    assert config.record_size_limit == size
+    assert config.alpn_protocols == ("x" * 255, "é")
+
+
+@pytest.mark.parametrize("size", [0, 511, 513, 8192])
+def test_a_client_asks_for_a_fragment_length_that_exists(size: int) -> None:
+    with pytest.raises(UsageError, match="512, 1024, 2048 or 4096"):
+        make("client", max_fragment_length=size)
+
+
+def test_the_names_of_a_server_are_names() -> None:
+    with pytest.raises(UsageError, match="tuple"):
+        make("server", server_names="example.com")
+    with pytest.raises(UsageError):
+        make("server", server_names=("not a name",))
+    config = make("server", server_names=("Bücher.test",))
+    assert isinstance(config, ServerConfig)
+    assert config.server_names == ("xn--bcher-kva.test",)
+
+
+@pytest.mark.parametrize("wish", [ClientAuth.OPTIONAL, ClientAuth.REQUIRED])
+def test_a_server_that_asks_for_certificates_can_judge_them(wish: ClientAuth) -> None:
+    with pytest.raises(UsageError, match="no verifier"):
+        make("server", client_auth=wish)
+    assert make("server", client_auth=wish, verifier=AcceptAnyPeer())
+
+
+@pytest.mark.parametrize(
+    ("identity", "key", "words"),
+    [
+        (b"me", b"", "empty"),
+        (bytes(65_536), b"key", "65535"),
+        (b"me", bytes(65_536), "65535"),
+        ("me", b"key", "are bytes"),
+        (b"me", "key", "are bytes"),
+    ],
+)
+def test_a_psk_is_refused_for_what_it_is_in_both_roles(identity: Any, key: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Psk(identity, key)
+    with pytest.raises(UsageError, match=words):
+        ServerConfig(psk={identity: key})
+
+
+def test_a_psk_can_be_long_hides_its_key_and_is_not_pickled() -> None:
+    psk = Psk(bytes(65_535), bytes(65_535))
+    assert psk == Psk(bytes(65_535), bytes(65_535))
+    assert "key" not in repr(Psk(b"me", b"0123456789abcdef"))
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(Psk(b"me", b"key"))
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_a_configuration_does_not_change(role: str) -> None:
+    config = make(role)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.half_close = True  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.limits.warnings = 0  # type: ignore[misc]
+    assert dataclasses.replace(config, limits=Limits(warnings=1)).limits.warnings == 1
+
+
+def test_a_client_says_how_it_verifies() -> None:
+    with pytest.raises(TypeError, match="verifier"):
+        ClientConfig()  # type: ignore[call-arg]
+
+
+def test_a_client_with_nothing_to_offer_is_refused_when_the_connection_is_made() -> None:
+    nothing = ClientConfig(verifier=None)
+    with pytest.raises(UsageError, match="no cipher suite to offer"):
+        ClientConnection(nothing, pki.NAME)
+    assert ClientConnection(nothing, pki.NAME, pause_on=frozenset({PskLookupRequested}))
+    certificates_only = ClientConfig(
+        verifier=None,
+        policy=Policy.default().replace(
+            cipher_suites=[s for s in Policy.default().cipher_suites if "PSK" not in s.name]
+        ),
+    )
+    with pytest.raises(UsageError, match="no cipher suite to offer"):
+        ClientConnection(certificates_only, pki.NAME, pause_on=frozenset({PskLookupRequested}))
