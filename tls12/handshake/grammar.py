@@ -105,11 +105,6 @@ def always(facts: Facts) -> bool:
     return True
 
 
-def full(facts: Facts) -> bool:
-    """Not (known to be) an abbreviated handshake."""
-    return facts.resumed is not True
-
-
 def full_with_certificate(facts: Facts) -> bool:
     """A full handshake whose suite authenticates the server by certificate."""
     return facts.resumed is not True and facts.certificate_based
