@@ -53,10 +53,13 @@ from tls12.trust.verifier import AcceptAnyPeer, PinnedVerifier, Verifier, X509Ve
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from tls12 import asyncio, lab, sync
+    from tls12 import asyncio as asyncio
+    from tls12 import lab as lab
+    from tls12 import sync as sync
 
 __version__ = "0.1.0"
 
+# Not in __all__: `from tls12 import *` must not hide the asyncio of the standard library.
 _ON_FIRST_USE = frozenset({"sync", "asyncio", "lab"})
 
 
@@ -118,7 +121,4 @@ __all__ = [
     "UsageError",
     "Verifier",
     "X509Verifier",
-    "asyncio",
-    "lab",
-    "sync",
 ]
