@@ -17,6 +17,8 @@ from weakening import Defence, assert_defended, carry, removed
 
 from tls12 import (
     CipherSuite,
+    ClientAuth,
+    HandshakeCompleted,
     MemorySessionStore,
     Policy,
     Psk,
@@ -137,6 +139,34 @@ def test_injected_prefix() -> None:
         return server.data == prefix + request
 
     assert_defended(attack, removed(ServerHellos, "check_renegotiation_info", lambda self, offer: None))
+
+
+def test_changed_identity() -> None:
+    """A client that is authenticated as one goes on as another, by resuming the other's session in a renegotiation."""
+    allowing = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
+    one, other = (credential_of(pki.client(common_name=name)) for name in ("guest", "admin"))
+
+    def attack() -> bool:
+        config: dict[str, Any] = {
+            "policy": allowing,
+            "ticket_keys": TicketKeys.generate(),
+            "client_auth": ClientAuth.REQUIRED,
+            "verifier": verifier(),
+        }
+        admin = our_client(policy=allowing, credentials=(other,))
+        pump(admin, our_server(**config))
+        stolen = admin.connection.session
+        guest, server = our_client(policy=allowing, credentials=(one,)), our_server(**config)
+        pump(guest, server)
+        with removed(ClientHellos, "usable_session", lambda self, suites: stolen)():
+            guest.connection.renegotiate()
+        pump(guest, server)
+        identities = [
+            event.negotiated.peer_certificates for event in server.events if isinstance(event, HandshakeCompleted)
+        ]
+        return identities == [one.certificate_list, other.certificate_list]
+
+    assert_defended(attack, removed(Steps, "is_same_peer", lambda *_: True))
 
 
 def _inside(attacker: Script, server: Ours) -> Callable[[Script], None]:
