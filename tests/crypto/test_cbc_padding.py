@@ -109,7 +109,8 @@ def test_with_encrypt_then_mac_the_tag_is_checked_before_anything_is_decrypted(p
 @every_cbc
 def test_a_ciphertext_that_is_not_whole_blocks_or_too_short_is_a_bad_record_mac(protection: Protection) -> None:
     block = protection.suite.cipher.block_length
-    for length in (*range(3 * block), 5 * block + 1, 6 * block - 1):
+    shortest = 2 * block  # with encrypt-then-MAC, which one time in 256 is well padded
+    for length in {*range(3 * block), 5 * block + 1, 6 * block - 1} - {shortest}:
         body = os.urandom(length)
         if protection.encrypt_then_mac:
             body += protection.mac.compute(mac_header(0, DATA, length), body)
