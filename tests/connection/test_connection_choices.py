@@ -39,12 +39,13 @@ from tls12 import (
     SessionLookupRequested,
     SignatureRequested,
     TicketKeys,
+    UsageError,
 )
 from tls12.errors import WrongPurpose
 from tls12.handshake.engine import Unit
-from tls12.registry import NameType
+from tls12.registry import NameType, ProtocolVersion
 from tls12.wire.certificates import Certificate
-from tls12.wire.extensions import ExtendedMasterSecret, RecordSizeLimit, ServerName, ServerNameList
+from tls12.wire.extensions import ExtendedMasterSecret, RecordSizeLimit, ServerName, ServerNameList, SupportedVersions
 from tls12.wire.hello import ClientHello, ServerHello
 
 WITH_PSK: dict[str, Any] = {
@@ -148,6 +149,12 @@ def test_a_session_with_another_certificate_of_the_server_is_not_offered_in_a_re
     assert offered == [b"", b""]
 
 
+def test_a_session_for_another_name_is_not_offered() -> None:
+    session = session_of(server={"ticket_keys": TicketKeys.generate()})
+    client, _ = offering(replace(session, server_name="other.test"))
+    assert not client.negotiated.resumed
+
+
 # --- answers that do not suit -----------------------------------------------------------------------------
 
 
@@ -218,6 +225,40 @@ def test_rsa_transport_needs_a_key_that_may_decrypt() -> None:
     both = (credential_of(signing_only), server_credential("rsa-2048"))
     server, _ = connected("server", policy=policy, server={"credentials": both})
     assert server.negotiated.cipher_suite is CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256
+
+
+def test_a_server_certificate_that_may_not_sign_is_refused() -> None:
+    usage = pki.key_usage("key_encipherment")
+    issued = pki.intermediate().issue(*pki.NAMES, key=pki.key(), usage=usage)
+    show = hook(Certificate, lambda _: Certificate(issued.chain_der))
+    server, client = pair("server", mine={"rewrite": show})
+    talk(server, client)
+    assert isinstance(client.error, WrongPurpose)
+    assert "digitalSignature" in str(client.error)
+
+
+def test_supported_versions_decides_where_a_client_sends_it() -> None:
+    both = SupportedVersions((ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2))
+    older = hook(ClientHello, lambda hello: replace(hello, client_version=0x0301, extensions=(*hello.extensions, both)))
+    client, server = pair("client", mine={"rewrite": older})
+    talk(client, server)
+    assert server.completed, server.error
+
+
+def test_an_unknown_psk_identity_can_be_concealed_behind_a_wrong_key() -> None:
+    policy = PSK_POLICY.replace(conceal_psk_identities=True)
+    alerts = []
+    for psk in ({b"somebody else": b"a key"}, {PSK.identity: b"another key"}):
+        client, server = pair("client", policy=policy, client={"psk": PSK}, server={"psk": psk, "credentials": ()})
+        talk(client, server)
+        assert server.error is not None
+        alerts.append((server.error.alert, str(server.error)))
+    assert alerts[0] == alerts[1]
+
+
+def test_a_client_with_nothing_to_offer_is_refused_when_the_connection_is_made() -> None:
+    with pytest.raises(UsageError, match="no cipher suite to offer"):
+        pair("client", client={"verifier": None})
 
 
 def test_names_of_types_that_nobody_knows_are_no_host_names() -> None:

@@ -5,8 +5,6 @@ How it works: what only a client does stands here: the ClientHello's name and se
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from tls12.config import ClientConfig
 from tls12.connection.core import Connection
 from tls12.errors import (
@@ -26,8 +24,6 @@ from tls12.resumption.sessions import Session
 from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import X509Verifier
 from tls12.wire import messages
-
-Data: TypeAlias = bytes | bytearray | memoryview
 
 
 class ClientConnection(Connection):

@@ -7,7 +7,7 @@ anything.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.crypto import key_schedule
@@ -26,8 +26,6 @@ from tls12.handshake.engine import (
 from tls12.handshake.grammar import Conversation, Side, name_of
 from tls12.handshake.proofs import Established
 from tls12.resumption.sessions import Session
-
-Data: TypeAlias = bytes | bytearray | memoryview
 
 
 class ConnectionState(Enum):

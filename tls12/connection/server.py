@@ -5,8 +5,6 @@ How it works: what only a server does stands here: refusing or beginning renegot
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from tls12.config import ServerConfig
 from tls12.connection.core import Connection
 from tls12.errors import (
@@ -22,8 +20,6 @@ from tls12.handshake.server import ServerHandshake
 from tls12.policy import Renegotiation
 from tls12.registry import Alert, AlertLevel, HandshakeType
 from tls12.wire.hello import HelloRequest
-
-Data: TypeAlias = bytes | bytearray | memoryview
 
 
 class ServerConnection(Connection):

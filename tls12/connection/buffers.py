@@ -1,0 +1,45 @@
+"""Buffers of callers: taken as they come, handed out in portions, never kept.
+
+How it works: everything that Python calls a buffer is read as bytes, item size and shape aside. Output waits as the
+pieces that the record layer made; a portion cuts the first one by a view, so that fetching a large output in small
+portions takes linear time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TypeAlias
+
+from tls12.errors import UsageError
+
+Data: TypeAlias = bytes | bytearray | memoryview
+
+NOTHING = bytearray()
+"""Goes on with what the record layer holds; told from the end of stream by identity."""
+
+
+def byte_buffer(data: object) -> bytearray | memoryview:
+    """Any buffer as one whose items are bytes. Raises `UsageError` for what is none."""
+    if type(data) is bytearray:
+        return data
+    try:
+        view = memoryview(data)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"{type(data).__name__} is no data; give bytes, bytearray or memoryview") from None
+    return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
+
+
+def take_portion(pieces: deque[Data], amount: int) -> bytes:
+    """Take the first `amount` bytes out of `pieces`. Raises `UsageError` for a negative amount."""
+    if amount < 0:
+        raise UsageError(f"data_to_send({amount}): a negative amount cannot be sent")
+    portion: list[Data] = []
+    while pieces and amount:
+        piece = pieces.popleft()
+        if len(piece) > amount:
+            view = memoryview(piece)
+            piece = view[:amount]
+            pieces.appendleft(view[amount:])
+        portion.append(piece)
+        amount -= len(piece)
+    return b"".join(portion)
