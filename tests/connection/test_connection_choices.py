@@ -43,6 +43,7 @@ from tls12 import (
 )
 from tls12.errors import WrongPurpose
 from tls12.handshake.engine import Unit
+from tls12.lab.pki import CLIENT, key_usage
 from tls12.registry import NameType, ProtocolVersion
 from tls12.wire.certificates import Certificate
 from tls12.wire.extensions import ExtendedMasterSecret, RecordSizeLimit, ServerName, ServerNameList, SupportedVersions
@@ -158,7 +159,7 @@ def test_a_session_for_another_name_is_not_offered() -> None:
 # --- answers that do not suit -----------------------------------------------------------------------------
 
 
-def without_ems(hello: Any) -> Unit:
+def without_ems(hello: Any) -> Any:
     """The hello without extended_master_secret."""
     return replace(hello, extensions=tuple(e for e in hello.extensions if not isinstance(e, ExtendedMasterSecret)))
 
@@ -192,7 +193,7 @@ def test_record_size_limit_is_neither_sent_nor_answered_where_the_policy_leaves_
 
 
 def test_a_client_certificate_that_may_not_sign_is_refused() -> None:
-    issued = pki.intermediate().issue(purposes=pki.CLIENT, usage=pki.key_usage("key_encipherment"), key=pki.key())
+    issued = pki.intermediate().issue(purposes=CLIENT, usage=key_usage("key_encipherment"), key=pki.key())
     show = hook(Certificate, lambda _: Certificate(issued.chain_der))
     client, server = pair("client", mine={"rewrite": show}, **AUTHENTICATED)
     talk(client, server)
@@ -214,9 +215,7 @@ def test_a_certificate_on_a_curve_that_the_client_did_not_offer_is_not_chosen() 
 
 
 def test_rsa_transport_needs_a_key_that_may_decrypt() -> None:
-    signing_only = pki.intermediate().issue(
-        *pki.NAMES, key=pki.key("rsa-2048"), usage=pki.key_usage("digital_signature")
-    )
+    signing_only = pki.intermediate().issue(*pki.NAMES, key=pki.key("rsa-2048"), usage=key_usage("digital_signature"))
     policy = Policy.compatible().replace(cipher_suites=(CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256,))
     server, client = pair("server", policy=policy, server={"credentials": (credential_of(signing_only),)})
     talk(server, client)
@@ -228,7 +227,7 @@ def test_rsa_transport_needs_a_key_that_may_decrypt() -> None:
 
 
 def test_a_server_certificate_that_may_not_sign_is_refused() -> None:
-    usage = pki.key_usage("key_encipherment")
+    usage = key_usage("key_encipherment")
     issued = pki.intermediate().issue(*pki.NAMES, key=pki.key(), usage=usage)
     show = hook(Certificate, lambda _: Certificate(issued.chain_der))
     server, client = pair("server", mine={"rewrite": show})
@@ -340,7 +339,7 @@ def test_a_question_inside_a_record_leaves_the_rest_of_the_record_waiting() -> N
     assert client.connection._reassembler.pending > 0
     client.connection.answer(Accept())
     talk(client, server)
-    assert client.connection.state is ConnectionState.ESTABLISHED
+    assert client.completed
     server.send(b"through")
     client.receive(server.take())
     assert client.data == b"through"

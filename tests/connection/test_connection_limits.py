@@ -34,7 +34,7 @@ from tls12 import (
     TLSError,
 )
 from tls12.errors import KeysExhausted, LimitExceeded, UnexpectedMessage
-from tls12.lab.pki import ThrowawayCA
+from tls12.lab.pki import CLIENT, ThrowawayCA
 from tls12.registry import ContentType, HandshakeType
 from tls12.trust.credentials import Credential
 
@@ -153,7 +153,7 @@ def test_the_number_of_extensions_is_bounded(role: str, spare: int) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_the_length_of_a_chain_is_bounded(role: str, limit: int) -> None:
     issued = ThrowawayCA("Deep", issuer=pki.intermediate()).issue(*pki.NAMES) if role == "client" else None
-    chain = issued or ThrowawayCA("Deep", issuer=pki.intermediate()).issue(purposes=pki.CLIENT)
+    chain = issued or ThrowawayCA("Deep", issuer=pki.intermediate()).issue(purposes=CLIENT)
     assert len(chain.certificates) == 3
     credential = Credential.from_objects(chain.certificates, chain.private_key)
     other = "server" if role == "client" else "client"

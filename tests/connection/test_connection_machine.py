@@ -189,14 +189,14 @@ class TwoEnds(RuleBasedStateMachine):
                 assert end.data == self.sent[other(role)]
 
 
-class TestTwoEnds(TwoEnds.TestCase):  # type: ignore[name-defined,misc]
+class TestTwoEnds(TwoEnds.TestCase):  # type: ignore[misc, valid-type]
     """As part of every run."""
 
     settings = settings(max_examples=40, stateful_step_count=30)
 
 
 @pytest.mark.slow
-class TestTwoEndsForLonger(TwoEnds.TestCase):  # type: ignore[name-defined,misc]
+class TestTwoEndsForLonger(TwoEnds.TestCase):  # type: ignore[misc, valid-type]
     """With a longer breath."""
 
     settings = settings(max_examples=1000, stateful_step_count=60)

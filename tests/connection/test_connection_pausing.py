@@ -53,7 +53,7 @@ from tls12.errors import ApplicationRefused, LimitExceeded, PeerIncompatible
 from tls12.events import PAUSABLE, DataReceived
 from tls12.trust.credentials import Credential
 
-STRANGERS = (object(), "text", 7, False, [], PSK, Refuse)
+STRANGERS: tuple[object, ...] = (object(), "text", 7, False, [], PSK, Refuse)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ from tls12.wire.extensions import EncryptThenMac, ExtendedMasterSecret, Extensio
 from tls12.wire.hello import ClientHello, HelloRequest, ServerHello
 from tls12.wire.messages import serialize
 
-ALLOW = {"policy": renegotiable()}
+ALLOW: dict[str, Any] = {"policy": renegotiable()}
 WARNED = AlertReceived(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
 GCM = (CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,)
 HELLO_REQUEST = serialize(HelloRequest())
@@ -629,7 +629,7 @@ def test_encrypt_then_mac_may_not_be_dropped(role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("bound", [b"", bytes(12), bytes(24)])
 def test_renegotiation_info_has_to_belong_to_the_connection(role: str, bound: bytes) -> None:
-    def forge(hello: Any) -> Unit:
+    def forge(hello: Any) -> Any:
         rest = tuple(e for e in hello.extensions if not isinstance(e, RenegotiationInfo))
         return replace(hello, extensions=(RenegotiationInfo(bound), *rest))
 
@@ -663,7 +663,7 @@ def test_the_signalling_suite_has_no_place_in_a_renegotiation() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_first_handshake_binds_to_nothing(role: str) -> None:
-    def claim(hello: Any) -> Unit:
+    def claim(hello: Any) -> Any:
         rest = tuple(e for e in hello.extensions if not isinstance(e, RenegotiationInfo))
         return replace(hello, extensions=(RenegotiationInfo(bytes(12)), *rest))
 

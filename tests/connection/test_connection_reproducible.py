@@ -48,7 +48,7 @@ def conversation(suite: CipherSuite, seed: str = "", **options: Any) -> tuple[by
     policy = Policy.compatible().replace(
         cipher_suites=(suite,), signature_schemes=DETERMINISTIC, renegotiation=Renegotiation.ALLOW
     )
-    common = {"policy": policy, "clock": clock}
+    common: dict[str, Any] = {"policy": policy, "clock": clock}
     tickets = TicketKeys.generate(clock=clock, random=Seeded("tickets"))
     client = Ours(
         ClientConnection(

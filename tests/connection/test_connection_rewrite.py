@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ends import ROLES, connected, pair, renegotiable, talk
@@ -34,7 +35,7 @@ FULL = {
 }
 
 
-def only(message_class: type, change: Callable[[Unit], Iterable[Unit]]) -> Callable[[Unit], Iterable[Unit]]:
+def only(message_class: type, change: Callable[[Any], Iterable[Unit]]) -> Callable[[Unit], Iterable[Unit]]:
     """A hook that changes messages of one class."""
     return lambda message: change(message) if isinstance(message, message_class) else [message]
 
