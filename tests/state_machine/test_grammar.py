@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from language import EMPTY, Sentence, Terms, following
+from samples import messages
 
 from tls12.crypto.suites import SUITES
 from tls12.errors import UnexpectedMessage
@@ -29,7 +30,7 @@ from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 from tls12.wire.messages import Message
 
 EVERY_KIND = (CCS, *range(256))
-KINDS = (CCS, *map(int, HandshakeType), 99, 255)
+KINDS = (CCS, *messages())
 KEY_EXCHANGES = tuple(dict.fromkeys(row.key_exchange for row in SUITES.values()))
 ANONYMOUS = (Kx.DH_ANON, Kx.ECDH_ANON)
 SHARE = ("server ServerKeyExchange",)
