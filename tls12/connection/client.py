@@ -38,6 +38,7 @@ class ClientConnection(Connection):
     _side = Side.CLIENT
     _peer = Side.SERVER
     _opened_by = None
+    _invited_by = HandshakeType.HELLO_REQUEST
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class ClientConnection(Connection):
         )
 
     def _ignored_or_refused(self, message: bytes) -> bool:
-        if message[0] != HandshakeType.HELLO_REQUEST or not self._handshakes:
+        if not self._handshakes:
             return False
         request = messages.parse(message)
         if self._options["on_message"] is not None:

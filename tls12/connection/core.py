@@ -96,6 +96,8 @@ class Connection(Facts, ABC):
 
     _opened_by: ClassVar[HandshakeType | None]
     """The message of the peer that begins a handshake, if one can."""
+    _invited_by: ClassVar[HandshakeType]
+    """The message of the peer that asks for another handshake."""
 
     def __init__(
         self,
@@ -104,8 +106,8 @@ class Connection(Facts, ABC):
         pause_on: frozenset[type],
         on_message: OnMessage | None,
     ) -> None:
-        strange = set(pause_on) - PAUSABLE
-        if strange:
+        if not PAUSABLE.issuperset(pause_on):
+            strange = set(pause_on) - PAUSABLE
             names = ", ".join(sorted(getattr(item, "__name__", str(item)) for item in strange))
             raise UsageError(f"pause_on names {names}, which cannot pause; see tls12.events.PAUSABLE")
         limits = config.limits
@@ -159,9 +161,10 @@ class Connection(Facts, ABC):
             if self._paused:
                 self._wait_with(data)
                 return
-            self._guard(self._check_duration)
-            if self._error is not None:
-                return
+            if self._config.limits.handshake_seconds is not None:
+                self._guard(self._check_duration)
+                if self._error is not None:
+                    return
         if not data and data is not NOTHING:
             self._guard(self._end_of_stream)
             return
@@ -172,7 +175,9 @@ class Connection(Facts, ABC):
                     if fragment:
                         events.append(DataReceived(fragment))
                     continue
-                self._take_record(kind, fragment)
+                self._TAKERS[kind](self, fragment)
+                if self._conversation.established_once:
+                    self._refresh()
                 if self._read_ended or self._paused:
                     break
         except Exception as error:
@@ -311,19 +316,13 @@ class Connection(Facts, ABC):
 
     # -- records ------------------------------------------------------------------------------------------
 
-    def _take_record(self, kind: int, fragment: bytes) -> None:
-        self._TAKERS[kind](self, fragment)
-        self._refresh()
-
     def _take_handshake(self, fragment: bytes) -> None:
         self._reassembler.feed(fragment)
         self._take_messages()
 
     def _take_messages(self) -> None:
         """Every whole message that is there, until one pauses."""
-        while True:
-            if self._read_ended or self._paused:
-                return
+        while not (self._read_ended or self._paused):
             message = self._reassembler.next_message()
             if message is None:
                 return
@@ -332,7 +331,7 @@ class Connection(Facts, ABC):
                 raise UnexpectedMessage(
                     f"the {self._peer.value} sent more behind its {name_of(message[0])}, in the same record"
                 )
-            if self._ignored_or_refused(message):
+            if message[0] == self._invited_by and self._ignored_or_refused(message):
                 continue
             if self._handshake is None:
                 if message[0] != self._opened_by:

@@ -31,7 +31,7 @@ class ServerConnection(Connection):
 
     _side = Side.SERVER
     _peer = Side.CLIENT
-    _opened_by = HandshakeType.CLIENT_HELLO
+    _opened_by = _invited_by = HandshakeType.CLIENT_HELLO
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class ServerConnection(Connection):
 
     def _ignored_or_refused(self, message: bytes) -> bool:
         established = self._established
-        if established is None or self._handshake is not None or message[0] != HandshakeType.CLIENT_HELLO:
+        if established is None or self._handshake is not None:
             return False
         wish = self._config.policy.renegotiation
         if wish is Renegotiation.ALLOW and established.is_renegotiable:
