@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import NamedTuple
 
 import pytest
 from harness import Ours, our_client
@@ -15,7 +17,10 @@ import tls12.asyncio
 from tls12 import DataReceived, ServerConnection, TLSError, sync
 from tls12.asyncio import TLSTransport
 from tls12.connection import Connection
+from tls12.crypto.aead import ExplicitNonceOpener
+from tls12.errors import BadRecordMac
 from tls12.handshake.grammar import Conversation, State
+from tls12.wire.records import HEADER
 
 INJECTED = b"MAIL FROM:<mallory@evil.test>\r\n"
 HONEST = b"QUIT\r\n"
@@ -23,23 +28,30 @@ IN_A_RECORD = b"\x17\x03\x03" + len(INJECTED).to_bytes(2, "big") + INJECTED
 """As application data, in the clear: before there are keys, a record needs none."""
 
 
+class Injection(NamedTuple):
+    """What the attacker adds to what the victim sends."""
+
+    behind_hello: bytes = b""
+    behind_finished: bytes = b""
+
+
 async def talk(
-    victim: Ours, first: bytes, read: Callable[[], Awaitable[bytes]], write: Callable[[bytes], Awaitable[None]]
+    victim: Ours, added: Injection, read: Callable[[], Awaitable[bytes]], write: Callable[[bytes], Awaitable[None]]
 ) -> None:
-    """The victim's connection, with `first` behind the first thing that it says; then its honest command."""
+    """The victim's handshake, with what is added to it; then its honest command."""
     victim.start()
-    await write(victim.take() + first)
+    await write(victim.take() + added.behind_hello)
     while not victim.completed and victim.error is None:
         victim.receive(await read())
         if waiting := victim.take():
-            await write(waiting)
+            await write(waiting + added.behind_finished)
     if victim.completed:
         victim.send(HONEST)
         victim.close()
         await write(victim.take())
 
 
-def over_sync(first: bytes) -> bytes:
+def over_sync(added: Injection) -> bytes:
     """What an application reads that serves with tls12.sync."""
     ours, theirs = tcp_pair()
 
@@ -55,14 +67,14 @@ def over_sync(first: bytes) -> bytes:
 
     with ours, theirs, in_thread(serve) as served:
         try:
-            asyncio.run(talk(our_client(), first, read, write))
+            asyncio.run(talk(our_client(), added, read, write))
             ours.shutdown(socket.SHUT_WR)
             return served.result(PATIENCE)
         except (TLSError, OSError):  # the refusal, as the server sees it or as the client does
             return b""
 
 
-def over_asyncio(first: bytes) -> bytes:
+def over_asyncio(added: Injection) -> bytes:
     """What an application reads that serves with tls12.asyncio."""
     heard: list[bytes] = []
 
@@ -79,10 +91,11 @@ def over_asyncio(first: bytes) -> bytes:
                 writer.write(data)
                 await writer.drain()
 
-            await talk(our_client(), first, lambda: reader.read(65536), write)
-            await reader.read()  # to the end, when the application has read all
-            writer.close()
-            await writer.wait_closed()
+            with suppress(ConnectionError):  # the refusal, where the client was still writing
+                await talk(our_client(), added, lambda: reader.read(65536), write)
+                await reader.read()  # to the end, when the application has read all
+                writer.close()
+                await writer.wait_closed()
 
     asyncio.run(main())
     return b"".join(heard)
@@ -100,17 +113,35 @@ def digest_all(self: TLSTransport) -> None:
 
 
 DATA_AT_ANY_TIME = removed(Conversation, "data_allowed", lambda self: True)
+ADAPTERS = {"sync": over_sync, "asyncio": over_asyncio}
 
 
 @pytest.mark.parametrize(
     ("adapter", "defences"),
-    [(over_sync, [DATA_AT_ANY_TIME]), (over_asyncio, [DATA_AT_ANY_TIME, removed(TLSTransport, "_digest", digest_all)])],
-    ids=["sync", "asyncio"],
+    [("sync", [DATA_AT_ANY_TIME]), ("asyncio", [DATA_AT_ANY_TIME, removed(TLSTransport, "_digest", digest_all)])],
 )
-def test_injected_plaintext_records(adapter: Callable[[bytes], bytes], defences: list[Defence]) -> None:
+def test_injected_plaintext_records(adapter: str, defences: list[Defence]) -> None:
     """A record in the clear, slipped in behind the ClientHello, is not what the client said under TLS."""
-    assert adapter(b"") == HONEST
-    assert_defended(lambda: adapter(IN_A_RECORD) == INJECTED + HONEST, *defences)
+    over = ADAPTERS[adapter]
+    assert over(Injection()) == HONEST
+    assert_defended(lambda: over(Injection(behind_hello=IN_A_RECORD)) == INJECTED + HONEST, *defences)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_injected_records_behind_the_handshake(adapter: str) -> None:
+    """Nor is one that comes in one packet with the Finished, in front of the first protected data."""
+    honest = ExplicitNonceOpener.open
+
+    def open_or_take_as_it_is(self: ExplicitNonceOpener, record: bytes) -> bytes:
+        try:
+            return honest(self, record)
+        except BadRecordMac:
+            return bytes(record[HEADER:])
+
+    assert_defended(
+        lambda: ADAPTERS[adapter](Injection(behind_finished=IN_A_RECORD)) == INJECTED + HONEST,
+        removed(ExplicitNonceOpener, "open", open_or_take_as_it_is),
+    )
 
 
 def test_injected_commands_before_starttls() -> None:
@@ -138,7 +169,7 @@ def test_injected_commands_before_starttls() -> None:
             ours.sendall(b"STARTTLS\r\n" + INJECTED)
             assert ours.recv(65536).startswith(b"220 go ahead\r\n")
             try:
-                asyncio.run(talk(our_client(), b"", read, write))
+                asyncio.run(talk(our_client(), Injection(), read, write))
                 ours.shutdown(socket.SHUT_WR)
                 return served.result(PATIENCE) == INJECTED + HONEST
             except (TLSError, OSError):
