@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pki
@@ -75,6 +76,16 @@ def test_each_credential_has_a_staple_of_its_own() -> None:
         response = ocsp.load_der_ocsp_response(client.negotiated.ocsp_response or b"")
         assert response.serial_number == issued.leaf.serial_number
         assert response.certificate_status is ocsp.OCSPCertStatus.GOOD
+
+
+def test_a_staple_is_renewed_by_a_credential_that_differs_in_nothing_else() -> None:
+    issued = pki.server()
+    old, new = (stapled(issued, ocsp_response=ocsp_response(issued), scts=(sct(1),)) for _ in range(2))
+    renewed = dataclasses.replace(old, ocsp_response=new.ocsp_response)
+    client, _ = connect(renewed)
+    assert old.ocsp_response != new.ocsp_response == client.negotiated.ocsp_response
+    assert client.negotiated.scts == (sct(1),)
+    assert client.negotiated.peer_certificates == old.certificate_list
 
 
 def test_a_verifier_may_judge_the_staple_and_refuse() -> None:
