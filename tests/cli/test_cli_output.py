@@ -57,7 +57,11 @@ def say_everything(output: Output) -> None:
 
 
 @pytest.mark.parametrize("kind", [Output, Terminal])
-def test_people_read_the_same_words_in_a_terminal_and_in_a_pipe(kind: type[Output]) -> None:
+def test_people_read_the_same_words_in_a_terminal_and_in_a_pipe(
+    kind: type[Output], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     stream = FakeTerminal()
     say_everything(kind(stream))
     text = stream.getvalue()
