@@ -9,6 +9,7 @@ override to misbehave at exactly one place.
 from __future__ import annotations
 
 import dataclasses
+from operator import attrgetter
 from typing import Any
 
 from tls12.config import ClientConfig
@@ -60,6 +61,7 @@ from tls12.wire.extensions import (
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.records import MAX_PLAINTEXT
 
+_extension_type = attrgetter("extension_type")
 _DOWNGRADE_SENTINELS = (b"DOWNGRD\x01", b"DOWNGRD\x00")
 _NO_EXTENSION_NEEDED = frozenset({ExtensionType.RENEGOTIATION_INFO, ExtensionType.SUPPORTED_GROUPS})
 """Answers tolerated without an offer: RFC 5746 3.6 after the SCSV, and what some servers send by mistake."""
@@ -199,22 +201,23 @@ class ClientHellos(Steps[ClientConfig]):
         old = self.session if negotiated.resumed else None
         if ticket is not None and not ticket.ticket:
             ticket = None
-        kept = ticket.ticket if ticket is not None else (old.ticket if old else b"")
-        session_id = b"" if kept else negotiated.session_id
-        if not kept and not session_id:
+        if old is not None and ticket is None:
+            session = old
+        elif ticket is None and not negotiated.session_id:
             return None
-        session = Session.from_handshake(
-            negotiated,
-            session_id=session_id,
-            ticket=kept,
-            ticket_lifetime=ticket.ticket_lifetime_hint if ticket is not None else (old.ticket_lifetime if old else 0),
-            master_secret=secrets.master,
-            alpn_protocols=config.alpn_protocols,
-            trust=self.trust(),
-            policy=self.rules(),
-            created=old.created if old else config.clock(),
-            max_fragment_length=agreed.max_fragment_length,
-        )
+        else:
+            session = Session.from_handshake(
+                negotiated,
+                session_id=negotiated.session_id if ticket is None else b"",
+                ticket=ticket.ticket if ticket is not None else b"",
+                ticket_lifetime=ticket.ticket_lifetime_hint if ticket is not None else 0,
+                master_secret=secrets.master,
+                alpn_protocols=config.alpn_protocols,
+                trust=self.trust(),
+                policy=self.rules(),
+                created=old.created if old else config.clock(),
+                max_fragment_length=agreed.max_fragment_length,
+            )
         if config.sessions is not None:
             try:
                 config.sessions.put(self.session_key(), session)
@@ -249,31 +252,31 @@ class ClientHellos(Steps[ClientConfig]):
                 f"the server chose compression {answer.compression_method}, which was not offered",
                 rule="RFC 5246 7.4.1.3",
             )
-        offered = {extension.extension_type for extension in hello.extensions or ()}
-        for extension in answer.extensions or ():
-            kind = extension.extension_type
-            if kind not in offered and kind not in _NO_EXTENSION_NEEDED:
+        found: dict[type, Any] = {type(extension): extension for extension in answer.extensions or ()}
+        offered = set(map(_extension_type, hello.extensions or ())) | _NO_EXTENSION_NEEDED
+        for kind in map(_extension_type, answer.extensions or ()):
+            if kind not in offered:
                 raise PeerMisbehaved(
                     f"the server answered the extension {kind}, which was not offered",
                     alert=Alert.UNSUPPORTED_EXTENSION,
                     rule="RFC 5246 7.4.1.4",
                 )
         secure = self.check_renegotiation_info(answer)
-        extended = answer.find(ExtendedMasterSecret) is not None
+        extended = ExtendedMasterSecret in found
         if not extended and policy.require_extended_master_secret:
             raise PeerIncompatible(
                 "the server offers no extended master secret (RFC 7627)",
                 rule="RFC 7627 5.2",
                 remedy="allow it with Policy.legacy_device(); risk: triple handshake attacks",
             )
-        encrypt_then_mac = answer.find(EncryptThenMac) is not None
+        encrypt_then_mac = EncryptThenMac in found
         if encrypt_then_mac and not suite.is_cbc:
             raise PeerMisbehaved(f"the server answered encrypt_then_mac for {suite.suite}", rule="RFC 7366 3")
-        formats = answer.find(ECPointFormats)
+        formats = found.get(ECPointFormats)
         if formats is not None and ECPointFormat.UNCOMPRESSED not in formats.ec_point_format_list:
             raise PeerMisbehaved("the server's ec_point_formats lacks uncompressed", rule="RFC 8422 5.2")
-        size = answer.find(RecordSizeLimit)
-        fragment = answer.find(MaxFragmentLength)
+        size = found.get(RecordSizeLimit)
+        fragment = found.get(MaxFragmentLength)
         if fragment is not None and fragment != hello.find(MaxFragmentLength):
             raise PeerMisbehaved("the server answered another max_fragment_length than ours", rule="RFC 6066 4")
         if size is not None and fragment is not None:
@@ -284,8 +287,8 @@ class ClientHellos(Steps[ClientConfig]):
             raise PeerMisbehaved(
                 f"the server's record_size_limit {size.record_size_limit} exceeds 2^14", rule="RFC 8449 4"
             )
-        scts = answer.find(SignedCertificateTimestampList)
-        own = {extension.extension_type for extension in self.config.extensions}
+        scts = found.get(SignedCertificateTimestampList)
+        own = set(map(_extension_type, self.config.extensions))
         fragment_size = plaintext_limit = fragment.fragment_size if fragment is not None else MAX_PLAINTEXT
         if size is not None:
             fragment_size, plaintext_limit = size.record_size_limit, self.config.record_size_limit
@@ -298,13 +301,13 @@ class ClientHellos(Steps[ClientConfig]):
             encrypt_then_mac=encrypt_then_mac,
             secure_renegotiation=secure,
             alpn_protocol=self.check_alpn(answer),
-            staple_promised=answer.find(StatusRequestAck) is not None,
-            ticket_promised=answer.find(SessionTicketAck) is not None,
+            staple_promised=StatusRequestAck in found,
+            ticket_promised=SessionTicketAck in found,
             scts=scts.sct_list if scts is not None else (),
             fragment_size=fragment_size,
             plaintext_limit=plaintext_limit,
             max_fragment_length=fragment.max_fragment_length if fragment is not None else None,
-            custom_extensions=tuple(e for e in answer.extensions or () if e.extension_type in own),
+            custom_extensions=tuple(e for e in answer.extensions or () if e.extension_type in own) if own else (),
             downgrade_sentinel=answer.random.endswith(_DOWNGRADE_SENTINELS),
         )
 

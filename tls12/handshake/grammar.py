@@ -347,6 +347,9 @@ class Conversation:
         return self.established_once and self.state in DATA_STATES
 
 
+_CONTEXTS = {key_exchange: Context(key_exchange) for key_exchange in Kx}
+
+
 def _learn_client_hello(conversation: Conversation, row: Row, message: Message) -> None:
     assert isinstance(message, ClientHello)
     ticket = message.find(SessionTicket)
@@ -361,13 +364,14 @@ def _learn_server_hello(conversation: Conversation, row: Row, message: Message) 
     if suite is not None:
         facts.key_exchange = suite.key_exchange
         facts.certificate_based = suite.uses_certificate
-        conversation.context = Context(suite.key_exchange)
+        conversation.context = _CONTEXTS[suite.key_exchange]
     if message.session_id and message.session_id == facts.session_id:
         facts.resumed = True
     elif facts.ticket_offered:
         facts.resumed = None
-    facts.ticket_promised = message.find(SessionTicketAck) is not None
-    facts.staple_promised = message.find(StatusRequestAck) is not None
+    answered = set(map(type, message.extensions or ()))
+    facts.ticket_promised = SessionTicketAck in answered
+    facts.staple_promised = StatusRequestAck in answered
 
 
 def _learn_certificate(conversation: Conversation, row: Row, message: Message) -> None:

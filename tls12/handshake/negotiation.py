@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from tls12.config import ServerConfig
 from tls12.crypto.finite_field import FFDHE_PRIMES
@@ -98,7 +99,7 @@ class Offer:
     @classmethod
     def read(cls, hello: ClientHello) -> Offer:
         """Take a ClientHello apart. Raises what a single extension makes illegal by its value."""
-        by_type = {type(extension): extension for extension in hello.extensions or ()}
+        by_type: dict[type, Any] = {type(extension): extension for extension in hello.extensions or ()}
         names = by_type.get(ServerNameList)
         versions = by_type.get(SupportedVersions)
         alpn = by_type.get(ApplicationLayerProtocolNegotiation)
@@ -112,22 +113,22 @@ class Offer:
         fragment = by_type.get(MaxFragmentLength)
         return cls(
             hello=hello,
-            versions=versions.versions if isinstance(versions, SupportedVersions) else None,
-            server_name=_host_name(names) if isinstance(names, ServerNameList) else None,
-            alpn_protocols=alpn.protocol_name_list if isinstance(alpn, ApplicationLayerProtocolNegotiation) else (),
-            groups=groups.named_group_list if isinstance(groups, SupportedGroups) else None,
-            schemes=schemes.supported_signature_algorithms if isinstance(schemes, SignatureAlgorithms) else None,
-            point_formats=formats.ec_point_format_list if isinstance(formats, ECPointFormats) else None,
+            versions=versions.versions if versions else None,
+            server_name=_host_name(names) if names else None,
+            alpn_protocols=alpn.protocol_name_list if alpn else (),
+            groups=groups.named_group_list if groups else None,
+            schemes=schemes.supported_signature_algorithms if schemes else None,
+            point_formats=formats.ec_point_format_list if formats else None,
             extended_master_secret=ExtendedMasterSecret in by_type,
             encrypt_then_mac=EncryptThenMac in by_type,
             secure_renegotiation=info is not None
             or CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in hello.cipher_suites,
-            renegotiated_connection=info.renegotiated_connection if isinstance(info, RenegotiationInfo) else None,
-            ticket=ticket.ticket if isinstance(ticket, SessionTicket) else None,
-            wants_staple=isinstance(status, StatusRequest) and status.status_type == CertificateStatusType.OCSP,
+            renegotiated_connection=info.renegotiated_connection if info else None,
+            ticket=ticket.ticket if ticket else None,
+            wants_staple=status is not None and status.status_type == CertificateStatusType.OCSP,
             wants_scts=SignedCertificateTimestampRequest in by_type,
-            record_size_limit=size.record_size_limit if isinstance(size, RecordSizeLimit) else None,
-            max_fragment_length=fragment.max_fragment_length if isinstance(fragment, MaxFragmentLength) else None,
+            record_size_limit=size.record_size_limit if size else None,
+            max_fragment_length=fragment.max_fragment_length if fragment else None,
         )
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -102,7 +103,7 @@ class X509Verifier:
         """A verifier that trusts the roots of this machine (`TrustStore.system()`)."""
         return cls(TrustStore.system())
 
-    @property
+    @cached_property
     def fingerprint(self) -> bytes:
         """A digest of the roots and the rules."""
         rules = f"x509 {self.minimum_rsa_bits} {self.strict} ".encode()
@@ -212,7 +213,7 @@ class PinnedVerifier:
         if not self._certificates and not self._keys:
             raise UsageError("PinnedVerifier pins nothing; give a certificate, or the SHA-256 of its key")
 
-    @property
+    @cached_property
     def fingerprint(self) -> bytes:
         """A digest of the pins."""
         return _sha256(b"pinned ", *sorted(self._certificates), b"|", *sorted(self._keys))
@@ -248,10 +249,8 @@ class AcceptAnyPeer:
     The handshake still proves that the peer holds the key of the certificate that it sent.
     """
 
-    @property
-    def fingerprint(self) -> bytes:
-        """A constant."""
-        return _sha256(b"accepts any peer")
+    fingerprint = _sha256(b"accepts any peer")
+    """A constant."""
 
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
         """Nothing, always."""
