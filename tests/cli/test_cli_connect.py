@@ -212,7 +212,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 def test_ctrl_c_ends_with_its_own_exit_code() -> None:
     with listening(openssl_reader) as (port, _):
         # A shell that starts the tests in the background has them ignore SIGINT, and so would the command.
-        attentive = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.executable, sys.argv[1:])"
+        attentive = "import os, signal as s, sys; s.signal(s.SIGINT, s.SIG_DFL); os.execv(sys.executable, sys.argv[1:])"
         command = [sys.executable, "-m", "tls12", "connect", at(port), *trusting(), "--json"]
         command = [sys.executable, "-c", attentive, *command]
         program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
