@@ -201,11 +201,12 @@ def test_a_damaged_chain_is_verified_or_refused_with_a_certificate_error(data: s
     at = data.draw(st.integers(0, len(damaged) - 1))
     damaged[at] ^= 1 << data.draw(st.integers(0, 7))
     peer = PeerChain(tuple(map(bytes, chain)), "server", pki.NAME, NOW)
+    refused: CertificateError | None = None
     try:
         trusting().verify(peer)  # bits that nobody looks at do not matter
     except CertificateError as error:
-        assert error.alert is not None
-        assert str(error).isprintable()
+        refused = error
+    assert refused is None or (refused.alert is not None and str(refused).isprintable())
 
 
 # --- the cache ------------------------------------------------------------------------------------------
