@@ -530,7 +530,7 @@ def test_a_signature_over_something_else_is_refused(what: str) -> Duel:
         "client random": bytes(32) + theirs + params,
         "server random": mine + bytes(32) + params,
         "order": theirs + mine + params,
-        "parameters": mine + theirs + params[:-1] + b"\0",
+        "parameters": mine + theirs + params[:-1] + bytes([params[-1] ^ 1]),
         "no randoms": params,
     }[what]
     signature = signatures.sign(pki.server().private_key, S.ECDSA_SECP256R1_SHA256, said)
