@@ -18,7 +18,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection.buffers import NOTHING, Data, byte_buffer, take_portion
@@ -71,6 +71,8 @@ from tls12.wire.messages import HandshakeReassembler
 K = TypeVar("K", Sealer, Opener)
 
 _APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
+_HANDSHAKE = int(ContentType.HANDSHAKE)
+_CHANGE_CIPHER_SPEC = int(ContentType.CHANGE_CIPHER_SPEC)
 _FLIGHT_ENDS = frozenset(
     {
         HandshakeType.CLIENT_HELLO,
@@ -158,7 +160,7 @@ class Connection(Facts, ABC):
             self._keep_trailing(data)
             return
         if self._established is None or self._handshake is not None:
-            if self._paused:
+            if self._must_stop():
                 self._wait_with(data)
                 return
             if self._config.limits.handshake_seconds is not None:
@@ -175,20 +177,15 @@ class Connection(Facts, ABC):
                     if fragment:
                         events.append(DataReceived(fragment))
                     continue
-                self._TAKERS[kind](self, fragment)
-                if self._conversation.established_once:
-                    self._refresh()
-                if self._read_ended or self._paused:
+                if self._TAKERS[kind](self, fragment):
                     break
+            else:
+                return
         except Exception as error:
             data = NOTHING  # or the traceback would keep a view of the caller's buffer
             self._fail(error)
         else:
-            if self._read_ended:
-                self._keep_trailing(self._reader.unread)
-                self._reader = RecordReader()
-            elif self._paused:
-                self._wait_with(NOTHING)
+            self._stop_reading()
 
     def answer(self, decision: object) -> None:
         """Answer the event that paused the handshake; see each event for what it takes.
@@ -203,12 +200,13 @@ class Connection(Facts, ABC):
             return
         handshake.check_answer(decision)
         self._guard(lambda: handshake.answer(decision))
-        self._guard(self._take_messages)
+        if not self._must_stop():
+            self._guard(self._take_messages)
         self._refresh()
-        if not self._paused:
+        if not self._must_stop():
             waiting, self._waiting = bytes(self._waiting), bytearray()
             self.receive_data(waiting or NOTHING)
-        if self._end_waits and not self._paused:
+        if self._end_waits and not self._must_stop():
             self.receive_data(b"")
 
     # -- out ----------------------------------------------------------------------------------------------
@@ -316,46 +314,59 @@ class Connection(Facts, ABC):
 
     # -- records ------------------------------------------------------------------------------------------
 
-    def _take_handshake(self, fragment: bytes) -> None:
-        self._reassembler.feed(fragment)
-        self._take_messages()
+    # Each `_take_...` deals with one record, and tells whether no more may be read for now: after a pause or an end.
 
-    def _take_messages(self) -> None:
-        """Every whole message that is there, until one pauses."""
-        while not (self._read_ended or self._paused):
-            message = self._reassembler.next_message()
-            if message is None:
-                return
+    def _take_handshake(self, fragment: bytes) -> bool:
+        self._reassembler.feed(fragment)
+        stop = self._take_messages()
+        if self._established is not None:
+            self._refresh()
+        return stop
+
+    def _take_messages(self) -> bool:
+        """Every whole message that is there, until one pauses; whether one did."""
+        while (message := self._reassembler.next_message()) is not None:
             self._warnings = 0
-            if message[0] in _FLIGHT_ENDS and self._reassembler.pending:
+            kind = message[0]
+            if kind in _FLIGHT_ENDS and self._reassembler.pending:
                 raise UnexpectedMessage(
-                    f"the {self._peer.value} sent more behind its {name_of(message[0])}, in the same record"
+                    f"the {self._peer.value} sent more behind its {name_of(kind)}, in the same record"
                 )
-            if message[0] == self._invited_by and self._ignored_or_refused(message):
-                continue
-            if self._handshake is None:
-                if message[0] != self._opened_by:
-                    raise self._out_of_place(name_of(message[0]))
-                self._begin_handshake()
-            assert self._handshake is not None
-            self._handshake.take_message(message)
-            self._carry_out(self._handshake)
+            if kind != self._invited_by or not self._ignored_or_refused(message):
+                handshake = self._handshake
+                if handshake is None:
+                    if kind != self._opened_by:
+                        raise self._out_of_place(name_of(kind))
+                    handshake = self._begin_handshake()
+                handshake.take_message(message)
+                self._carry_out(handshake)
+            if self._must_stop():
+                return True
+        return False
+
+    def _must_stop(self) -> bool:
+        """Whether no more may be read, for now or for ever."""
+        handshake = self._handshake
+        return self._read_ended or (handshake is not None and handshake.asking is not None)
 
     @abstractmethod
     def _ignored_or_refused(self, message: bytes) -> bool:
         """Whether the message asks for a handshake that will not be; HelloRequests during one are ignored."""
 
-    def _take_change_cipher_spec(self, payload: bytes) -> None:
+    def _take_change_cipher_spec(self, payload: bytes) -> bool:
         if self._reassembler.pending:
             raise UnexpectedMessage(
                 f"the {self._peer.value} sent ChangeCipherSpec in the middle of a handshake message"
             )
-        if self._handshake is None:
+        handshake = self._handshake
+        if handshake is None:
             raise self._out_of_place(name_of(CCS))
-        self._handshake.take_change_cipher_spec(payload)
-        self._carry_out(self._handshake)
+        handshake.take_change_cipher_spec(payload)
+        self._carry_out(handshake)
+        self._refresh()
+        return self._must_stop()
 
-    def _take_application_data(self, fragment: bytes) -> None:
+    def _take_application_data(self, fragment: bytes) -> NoReturn:
         what = "application data"
         if self._reassembler.pending:
             raise UnexpectedMessage(f"the {self._peer.value} sent {what} in the middle of a handshake message")
@@ -364,7 +375,7 @@ class Connection(Facts, ABC):
     def _out_of_place(self, what: str) -> UnexpectedMessage:
         return UnexpectedMessage(self._conversation.describe(self._peer, what))
 
-    def _take_alert(self, payload: bytes) -> None:
+    def _take_alert(self, payload: bytes) -> bool:
         peer = self._peer.value
         if len(payload) != 2:
             raise DecodeError(f"the {peer} sent an alert record of {len(payload)} bytes", rule="RFC 5246 7.2")
@@ -377,6 +388,7 @@ class Connection(Facts, ABC):
             raise PeerAlert(description, remedy=_REMEDIES.get(description))
         else:
             self._take_warning(level, description)
+        return self._read_ended
 
     def _take_close_notify(self) -> None:
         self._read_ended = self._peer_closed = True
@@ -401,7 +413,7 @@ class Connection(Facts, ABC):
         if description == Alert.NO_RENEGOTIATION and awaits_answer:
             self._abandon_renegotiation()
 
-    _TAKERS: ClassVar[dict[int, Callable[[Connection, bytes], None]]] = {
+    _TAKERS: ClassVar[dict[int, Callable[[Connection, bytes], bool]]] = {
         ContentType.HANDSHAKE: _take_handshake,
         ContentType.CHANGE_CIPHER_SPEC: _take_change_cipher_spec,
         ContentType.ALERT: _take_alert,
@@ -414,17 +426,18 @@ class Connection(Facts, ABC):
     def _make_handshake(self) -> Handshake[Any]:
         """One more handshake on this connection."""
 
-    def _begin_handshake(self) -> None:
+    def _begin_handshake(self) -> Handshake[Any]:
         self._handshakes += 1
         if self._handshakes > 1 + self._config.limits.renegotiations:
             raise LimitExceeded(
                 f"more than {self._config.limits.renegotiations} renegotiations", alert=Alert.NO_RENEGOTIATION
             )
         self._check_duration()
-        self._handshake = self._make_handshake()
-        self._handshake.start()
-        self._carry_out(self._handshake)
+        self._handshake = handshake = self._make_handshake()
+        handshake.start()
+        self._carry_out(handshake)
         self._refresh()
+        return handshake
 
     @abstractmethod
     def _begin_renegotiation(self) -> None:
@@ -435,6 +448,7 @@ class Connection(Facts, ABC):
         self._handshake = None
         self._began = None
         self._conversation.state = State.ESTABLISHED
+        self._refresh()
         self._resume_sending()
 
     def _carry_out(self, handshake: Handshake[Any]) -> None:
@@ -443,20 +457,20 @@ class Connection(Facts, ABC):
             return
         flight: list[bytes] = []
         for output in handshake.drain():
-            if isinstance(output, SendHandshake):
+            if type(output) is SendHandshake:
                 flight.append(output.data)
                 continue
             if flight:
-                self._put(ContentType.HANDSHAKE, b"".join(flight))
+                self._put(_HANDSHAKE, b"".join(flight))
                 flight.clear()
             self._CARRIERS[type(output)](self, output)
         if flight:
-            self._put(ContentType.HANDSHAKE, b"".join(flight))
+            self._put(_HANDSHAKE, b"".join(flight))
 
     def _send_change_cipher_spec(self, output: SendChangeCipherSpec) -> None:
-        self._put(ContentType.CHANGE_CIPHER_SPEC, output.data)
+        self._put(_CHANGE_CIPHER_SPEC, output.data)
 
-    def _put(self, kind: ContentType, data: bytes) -> None:
+    def _put(self, kind: int, data: bytes) -> None:
         """Send what is not application data, unless close_notify went before it."""
         if not self._write_ended:
             self._out.append(self._writer.write(kind, data))
@@ -546,6 +560,14 @@ class Connection(Facts, ABC):
             remedy="the last data may be incomplete: let the application's protocol say whether it is",
         )
 
+    def _stop_reading(self) -> None:
+        """What is left of the input waits for the answer, or has come behind the end."""
+        if self._read_ended:
+            self._keep_trailing(self._reader.unread)
+            self._reader = RecordReader()
+        else:
+            self._wait_with(NOTHING)
+
     def _wait_with(self, data: Data) -> None:
         """Keep input that arrives during a pause, up to a bound; what came with the question waits in the reader."""
         limit = self._config.limits.buffered
@@ -567,11 +589,7 @@ class Connection(Facts, ABC):
             room = self._config.limits.buffered - len(self._trailing)
             self._trailing += data[: max(room, 0)]
 
-    @property
-    def _paused(self) -> bool:
-        return self._handshake is not None and self._handshake.asking is not None
-
-    def _guard(self, step: Callable[[], None]) -> None:
+    def _guard(self, step: Callable[[], object]) -> None:
         """Run a step; the peer's fault becomes an event, everything else reaches the caller."""
         try:
             step()
