@@ -138,7 +138,7 @@ def test_every_extension_round_trips_by_itself(column: Readers, strategy: Search
     def check(extension: Extension) -> None:
         w = Writer()
         extension.write(w)
-        kind, read = column[extension.extension_type]
+        kind, read, _ = column[extension.extension_type]
         r = Reader(bytes(w.buffer))
         assert read(r) == extension
         assert r.remaining == 0

@@ -21,18 +21,17 @@ from tls12.errors import (
 from tls12.events import (
     Negotiated,
 )
+from tls12.handshake import common_extensions as common
 from tls12.handshake.embellish import add_grease, pad
 from tls12.handshake.grammar import Conversation, Side
 from tls12.handshake.negotiation import Agreed
 from tls12.handshake.steps import Secrets, Steps
 from tls12.registry import (
     Alert,
-    CertificateStatusType,
     CipherSuite,
     CompressionMethod,
     ECPointFormat,
     ExtensionType,
-    NameType,
     ProtocolVersion,
 )
 from tls12.resumption.sessions import Session
@@ -47,16 +46,10 @@ from tls12.wire.extensions import (
     MaxFragmentLength,
     RecordSizeLimit,
     RenegotiationInfo,
-    ServerName,
-    ServerNameList,
     SessionTicket,
     SessionTicketAck,
-    SignatureAlgorithms,
     SignedCertificateTimestampList,
-    SignedCertificateTimestampRequest,
-    StatusRequest,
     StatusRequestAck,
-    SupportedGroups,
 )
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.records import MAX_PLAINTEXT
@@ -113,32 +106,29 @@ class ClientHellos(Steps[ClientConfig]):
         """The extensions of our ClientHello, each only where something needs it."""
         config, policy = self.config, self.config.policy
         previous = self.previous
-        extensions: list[Extension] = [RenegotiationInfo(previous.client_verify_data if previous else b"")]
+        extensions: list[Extension] = [RenegotiationInfo(previous.client_verify_data) if previous else common.FIRST]
         if self.server_name is not None and not is_ip_address(self.server_name):
-            host = ServerName(NameType.HOST_NAME, self.server_name.encode("ascii"))
-            extensions.append(ServerNameList((host,)))
-        extensions.append(ExtendedMasterSecret())
+            extensions.append(common.server_name(self.server_name))
+        extensions.append(common.EXTENDED_MASTER_SECRET)
         if any(suite.is_ecdhe for suite in suites):
-            extensions.append(ECPointFormats((ECPointFormat.UNCOMPRESSED,)))
+            extensions.append(common.UNCOMPRESSED_POINTS)
         if any(suite.is_ephemeral for suite in suites):
-            extensions.append(SupportedGroups(policy.groups))
-        extensions.append(SessionTicket(session.ticket if session is not None else b""))
+            extensions.append(common.supported_groups(policy.groups))
+        extensions.append(SessionTicket(session.ticket) if session is not None else common.NO_TICKET_YET)
         if policy.encrypt_then_mac and any(suite.is_cbc for suite in suites):
-            extensions.append(EncryptThenMac())
+            extensions.append(common.ENCRYPT_THEN_MAC)
         if any(suite.uses_certificate for suite in suites):
             if config.request_ocsp:
-                extensions.append(StatusRequest(CertificateStatusType.OCSP, (), b""))
-            extensions.append(SignatureAlgorithms(policy.signature_schemes))
+                extensions.append(common.STAPLE_WANTED)
+            extensions.append(common.signature_algorithms(policy.signature_schemes))
             if config.request_scts:
-                extensions.append(SignedCertificateTimestampRequest())
+                extensions.append(common.SCTS_WANTED)
         if config.alpn_protocols:
-            extensions.append(
-                ApplicationLayerProtocolNegotiation(tuple(name.encode() for name in config.alpn_protocols))
-            )
+            extensions.append(common.application_protocols(config.alpn_protocols))
         if config.max_fragment_length is not None:
             extensions.append(MaxFragmentLength(config.max_fragment_length.bit_length() - 9))
         if policy.record_size_limit:
-            extensions.append(RecordSizeLimit(config.record_size_limit))
+            extensions.append(common.record_size_limit(config.record_size_limit))
         return (*extensions, *config.extensions)
 
     # -- sessions -----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from tls12.events import (
     Refuse,
     SessionLookupRequested,
 )
+from tls12.handshake import common_extensions as common
 from tls12.handshake.engine import Story
 from tls12.handshake.grammar import Side
 from tls12.handshake.negotiation import (
@@ -30,25 +31,16 @@ from tls12.registry import (
     Alert,
     CipherSuite,
     CompressionMethod,
-    ECPointFormat,
     ProtocolVersion,
 )
 from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
 from tls12.wire.closing import NewSessionTicket
 from tls12.wire.extensions import (
-    ApplicationLayerProtocolNegotiation,
-    ECPointFormats,
-    EncryptThenMac,
-    ExtendedMasterSecret,
     Extension,
     MaxFragmentLength,
-    RecordSizeLimit,
     RenegotiationInfo,
-    ServerNameAck,
-    SessionTicketAck,
     SignedCertificateTimestampList,
-    StatusRequestAck,
 )
 from tls12.wire.hello import ServerHello
 from tls12.wire.records import MAX_PLAINTEXT
@@ -276,29 +268,29 @@ class ServerHellos(Steps[ServerConfig]):
         if agreed.secure_renegotiation:
             previous = self.previous
             extensions.append(
-                RenegotiationInfo(
-                    previous.client_verify_data + previous.server_verify_data if previous is not None else b""
-                )
+                RenegotiationInfo(previous.client_verify_data + previous.server_verify_data)
+                if previous is not None
+                else common.FIRST
             )
         if offer.server_name is not None and not resumed:
-            extensions.append(ServerNameAck())
+            extensions.append(common.NAME_ACCEPTED)
         if agreed.extended_master_secret:
-            extensions.append(ExtendedMasterSecret())
+            extensions.append(common.EXTENDED_MASTER_SECRET)
         if agreed.encrypt_then_mac:
-            extensions.append(EncryptThenMac())
+            extensions.append(common.ENCRYPT_THEN_MAC)
         if offer.point_formats is not None and agreed.suite.is_ecdhe:
-            extensions.append(ECPointFormats((ECPointFormat.UNCOMPRESSED,)))
+            extensions.append(common.UNCOMPRESSED_POINTS)
         if agreed.ticket_promised:
-            extensions.append(SessionTicketAck())
+            extensions.append(common.TICKET_PROMISED)
         if agreed.staple_promised:
-            extensions.append(StatusRequestAck())
+            extensions.append(common.STAPLE_PROMISED)
         if agreed.scts:
             extensions.append(SignedCertificateTimestampList(agreed.scts))
         if agreed.alpn_protocol is not None:
-            extensions.append(ApplicationLayerProtocolNegotiation((agreed.alpn_protocol.encode(),)))
+            extensions.append(common.application_protocols((agreed.alpn_protocol,)))
         policy = self.config.policy
         if offer.record_size_limit is not None and policy.record_size_limit:
-            extensions.append(RecordSizeLimit(self.config.record_size_limit))
+            extensions.append(common.record_size_limit(self.config.record_size_limit))
         elif agreed.max_fragment_length is not None and not resumed:
             extensions.append(MaxFragmentLength(agreed.max_fragment_length))
         if self.config.extensions is not None:

@@ -3,6 +3,9 @@
 How it works: an extension is a value with a type and a `write`; its class has a `read`. Which class belongs
 to which type, in which hello, is told by the one table in `table.py`. What the table does not know, or does
 not expect in that hello, becomes a `RawExtension` and comes back byte for byte.
+
+Extensions do not change once they are made. So one object may stand in any number of hellos: what comes again is
+read once (`table.read_extensions`), and what is sent again is encoded once (`table.encoded_once`).
 """
 
 from __future__ import annotations
@@ -28,8 +31,17 @@ class Extension(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class RawExtension:
+class Value:
+    """The base of all extensions here."""
+
+    __slots__ = ("encoded",)
+
+    encoded: bytes
+    """Type, length and body; set for extensions that are sent again and again (`encoded_once`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawExtension(Value):
     """An extension whose body is not interpreted: unknown, GREASE, or put there on purpose."""
 
     extension_type: ExtensionType
@@ -40,8 +52,8 @@ class RawExtension:
         w.rest(self.body)
 
 
-@dataclass(slots=True)
-class MalformedExtension:
+@dataclass(frozen=True, slots=True)
+class MalformedExtension(Value):
     """An extension whose body does not decode; only lenient reading makes one."""
 
     extension_type: ExtensionType
@@ -53,7 +65,7 @@ class MalformedExtension:
         w.rest(self.body)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ExtensionRemnant:
     """The end of an extension block that is not an extension any more; only lenient reading makes one.
 
@@ -73,8 +85,8 @@ class ExtensionRemnant:
         w.rest(self.body)
 
 
-@dataclass(slots=True)
-class EmptyExtension:
+@dataclass(frozen=True, slots=True)
+class EmptyExtension(Value):
     """The common form of all extensions that have no body: their presence is the message."""
 
     extension_type: ClassVar[ExtensionType]

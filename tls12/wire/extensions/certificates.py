@@ -21,12 +21,12 @@ from tls12.registry import (
     UserMappingType,
 )
 from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension
+from tls12.wire.extensions.base import EmptyExtension, Value
 
 _OCSP = CertificateStatusType.OCSP
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class OcspStatusRequest:
     """What a client tells about the OCSP response that it wants (RFC 6066 8): DER, not interpreted here."""
 
@@ -44,8 +44,8 @@ class OcspStatusRequest:
         w.vector16(self.request_extensions, "request_extensions")
 
 
-@dataclass(slots=True)
-class StatusRequest:
+@dataclass(frozen=True, slots=True)
+class StatusRequest(Value):
     """status_request in a ClientHello (RFC 6066 8): staple an OCSP response, please."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
@@ -70,8 +70,8 @@ class StatusRequest:
         w.vector16(self.request_extensions, "request_extensions")
 
 
-@dataclass(slots=True)
-class UnknownStatusRequest:
+@dataclass(frozen=True, slots=True)
+class UnknownStatusRequest(Value):
     """status_request of a type that is not ocsp: to be ignored, and to come back byte for byte."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
@@ -93,7 +93,7 @@ class StatusRequestAck(EmptyExtension):
     extension_type = ExtensionType.STATUS_REQUEST
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StatusRequestItem:
     """One wish of status_request_v2 (RFC 6961 2.2); `request` is bytes where the type is unknown."""
 
@@ -122,8 +122,8 @@ class StatusRequestItem:
                 self.request.write(w)
 
 
-@dataclass(slots=True)
-class StatusRequestV2:
+@dataclass(frozen=True, slots=True)
+class StatusRequestV2(Value):
     """status_request_v2 in a ClientHello (RFC 6961 2.2): what the client can take, best first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST_V2
@@ -155,8 +155,8 @@ class SignedCertificateTimestampRequest(EmptyExtension):
     extension_type = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
 
 
-@dataclass(slots=True)
-class SignedCertificateTimestampList:
+@dataclass(frozen=True, slots=True)
+class SignedCertificateTimestampList(Value):
     """signed_certificate_timestamp in a ServerHello: serialised SCTs (RFC 6962 3.3)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
@@ -172,8 +172,8 @@ class SignedCertificateTimestampList:
         w.opaques(self.sct_list, "sct_list", 2, 2, at_least=1)
 
 
-@dataclass(slots=True)
-class CertificateTypes:
+@dataclass(frozen=True, slots=True)
+class CertificateTypes(Value):
     """A list of certificate formats; the common form of three extensions in a ClientHello."""
 
     extension_type: ClassVar[ExtensionType]
@@ -189,8 +189,8 @@ class CertificateTypes:
         w.list8(self.certificate_types, "certificate_types", CertificateType, at_least=1)
 
 
-@dataclass(slots=True)
-class SelectedCertificateType:
+@dataclass(frozen=True, slots=True)
+class SelectedCertificateType(Value):
     """The chosen certificate format; the common form of three extensions in a ServerHello."""
 
     extension_type: ClassVar[ExtensionType]
@@ -262,7 +262,7 @@ _IDENTIFIERS = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TrustedAuthority:
     """One authority of trusted_ca_keys (RFC 6066 6): nothing, a SHA-1 hash, or a DER name, by its type."""
 
@@ -290,8 +290,8 @@ class TrustedAuthority:
             w.fixed(self.identifier, _IDENTIFIERS[self.identifier_type], "identifier")
 
 
-@dataclass(slots=True)
-class TrustedCaKeys:
+@dataclass(frozen=True, slots=True)
+class TrustedCaKeys(Value):
     """trusted_ca_keys in a ClientHello (RFC 6066 6): the roots that a small client has."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.TRUSTED_CA_KEYS
@@ -314,8 +314,8 @@ class TrustedCaKeysAck(EmptyExtension):
     extension_type = ExtensionType.TRUSTED_CA_KEYS
 
 
-@dataclass(slots=True)
-class CertificateAuthorities:
+@dataclass(frozen=True, slots=True)
+class CertificateAuthorities(Value):
     """certificate_authorities (RFC 8446 4.2.4): DER names of the authorities that the sender trusts."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.CERTIFICATE_AUTHORITIES
@@ -331,8 +331,8 @@ class CertificateAuthorities:
         w.opaques(self.authorities, "authorities", 2, 2, at_least=3)
 
 
-@dataclass(slots=True)
-class CompressCertificate:
+@dataclass(frozen=True, slots=True)
+class CompressCertificate(Value):
     """compress_certificate (RFC 8879 3): the compressions that the sender can undo; TLS 1.3 only."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.COMPRESS_CERTIFICATE
@@ -348,7 +348,7 @@ class CompressCertificate:
         w.list8(self.algorithms, "algorithms", CertificateCompressionAlgorithm, at_least=2)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CachedObject:
     """What the client has in its cache, by its hash (RFC 7924 3)."""
 
@@ -366,8 +366,8 @@ class CachedObject:
         w.vector8(self.hash_value, "hash_value", at_least=1)
 
 
-@dataclass(slots=True)
-class CachedInfo:
+@dataclass(frozen=True, slots=True)
+class CachedInfo(Value):
     """cached_info in a ClientHello (RFC 7924 3)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.CACHED_INFO
@@ -383,8 +383,8 @@ class CachedInfo:
         w.structs(self.cached_info, "cached_info", 2, CachedObject.write, at_least=1)
 
 
-@dataclass(slots=True)
-class CachedInfoAck:
+@dataclass(frozen=True, slots=True)
+class CachedInfoAck(Value):
     """cached_info in a ServerHello: the kinds that will come as a hash (RFC 7924 3)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.CACHED_INFO
@@ -400,8 +400,8 @@ class CachedInfoAck:
         w.list16(self.cached_info, "cached_info", CachedInformationType, at_least=1)
 
 
-@dataclass(slots=True)
-class UserMapping:
+@dataclass(frozen=True, slots=True)
+class UserMapping(Value):
     """user_mapping (RFC 4681 3): the ways in which SupplementalData may name an account."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.USER_MAPPING
@@ -417,8 +417,8 @@ class UserMapping:
         w.list8(self.user_mapping_types, "user_mapping_types", UserMappingType, at_least=1)
 
 
-@dataclass(slots=True)
-class ClientAuthz:
+@dataclass(frozen=True, slots=True)
+class ClientAuthz(Value):
     """client_authz (RFC 5878 2.1): the formats of the client's authorisation data."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.CLIENT_AUTHZ
@@ -434,7 +434,7 @@ class ClientAuthz:
         w.list8(self.authz_format_list, "authz_format_list", AuthorizationDataFormat, at_least=1)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ServerAuthz(ClientAuthz):
     """server_authz (RFC 5878 2.2): the formats of the server's authorisation data."""
 

@@ -11,11 +11,11 @@ from typing import ClassVar, Self
 
 from tls12.registry import ECPointFormat, ExtensionType, NamedGroup, SignatureScheme
 from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension
+from tls12.wire.extensions.base import EmptyExtension, Value
 
 
-@dataclass(slots=True)
-class SupportedGroups:
+@dataclass(frozen=True, slots=True)
+class SupportedGroups(Value):
     """supported_groups (RFC 8422 5.1.1, RFC 7919 2): the groups for the key exchange, best first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_GROUPS
@@ -31,8 +31,8 @@ class SupportedGroups:
         w.list16(self.named_group_list, "named_group_list", NamedGroup, at_least=2)
 
 
-@dataclass(slots=True)
-class ECPointFormats:
+@dataclass(frozen=True, slots=True)
+class ECPointFormats(Value):
     """ec_point_formats (RFC 8422 5.1.2): how the sender can read points."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.EC_POINT_FORMATS
@@ -48,8 +48,8 @@ class ECPointFormats:
         w.list8(self.ec_point_format_list, "ec_point_format_list", ECPointFormat, at_least=1)
 
 
-@dataclass(slots=True)
-class SignatureAlgorithms:
+@dataclass(frozen=True, slots=True)
+class SignatureAlgorithms(Value):
     """signature_algorithms (RFC 5246 7.4.1.4.1): the signatures that the sender can verify, best first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SIGNATURE_ALGORITHMS
@@ -66,14 +66,14 @@ class SignatureAlgorithms:
         w.list16(self.supported_signature_algorithms, name, SignatureScheme, at_least=2)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SignatureAlgorithmsCert(SignatureAlgorithms):
     """signature_algorithms_cert (RFC 8446 4.2.3): the same, for the signatures inside certificates."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SIGNATURE_ALGORITHMS_CERT
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DelegatedCredentials(SignatureAlgorithms):
     """delegated_credential in a ClientHello (RFC 9345 4.1.1): the schemes for one; TLS 1.3 only."""
 
@@ -101,8 +101,8 @@ class TruncatedHmac(EmptyExtension):
     extension_type = ExtensionType.TRUNCATED_HMAC
 
 
-@dataclass(slots=True)
-class Srp:
+@dataclass(frozen=True, slots=True)
+class Srp(Value):
     """srp in a ClientHello (RFC 5054 2.8.1): the user's name."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SRP

@@ -11,13 +11,13 @@ from typing import ClassVar, Self
 
 from tls12.registry import Alert, ExtensionType, NameType
 from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension
+from tls12.wire.extensions.base import EmptyExtension, Value
 
 _HOST_NAME = NameType.HOST_NAME
 _PRINTABLE = bytes(range(0x20, 0x7F))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ServerName:
     """One name of server_name (RFC 6066 3). Every type, known or not, has a 16-bit length."""
 
@@ -44,8 +44,8 @@ class ServerName:
             raise codec.error("host_name", "a character that no host name has", Alert.ILLEGAL_PARAMETER)
 
 
-@dataclass(slots=True)
-class ServerNameList:
+@dataclass(frozen=True, slots=True)
+class ServerNameList(Value):
     """server_name in a ClientHello: whom the client wants to talk to (RFC 6066 3)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SERVER_NAME
@@ -77,8 +77,8 @@ class ServerNameAck(EmptyExtension):
     extension_type = ExtensionType.SERVER_NAME
 
 
-@dataclass(slots=True)
-class ApplicationLayerProtocolNegotiation:
+@dataclass(frozen=True, slots=True)
+class ApplicationLayerProtocolNegotiation(Value):
     """ALPN (RFC 7301 3.1): what the client offers, best first, or the one protocol that the server chose."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION
@@ -102,8 +102,8 @@ class ApplicationLayerProtocolNegotiation:
         w.opaques(self.protocol_name_list, "protocol_name_list", 2, 1, at_least=2)
 
 
-@dataclass(slots=True)
-class ApplicationSettings:
+@dataclass(frozen=True, slots=True)
+class ApplicationSettings(Value):
     """ALPS in a ClientHello: the protocols that have settings (draft-vvv-tls-alps-01)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.APPLICATION_SETTINGS
@@ -119,7 +119,7 @@ class ApplicationSettings:
         w.opaques(self.supported_protocols, "supported_protocols", 2, 1, at_least=2)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ApplicationSettingsOld(ApplicationSettings):
     """ALPS under its first code point, as Chromium sent it up to 2024."""
 
@@ -133,8 +133,8 @@ class NextProtocolNegotiationRequest(EmptyExtension):
     extension_type = ExtensionType.NEXT_PROTOCOL_NEGOTIATION
 
 
-@dataclass(slots=True)
-class NextProtocolNegotiation:
+@dataclass(frozen=True, slots=True)
+class NextProtocolNegotiation(Value):
     """NPN in a ServerHello: the protocols to choose from (draft-agl-tls-nextprotoneg-04)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.NEXT_PROTOCOL_NEGOTIATION

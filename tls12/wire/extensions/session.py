@@ -10,11 +10,11 @@ from typing import ClassVar, Self
 
 from tls12.registry import Alert, ExtensionType, HeartbeatMode, SRTPProtectionProfile, TokenBindingKeyParameters
 from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension
+from tls12.wire.extensions.base import EmptyExtension, Value
 
 
-@dataclass(slots=True)
-class SessionTicket:
+@dataclass(frozen=True, slots=True)
+class SessionTicket(Value):
     """session_ticket in a ClientHello (RFC 5077 3.2): a ticket, or nothing to ask for one."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SESSION_TICKET
@@ -37,8 +37,8 @@ class SessionTicketAck(EmptyExtension):
     extension_type = ExtensionType.SESSION_TICKET
 
 
-@dataclass(slots=True)
-class RenegotiationInfo:
+@dataclass(frozen=True, slots=True)
+class RenegotiationInfo(Value):
     """renegotiation_info (RFC 5746 3.2): the Finished values of the enclosing connection, if there is one."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.RENEGOTIATION_INFO
@@ -54,8 +54,8 @@ class RenegotiationInfo:
         w.vector8(self.renegotiated_connection, "renegotiated_connection")
 
 
-@dataclass(slots=True)
-class MaxFragmentLength:
+@dataclass(frozen=True, slots=True)
+class MaxFragmentLength(Value):
     """max_fragment_length (RFC 6066 4): 1, 2, 3 or 4 for fragments of 512, 1024, 2048 or 4096 bytes."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.MAX_FRAGMENT_LENGTH
@@ -84,8 +84,8 @@ class MaxFragmentLength:
             raise codec.error("max_fragment_length", "a value other than 1, 2, 3, 4", Alert.ILLEGAL_PARAMETER)
 
 
-@dataclass(slots=True)
-class RecordSizeLimit:
+@dataclass(frozen=True, slots=True)
+class RecordSizeLimit(Value):
     """record_size_limit (RFC 8449 4): the largest plaintext, in bytes, that the sender wants to receive."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.RECORD_SIZE_LIMIT
@@ -109,8 +109,8 @@ class RecordSizeLimit:
             raise codec.error("record_size_limit", "a limit below 64", Alert.ILLEGAL_PARAMETER)
 
 
-@dataclass(slots=True)
-class Padding:
+@dataclass(frozen=True, slots=True)
+class Padding(Value):
     """padding (RFC 7685): bytes that make a ClientHello longer; zeros, but nobody is bound to look."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.PADDING
@@ -126,8 +126,8 @@ class Padding:
         w.rest(self.padding)
 
 
-@dataclass(slots=True)
-class HeartbeatExtension:
+@dataclass(frozen=True, slots=True)
+class HeartbeatExtension(Value):
     """heartbeat (RFC 6520 2): whether the sender answers heartbeats."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.HEARTBEAT
@@ -143,8 +143,8 @@ class HeartbeatExtension:
         w.u8(self.mode, "mode")
 
 
-@dataclass(slots=True)
-class UseSrtp:
+@dataclass(frozen=True, slots=True)
+class UseSrtp(Value):
     """use_srtp (RFC 5764 4.1.1): profiles of the media keys, and their master key identifier."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.USE_SRTP
@@ -163,8 +163,8 @@ class UseSrtp:
         w.vector8(self.srtp_mki, "srtp_mki")
 
 
-@dataclass(slots=True)
-class TokenBinding:
+@dataclass(frozen=True, slots=True)
+class TokenBinding(Value):
     """token_binding (RFC 8472 2): version and key types, the server's answer with exactly one."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.TOKEN_BINDING

@@ -15,13 +15,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from struct import Struct
 from struct import error as StructError
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tls12.errors import DecodeError
-from tls12.registry import DECODERS, ExtensionType
+from tls12.registry import ExtensionType
 from tls12.wire.codec import Progress, Reader, Writer, count_bytes
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
 from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension
+
+V = TypeVar("V", bound=Extension)
 
 ReadExtension = Callable[[Reader], Extension]
 """Reads one body; the Reader's scope is exactly that body."""
@@ -103,12 +105,27 @@ TABLE: Mapping[ExtensionType, Row] = {
 
 _HEADER = Struct(">HH")
 
-Readers = Mapping[int, tuple[ExtensionType, ReadExtension]]
+Readers = Mapping[int, tuple[ExtensionType, ReadExtension, dict[bytes, Extension] | None]]
+"""By number: the type, how its body is read, and what is remembered of bodies that have been read."""
 
-IN_CLIENT_HELLO: Readers = {int(kind): (kind, row.client) for kind, row in TABLE.items() if row.client}
+_NEW_IN_EVERY_HELLO = frozenset((ExtensionType.KEY_SHARE, ExtensionType.PRE_SHARED_KEY, ExtensionType.COOKIE))
+
+# The other extensions come again and again with the same bodies, so some are remembered by them, since an
+# extension does not change: half of the 16 µs that a ClientHello with eleven extensions takes
+# (benchmarks/test_messages.py). What a hostile peer can do with it is fill it with its own bodies (64 of 64 bytes for
+# a type), after which it begins anew.
+_SEEN_VALUES, _SEEN_BYTES = 64, 64
+
+
+def _column(choose: Callable[[Row], ReadExtension | None]) -> Readers:
+    found = ((kind, choose(row)) for kind, row in TABLE.items())
+    return {int(kind): (kind, read, None if kind in _NEW_IN_EVERY_HELLO else {}) for kind, read in found if read}
+
+
+IN_CLIENT_HELLO: Readers = _column(lambda row: row.client)
 """The ClientHello's column of the table, as `read_extensions` wants it."""
 
-IN_SERVER_HELLO: Readers = {int(kind): (kind, row.server) for kind, row in TABLE.items() if row.server}
+IN_SERVER_HELLO: Readers = _column(lambda row: row.server)
 """The ServerHello's column of the table."""
 
 
@@ -120,34 +137,67 @@ def read_extensions(r: Reader, readers: Readers) -> tuple[Extension, ...] | None
     if r.pos == r.end:
         return None
     with r.scope16("extensions"):
-        return _read_list(r, readers)
+        return (_read_leniently if r.lenient else _read_strictly)(r, readers)
 
 
-def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
+def _read_strictly(r: Reader, readers: Readers) -> tuple[Extension, ...]:
     # One flat loop that moves the Reader's limits by hand: a scope per extension cost 0.4 µs each, a third of
     # a ClientHello (benchmarks/test_messages.py). The last of `names` is the type that is being read.
     found: list[Extension] = []
     kinds: list[int] = []
     data, pos, end, names = r.data, r.pos, r.end, r.names
     names += (found, "")
-    mark, unpack, unlisted = r.mark(), _HEADER.unpack_from, DECODERS[ExtensionType][1]
+    unpack = _HEADER.unpack_from
     while pos < end:
         body = pos + 4
         kind, length = unpack(data, pos) if body <= end else (0, 0)
         new = body + length
         if new > end:
             r.pos, r.end = pos, end
-            error = _cut_off(r)
-            if not r.lenient:
-                raise error
-            found.append(ExtensionRemnant(data[pos:end], error))
-            r.note_extension(pos, end, found[-1])
-            break
+            raise _cut_off(r)
         row = readers.get(kind)
         if row is None:
-            found.append(RawExtension(unlisted(kind), data[body:new]))
+            found.append(RawExtension(ExtensionType.of(kind), data[body:new]))
         else:
-            names[-1], read = row
+            names[-1], read, seen = row
+            extension = seen.get(data[body:new]) if seen is not None else None
+            if extension is None:
+                r.pos, r.end = body, new
+                extension = read(r)
+                if r.pos != new:
+                    raise r.left_over()
+                if seen is not None and length <= _SEEN_BYTES:
+                    if len(seen) >= _SEEN_VALUES:
+                        seen.clear()
+                    seen[data[body:new]] = extension
+            found.append(extension)
+        kinds.append(kind)
+        pos = new
+    r.pos = r.end = end
+    del names[-2:]
+    if len({*kinds}) != len(kinds):
+        repeated, _ = Counter(kinds).most_common(1)[0]
+        raise r.error("", f"{ExtensionType.of(repeated)} twice")
+    return tuple(found)
+
+
+def _read_leniently(r: Reader, readers: Readers) -> tuple[Extension, ...]:
+    found: list[Extension] = []
+    data, pos, end, names = r.data, r.pos, r.end, r.names
+    names += (found, "")
+    mark = r.mark()
+    while pos < end:
+        body = pos + 4
+        kind, length = _HEADER.unpack_from(data, pos) if body <= end else (0, 0)
+        new = body + length
+        if new > end:
+            r.pos, r.end = pos, end
+            found.append(ExtensionRemnant(data[pos:end], _cut_off(r)))
+            new = end
+        elif kind not in readers:
+            found.append(RawExtension(ExtensionType.of(kind), data[body:new]))
+        else:
+            names[-1], read, _ = readers[kind]
             r.pos, r.end = body, new
             try:
                 extension = read(r)
@@ -155,19 +205,12 @@ def _read_list(r: Reader, readers: Readers) -> tuple[Extension, ...]:
                     raise r.left_over()
                 found.append(extension)
             except DecodeError as error:
-                if not r.lenient:
-                    raise
                 r.unwind(mark)
-                found.append(MalformedExtension(row[0], data[body:new], error))
-        if r.lenient:
-            r.note_extension(pos, new, found[-1])
-        kinds.append(kind)
+                found.append(MalformedExtension(readers[kind][0], data[body:new], error))
+        r.note_extension(pos, new, found[-1])
         pos = new
     r.pos = r.end = end
     del names[-2:]
-    if len({*kinds}) != len(kinds) and not r.lenient:
-        repeated, _ = Counter(kinds).most_common(1)[0]
-        raise r.error("", f"{ExtensionType.of(repeated)} twice")
     return tuple(found)
 
 
@@ -196,6 +239,10 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
     buffer += b"\0\0"
     names += ("extensions", progress)
     for extension in progress.iterator:
+        encoded = getattr(extension, "encoded", None)
+        if encoded is not None:
+            buffer += encoded
+            continue
         start = len(buffer)
         buffer += b"\0\0\0\0"
         extension.write(w)
@@ -210,3 +257,14 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
     if length > 0xFFFF:
         raise w.error("extensions", f"{length} bytes where 0..65535 are allowed")
     buffer[block : block + 2] = length.to_bytes(2, "big")
+
+
+def encoded_once(extension: V) -> V:
+    """This extension, with its encoding remembered: for what is sent again and again.
+
+    Raises EncodeError for a value that does not fit.
+    """
+    w = Writer(type(extension).__name__)
+    write_extensions(w, (extension,))
+    object.__setattr__(extension, "encoded", bytes(w.buffer[2:]))
+    return extension

@@ -20,11 +20,11 @@ from tls12.registry import (
     PskKeyExchangeMode,
 )
 from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension
+from tls12.wire.extensions.base import EmptyExtension, Value
 
 
-@dataclass(slots=True)
-class SupportedVersions:
+@dataclass(frozen=True, slots=True)
+class SupportedVersions(Value):
     """supported_versions in a ClientHello (RFC 8446 4.2.1): the versions, best first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
@@ -40,8 +40,8 @@ class SupportedVersions:
         w.list8(self.versions, "versions", ProtocolVersion, at_least=2)
 
 
-@dataclass(slots=True)
-class SelectedVersion:
+@dataclass(frozen=True, slots=True)
+class SelectedVersion(Value):
     """supported_versions in a ServerHello (RFC 8446 4.2.1); in TLS 1.2 nobody sends it."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
@@ -57,7 +57,7 @@ class SelectedVersion:
         w.u16(self.selected_version, "selected_version")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class KeyShareEntry:
     """A public key in a group (RFC 8446 4.2.8)."""
 
@@ -75,8 +75,8 @@ class KeyShareEntry:
         w.vector16(self.key_exchange, "key_exchange", at_least=1)
 
 
-@dataclass(slots=True)
-class KeyShareClientHello:
+@dataclass(frozen=True, slots=True)
+class KeyShareClientHello(Value):
     """key_share in a ClientHello (RFC 8446 4.2.8)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
@@ -92,8 +92,8 @@ class KeyShareClientHello:
         w.structs(self.client_shares, "client_shares", 2, KeyShareEntry.write)
 
 
-@dataclass(slots=True)
-class KeyShareServerHello:
+@dataclass(frozen=True, slots=True)
+class KeyShareServerHello(Value):
     """key_share in a ServerHello (RFC 8446 4.2.8)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
@@ -111,8 +111,8 @@ class KeyShareServerHello:
         self.server_share.write(w)
 
 
-@dataclass(slots=True)
-class KeyShareHelloRetryRequest:
+@dataclass(frozen=True, slots=True)
+class KeyShareHelloRetryRequest(Value):
     """key_share in a HelloRetryRequest, which looks like a ServerHello (RFC 8446 4.1.4)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
@@ -123,8 +123,8 @@ class KeyShareHelloRetryRequest:
         w.u16(self.selected_group, "selected_group")
 
 
-@dataclass(slots=True)
-class PskKeyExchangeModes:
+@dataclass(frozen=True, slots=True)
+class PskKeyExchangeModes(Value):
     """psk_key_exchange_modes (RFC 8446 4.2.9)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.PSK_KEY_EXCHANGE_MODES
@@ -140,7 +140,7 @@ class PskKeyExchangeModes:
         w.list8(self.ke_modes, "ke_modes", PskKeyExchangeMode, at_least=1)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PskIdentity:
     """A ticket or an external identity (RFC 8446 4.2.11); the age is in milliseconds, obfuscated."""
 
@@ -158,8 +158,8 @@ class PskIdentity:
         w.u32(self.obfuscated_ticket_age, "obfuscated_ticket_age")
 
 
-@dataclass(slots=True)
-class OfferedPsks:
+@dataclass(frozen=True, slots=True)
+class OfferedPsks(Value):
     """pre_shared_key in a ClientHello (RFC 8446 4.2.11)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.PRE_SHARED_KEY
@@ -178,8 +178,8 @@ class OfferedPsks:
         w.opaques(self.binders, "binders", 2, 1, at_least=33, item_at_least=32)
 
 
-@dataclass(slots=True)
-class SelectedPsk:
+@dataclass(frozen=True, slots=True)
+class SelectedPsk(Value):
     """pre_shared_key in a ServerHello: an index into the offered ones (RFC 8446 4.2.11)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.PRE_SHARED_KEY
@@ -202,8 +202,8 @@ class EarlyData(EmptyExtension):
     extension_type = ExtensionType.EARLY_DATA
 
 
-@dataclass(slots=True)
-class Cookie:
+@dataclass(frozen=True, slots=True)
+class Cookie(Value):
     """cookie (RFC 8446 4.2.2), from a HelloRetryRequest and back."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.COOKIE
@@ -226,8 +226,8 @@ class PostHandshakeAuth(EmptyExtension):
     extension_type = ExtensionType.POST_HANDSHAKE_AUTH
 
 
-@dataclass(slots=True)
-class EncryptedClientHelloOuter:
+@dataclass(frozen=True, slots=True)
+class EncryptedClientHelloOuter(Value):
     """encrypted_client_hello as the network sees it (draft-ietf-tls-esni): ciphertext, or GREASE."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
@@ -259,8 +259,8 @@ class EncryptedClientHelloOuter:
         w.vector16(self.payload, "payload", at_least=1)
 
 
-@dataclass(slots=True)
-class EncryptedClientHelloInner:
+@dataclass(frozen=True, slots=True)
+class EncryptedClientHelloInner(Value):
     """encrypted_client_hello inside the hidden hello (draft-ietf-tls-esni): nothing but the type."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
@@ -270,8 +270,8 @@ class EncryptedClientHelloInner:
         w.u8(ECHClientHelloType.INNER, "type")
 
 
-@dataclass(slots=True)
-class EncryptedClientHelloConfirmation:
+@dataclass(frozen=True, slots=True)
+class EncryptedClientHelloConfirmation(Value):
     """encrypted_client_hello in a HelloRetryRequest (draft-ietf-tls-esni)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
@@ -287,8 +287,8 @@ class EncryptedClientHelloConfirmation:
         w.fixed(self.confirmation, 8, "confirmation")
 
 
-@dataclass(slots=True)
-class EchOuterExtensions:
+@dataclass(frozen=True, slots=True)
+class EchOuterExtensions(Value):
     """ech_outer_extensions inside the hidden hello: which extensions to copy (draft-ietf-tls-esni)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.ECH_OUTER_EXTENSIONS
