@@ -148,7 +148,7 @@ class RecordReader:
                             self._refuse_kind(data, position)
                         return
                     kind, version, length = _read_header(data, position)
-                    if kind != _APPLICATION_DATA or version != _TLS_1_2 or length > self._maximum:
+                    if version != _TLS_1_2 or length > self._maximum or kind not in _KINDS:
                         self._judge_header(kind, version, length, data, position)
                     end = position + HEADER + length
                     if end > size:
@@ -162,7 +162,10 @@ class RecordReader:
                     self._judge_fragment(kind, fragment)
                 yield kind, fragment
         finally:
-            held += view[position:]
+            if position:
+                self._begun = True
+            if position < size:
+                held += view[position:]
             # The traceback of an error keeps the frames alive, and with them the views of the caller's buffer.
             if type(record) is memoryview:
                 record.release()
@@ -208,7 +211,7 @@ class RecordReader:
     def _refuse_kind(self, data: Buffer, position: int) -> NoReturn:
         """Raise for an unknown content type, as another protocol if nothing of TLS has been seen yet."""
         start = bytes(data[position : position + 64])
-        if self._begun:
+        if self._begun or position:
             raise UnexpectedMessage(f"the peer sent a record of the unknown content type {start[0]}")
         foreign = name_foreign(start)
         if foreign:

@@ -38,6 +38,8 @@ class KeyKind(Enum):
     ED448 = "Ed448"
     DSA = "DSA"
 
+    __hash__ = object.__hash__  # Enum's own is a Python function, and tables are indexed by these
+
 
 _PUBLIC_CLASSES: Mapping[KeyKind, type[Any]] = {
     KeyKind.RSA: rsa.RSAPublicKey,

@@ -37,6 +37,8 @@ class Authentication(Enum):
     """The pre-shared key alone (RFC 4279 2, 3; RFC 5489)."""
     ANON = "anon"
 
+    __hash__ = object.__hash__  # Enum's own is a Python function, and tables are indexed by these
+
 
 class CipherKind(Enum):
     """How a record is protected (RFC 5246 6.2.3)."""

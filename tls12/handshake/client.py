@@ -197,20 +197,19 @@ class ClientHandshake(ClientHellos):
             minimum_rsa_bits=self.config.policy.minimum_rsa_bits,
         )
         self.check_key_size(peer)
-        kind = peer.leaf_key_kind
-        if not key_fits(suite, kind):
+        leaf = peer.facts
+        if not key_fits(suite, leaf.key_kind):
             raise PeerMisbehaved(
-                f"the server's certificate holds a key of type {kind.name}, which {suite.suite} cannot use",
+                f"the server's certificate holds a key of type {leaf.key_kind.name}, which {suite.suite} cannot use",
                 rule="RFC 5246 7.4.2",
             )
-        group = peer.leaf_group
-        if group is not None and group not in self.config.policy.groups:
+        if leaf.group is not None and leaf.group not in self.config.policy.groups:
             raise PeerMisbehaved(
-                f"the server's certificate is on the curve {group}, which was not offered",
+                f"the server's certificate is on the curve {leaf.group}, which was not offered",
                 rule="RFC 8422 5.3",
             )
         decrypts = suite.encrypts_premaster
-        if not (peer.allows_encipherment if decrypts else peer.allows_signing):
+        if not (leaf.allows_encipherment if decrypts else leaf.allows_signing):
             needed = "keyEncipherment" if decrypts else "digitalSignature"
             raise WrongPurpose(
                 f"the keyUsage of the server's certificate lacks {needed}, which {suite.suite} needs",

@@ -32,6 +32,7 @@ from tls12.handshake.proofs import (
 from tls12.registry import HandshakeType
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
+from tls12.wire.codec import Reader
 from tls12.wire.messages import Message
 
 _HELLO_REQUEST = bytes((HandshakeType.HELLO_REQUEST,))
@@ -187,7 +188,8 @@ class Handshake(ABC, Generic[C]):
         """One whole handshake message from the peer, header included. Raises the error of whatever is wrong."""
         conversation = self.conversation
         row = conversation.admit(self.peer, data[0])
-        message = messages.parse(data, conversation.context)
+        # Its length has been read when it was put together: `messages.parse` would read it again.
+        message = messages.read_message(Reader(data, pos=messages.HEADER), data[0], conversation.context)
         conversation.learn(row, message)
         self.transcript.append(data)
         if self.on_message is not None:
@@ -264,12 +266,18 @@ class Handshake(ABC, Generic[C]):
         """Queue a handshake message; `encoded` is its serialised form where that is already known."""
         conversation = self.conversation
         conversation.learn(conversation.admit(self.side, message.msg_type), message)
-        self._emit(message, encoded)
+        if self.rewrite is None:
+            self._put(message, encoded)
+        else:
+            self._rewrite(self.rewrite, message)
 
     def send_change_cipher_spec(self, sealer: Sealer, fragment_size: int) -> None:
         """Queue a ChangeCipherSpec and the keys that follow it."""
         self.conversation.learn(self.conversation.admit(self.side, CCS), None)
-        self._emit(ChangeCipherSpec(), b"\x01")
+        if self.rewrite is None:
+            self._put(ChangeCipherSpec(), b"\x01")
+        else:
+            self._rewrite(self.rewrite, ChangeCipherSpec())
         self.outputs.append(InstallWriteKeys(sealer, fragment_size))
 
     # -- inside -------------------------------------------------------------------------------------------
@@ -292,18 +300,18 @@ class Handshake(ABC, Generic[C]):
         if isinstance(step, Ask):
             self.asking = step.event
 
-    def _emit(self, message: Unit, encoded: bytes | None = None) -> None:
-        sent: Iterable[Unit] = (message,)
-        if self.rewrite is not None:
-            sent, encoded = self.rewrite(message), None  # which may have changed the message where it stands
-        for item in sent:
-            if isinstance(item, ChangeCipherSpec):
-                data = encoded or item.to_bytes()
-                self.outputs.append(SendChangeCipherSpec(data))
-            else:
-                data = encoded or messages.serialize(item)
-                if data[:1] != _HELLO_REQUEST:  # RFC 5246 7.4.1.1
-                    self.transcript.append(data)
-                self.outputs.append(SendHandshake(data))
-            if self.on_message is not None:
-                self.on_message(self.side.value, item, len(data))
+    def _rewrite(self, rewrite: Rewrite, message: Unit) -> None:
+        for item in rewrite(message):
+            self._put(item)
+
+    def _put(self, item: Unit, encoded: bytes | None = None) -> None:
+        if isinstance(item, ChangeCipherSpec):
+            data = encoded or item.to_bytes()
+            self.outputs.append(SendChangeCipherSpec(data))
+        else:
+            data = encoded or messages.serialize(item)
+            if data[:1] != _HELLO_REQUEST:  # RFC 5246 7.4.1.1
+                self.transcript.append(data)
+            self.outputs.append(SendHandshake(data))
+        if self.on_message is not None:
+            self.on_message(self.side.value, item, len(data))

@@ -7,7 +7,6 @@ be overridden one by one.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from tls12.config import ClientAuth
@@ -43,7 +42,7 @@ from tls12.resumption.sessions import Session
 from tls12.trust.peer import PeerChain
 from tls12.wire.certificates import Certificate, CertificateRequest, CertificateStatus, CertificateVerify
 from tls12.wire.hello import ClientHello, ServerHelloDone
-from tls12.wire.key_exchange import ClientKeyExchange, DigitallySigned
+from tls12.wire.key_exchange import ClientKeyExchange, DigitallySigned, ServerKeyExchange
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
 _CERTIFICATE_TYPES = {
@@ -198,7 +197,7 @@ class ServerHandshake(ServerHellos):
         if choice.scheme is not None and choice.credential is not None:
             data = agreed.client_random + agreed.server_random + share.params_bytes()
             signature = yield from self.sign(choice.credential, choice.scheme, data)
-            share = dataclasses.replace(share, signature=DigitallySigned(choice.scheme, signature))
+            share = ServerKeyExchange(share.params, share.psk_identity_hint, DigitallySigned(choice.scheme, signature))
         self.send(share)
 
     def build_certificate_request(self, choice: Choice) -> CertificateRequest | None:

@@ -134,12 +134,13 @@ class Steps(Handshake[C]):
         """A scheme that we offered and that fits the key, and a good signature: the one place that proves it."""
         if scheme not in self.config.policy.signature_schemes:
             raise PeerMisbehaved(f"the {peer.role} signed with {scheme}, which was not offered", rule="RFC 5246 7.4.3")
-        if peer.leaf_key_kind is not SCHEMES[scheme].kind:
+        leaf = peer.facts
+        if leaf.key_kind is not SCHEMES[scheme].kind:
             raise PeerMisbehaved(
-                f"the {peer.role} signed with {scheme}, but has a key of type {peer.leaf_key_kind.name}",
+                f"the {peer.role} signed with {scheme}, but has a key of type {leaf.key_kind.name}",
                 rule="RFC 5246 7.4.3",
             )
-        signatures.verify(peer.leaf_public_key, scheme, signature, signed)
+        signatures.verify(leaf.public_key, scheme, signature, signed)
         return VerifiedSignature(scheme)
 
     def accept_resumption(self, session: Session, finished: VerifiedFinished) -> ResumedSession:

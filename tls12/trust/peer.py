@@ -57,39 +57,44 @@ class PeerChain:
             raise UsageError("a PeerChain needs at least one certificate")
 
     @property
+    def facts(self) -> LeafFacts:
+        """What is asked of the peer's own certificate. Raises `CertificateError` if it cannot be read."""
+        return _leaf(self.certificates[0], self.role)
+
+    @property
     def leaf(self) -> x509.Certificate:
         """The peer's own certificate. Raises `CertificateError` (bad_certificate) if it is not one."""
-        return _leaf(self.certificates[0], self.role).certificate
+        return self.facts.certificate
 
     @property
     def leaf_public_key(self) -> CertificatePublicKeyTypes:
         """The peer's public key. Raises `CertificateError` (unsupported_certificate) for unknown kinds."""
-        return _leaf(self.certificates[0], self.role).public_key
+        return self.facts.public_key
 
     @property
     def leaf_key_kind(self) -> KeyKind:
         """The kind of the peer's key; RSA_PSS where the certificate restricts an RSA key to it (RFC 8017)."""
-        return _leaf(self.certificates[0], self.role).key_kind
+        return self.facts.key_kind
 
     @property
     def leaf_group(self) -> NamedGroup | None:
         """The curve of an ECDSA key, which the other side must have offered (RFC 8422 5.3)."""
-        return _leaf(self.certificates[0], self.role).group
+        return self.facts.group
 
     @property
     def leaf_rsa_bits(self) -> int | None:
         """The length of an RSA key in bits, None for keys of other kinds."""
-        return _leaf(self.certificates[0], self.role).rsa_bits
+        return self.facts.rsa_bits
 
     @property
     def allows_signing(self) -> bool:
         """Whether keyUsage, if present, has digitalSignature, which (EC)DHE suites and clients need."""
-        return _leaf(self.certificates[0], self.role).allows_signing
+        return self.facts.allows_signing
 
     @property
     def allows_encipherment(self) -> bool:
         """Whether keyUsage, if present, has keyEncipherment, as RSA key transport needs (RFC 5246 7.4.2)."""
-        return _leaf(self.certificates[0], self.role).allows_encipherment
+        return self.facts.allows_encipherment
 
     @property
     def stapled_scts(self) -> tuple[bytes, ...]:

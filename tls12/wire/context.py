@@ -29,6 +29,8 @@ class KeyExchangeAlgorithm(Enum):
     SRP_SIGNED = "SRP_signed"
     """SRP with a certificate: SRP_SHA_RSA and SRP_SHA_DSS (RFC 5054 2.7)."""
 
+    __hash__ = object.__hash__  # Enum's own is a Python function, and tables are indexed by these
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

@@ -146,15 +146,15 @@ def serialize(message: Message) -> bytes:
     if type(message) is MalformedMessage:
         return message.data
     w = Writer(type(message).__name__)
-    w.u8(message.msg_type, "msg_type")
-    buffer = w.buffer
-    buffer += b"\0\0\0"
     message.write(w)
-    length = len(buffer) - HEADER
+    body, kind = w.buffer, message.msg_type
+    length = len(body)
     if length > MAX_BODY:
         raise w.error("", f"{length} bytes where 0..{MAX_BODY} are allowed")
-    buffer[1:HEADER] = length.to_bytes(3, "big")
-    return bytes(buffer)
+    try:
+        return (kind << 24 | length).to_bytes(HEADER, "big") + body
+    except OverflowError:
+        raise w.error("msg_type", f"{kind:d} does not fit 1 byte") from None
 
 
 class HandshakeReassembler:
