@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -9,7 +10,10 @@ from typing import Any
 
 
 def operations(call: Callable[[], object]) -> int:
-    """How many bytecode instructions and calls into C the call executes; what C does inside is not seen."""
+    """How many bytecode instructions and calls into C the call executes; what C does inside is not seen.
+
+    The garbage collector is off meanwhile: the finalizers of other tests' objects would be counted, or end the trace.
+    """
     count = 0
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -24,6 +28,8 @@ def operations(call: Callable[[], object]) -> int:
         count += event == "c_call"
 
     outer = sys.gettrace()
+    gc.collect()
+    gc.disable()
     sys.setprofile(profile)
     sys.settrace(trace)
     try:
@@ -31,4 +37,5 @@ def operations(call: Callable[[], object]) -> int:
     finally:
         sys.settrace(outer)
         sys.setprofile(None)
+        gc.enable()
     return count
