@@ -305,22 +305,6 @@ def test_the_end_of_the_stream_waits_for_the_last_answer() -> None:
     assert server.connection.error is not None
 
 
-def test_a_handshake_that_ends_after_our_close_ends_quietly() -> None:
-    client, server = connected("client", policy=renegotiable())
-    client.connection.renegotiate()
-    client.send(b"given up")
-    server.receive(client.take())
-    client.receive(server.take())
-    flight = client.take()
-    client.close()
-    server.receive(flight)
-    client.receive(server.take())
-    assert sum(isinstance(event, HandshakeCompleted) for event in client.events) == 2
-    client.take()
-    assert client.take() == b""
-    assert client.error is None
-
-
 def test_a_configuration_that_looks_up_psks_is_not_shown_as_the_owners() -> None:
     server, client = pair("server", policy=PSK_POLICY, mine={"pause_on": {PskLookupRequested}}, client={"psk": PSK})
     talk(server, client)

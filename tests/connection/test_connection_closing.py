@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from ends import CLOSE_NOTIFY, ROLES, alert, connected, last_alert, pair, record, renegotiable, talk
+from ends import CLOSE_NOTIFY, ROLES, alert, connected, last_alert, other, pair, record, renegotiable, talk
 
 from tls12 import (
+    Accept,
     Alert,
+    ClientHelloReceived,
     ConnectionClosed,
     ConnectionFailed,
     ConnectionState,
     DataReceived,
+    HandshakeCompleted,
     MemorySessionStore,
     PeerAlert,
+    PeerCertificateReceived,
+    Renegotiation,
     UsageError,
 )
 from tls12.registry import ContentType
+from tls12.wire.closing import Finished
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -143,13 +149,13 @@ def test_close_in_a_handshake_ends_it_for_both(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_nothing_follows_a_close_notify_that_was_sent_in_a_renegotiation(role: str) -> None:
+def test_close_in_a_renegotiation_gives_it_up(role: str) -> None:
     ours, theirs = connected(role, policy=renegotiable())
     client, server = (ours, theirs) if role == "client" else (theirs, ours)
     client.connection.renegotiate()
     server.receive(client.take())
-    ours.connection.send_data(b"given up")
     ours.close()
+    assert ours.connection.closed
     said, answer = ours.take(), theirs.take()
     if answer:
         ours.receive(answer)
@@ -157,7 +163,31 @@ def test_nothing_follows_a_close_notify_that_was_sent_in_a_renegotiation(role: s
     assert ours.error is None
     theirs.receive(said)
     assert theirs.events[-1] == ConnectionClosed()
-    assert theirs.data == b""
+
+
+@pytest.mark.parametrize(
+    ("role", "wish"),
+    [("client", Renegotiation.ALLOW), ("client", Renegotiation.WARN), ("server", Renegotiation.ALLOW)],
+)
+def test_a_close_in_a_renegotiation_waits_behind_the_data_that_waits(role: str, wish: Renegotiation) -> None:
+    their_policy = {"policy": renegotiable(wish=wish)}
+    ours, theirs = connected(role, **{role: {"policy": renegotiable()}, other(role): their_policy})
+    client, server = (ours, theirs) if role == "client" else (theirs, ours)
+    client.connection.renegotiate()
+    server.receive(client.take())
+    if wish is Renegotiation.ALLOW:
+        assert ours.connection.state is ConnectionState.HANDSHAKING
+    ours.send(b"first ")
+    ours.send(b"and then")
+    ours.close()
+    assert not ours.connection.closed
+    with pytest.raises(UsageError, match=r"after close\(\)"):
+        ours.send(b"too late")
+    talk(ours, theirs)
+    assert theirs.data == b"first and then"
+    assert theirs.closed_cleanly
+    assert ours.connection.closed
+    assert ours.error is theirs.error is None
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -169,6 +199,40 @@ def test_a_renegotiation_that_is_asked_for_after_our_close_is_not_answered(role:
     ours.receive(theirs.take())
     assert ours.error is None
     assert ours.take() == b""
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_close_in_a_pause_ends_both_directions(role: str) -> None:
+    event = PeerCertificateReceived if role == "client" else ClientHelloReceived
+    ours, theirs = pair(role, mine={"pause_on": {event}}, policy=renegotiable())
+    talk(ours, theirs)
+    ours.connection.answer(Accept() if role == "client" else None)
+    ours.events += ours.connection.events()
+    talk(ours, theirs)
+    client, _ = (ours, theirs) if role == "client" else (theirs, ours)
+    client.connection.renegotiate()
+    talk(ours, theirs)
+    assert ours.connection.state is ConnectionState.PAUSED
+    ours.close()
+    assert ours.connection.closed
+    assert last_alert(ours, theirs) == CLOSE_NOTIFY
+    ours.connection.answer(Accept() if role == "client" else None)
+    assert ours.take() == b""
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_close_in_a_renegotiation_ends_both_directions_even_with_half_close(role: str) -> None:
+    ours, theirs = connected(role, policy=renegotiable(), half_close=True)
+    client, server = (ours, theirs) if role == "client" else (theirs, ours)
+    client.connection.renegotiate()
+    said = client.take()
+    if role == "server":
+        server.receive(said)
+        server.take()
+    ours.send(b"which could never be sent")
+    ours.receive(alert(theirs, CLOSE_NOTIFY))
+    assert ours.connection.closed
+    assert ours.events[-1] == ConnectionClosed()
 
 
 # --- abort ------------------------------------------------------------------------------------------------
@@ -195,6 +259,21 @@ def test_abort_is_user_canceled_unless_said_otherwise(role: str) -> None:
     ours, theirs = connected(role)
     ours.connection.abort()
     assert last_alert(ours, theirs) == bytes([2, Alert.USER_CANCELED])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_abort_out_of_a_hook_is_the_last_thing_that_happens(role: str) -> None:
+    def watch(sender: str, message: object, size: int) -> None:
+        if isinstance(message, Finished) and sender != role:
+            ours.connection.abort(Alert.ACCESS_DENIED)
+
+    ours, theirs = pair(role, mine={"on_message": watch})
+    talk(ours, theirs)
+    assert not any(isinstance(event, HandshakeCompleted) for event in ours.events)
+    assert ours.connection.state is ConnectionState.FAILED
+    assert ours.connection.negotiated is None
+    assert isinstance(theirs.error, PeerAlert)
+    assert theirs.error.received is Alert.ACCESS_DENIED
 
 
 @pytest.mark.parametrize("role", ROLES)

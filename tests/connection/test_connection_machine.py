@@ -9,39 +9,74 @@ from __future__ import annotations
 from collections import deque
 
 import pytest
-from ends import AUTHENTICATED, other, pair
+from ends import AUTHENTICATED, client_credential, other, pair
 from harness import Ours
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tls12 import (
+    Accept,
     Alert,
+    CertificateRequested,
     ClientConnection,
     ConnectionClosed,
     ConnectionFailed,
     ConnectionState,
     DataReceived,
+    Event,
     HandshakeCompleted,
     Limits,
     MemorySessionStore,
     PeerAlert,
+    PeerCertificateReceived,
     Policy,
+    PskLookupRequested,
     Renegotiation,
     RenegotiationRequested,
+    SignatureRequested,
     TicketKeys,
     UsageError,
 )
+from tls12.events import PAUSABLE
 
 roles = st.sampled_from(("client", "server"))
-WISHES = st.sampled_from(list(Renegotiation))
+WISHES = st.sampled_from([Renegotiation.ALLOW, Renegotiation.ALLOW, Renegotiation.WARN, Renegotiation.FATAL])
+ASKED = tuple(sorted(PAUSABLE - {PskLookupRequested}, key=lambda event: event.__name__))
+"""Looking PSKs up would change what is offered."""
+
+
+def decide(event: Event) -> object:
+    """What the configuration would have done."""
+    match event:
+        case CertificateRequested():
+            return client_credential()
+        case PeerCertificateReceived():
+            return Accept()
+        case SignatureRequested(credential=credential, scheme=scheme, data=data):
+            return credential.sign(scheme, data)
+        case _:
+            return None
 
 
 class TwoEnds(RuleBasedStateMachine):
     """A client, a server, and the bytes between them."""
 
-    @initialize(wishes=st.tuples(WISHES, WISHES), half_close=st.booleans(), authenticated=st.booleans())
-    def begin(self, wishes: tuple[Renegotiation, Renegotiation], half_close: bool, authenticated: bool) -> None:
+    @initialize(
+        wishes=st.tuples(WISHES, WISHES),
+        half_close=st.booleans(),
+        authenticated=st.booleans(),
+        pauses=st.fixed_dictionaries(dict.fromkeys(("client", "server"), st.frozensets(st.sampled_from(ASKED)))),
+        from_the_start=st.booleans(),
+    )
+    def begin(
+        self,
+        wishes: tuple[Renegotiation, Renegotiation],
+        half_close: bool,
+        authenticated: bool,
+        pauses: dict[str, frozenset[type]],
+        from_the_start: bool,
+    ) -> None:
         options = {
             role: {
                 **(AUTHENTICATED[role] if authenticated else {}),
@@ -53,13 +88,19 @@ class TwoEnds(RuleBasedStateMachine):
             for role, wish in zip(("client", "server"), wishes, strict=True)
         }
         options["server"]["ticket_keys"] = TicketKeys.generate()
-        client, server = pair("client", **options)
-        self.ends: dict[str, Ours] = {"client": client, "server": server}
+        self.ends: dict[str, Ours] = {
+            role: pair(role, mine={"pause_on": pauses[role]}, **options)[0] for role in options
+        }
         self.wires = {role: deque[bytes]() for role in self.ends}
         self.sent = dict.fromkeys(self.ends, b"")
         self.states = {role: [ConnectionState.IDLE] for role in self.ends}
         self.aborted = False
         self.closed_by_us: set[str] = set()
+        self.steps = 0
+        if not from_the_start:
+            self.initiate()
+            self.come_to_rest()
+            assert all(end.completed for end in self.ends.values())
 
     def end(self, role: str) -> ClientConnection:
         return self.ends[role].connection  # type: ignore[return-value]
@@ -106,11 +147,13 @@ class TwoEnds(RuleBasedStateMachine):
             assert ready or over
             self.sent[role] += data
 
+    @precondition(lambda self: self.steps > 12)
     @rule(role=roles)
     def close(self, role: str) -> None:
         self.closed_by_us.add(role)
         self.end(role).close()
 
+    @precondition(lambda self: self.steps > 12)
     @rule(role=roles, alert=st.sampled_from([Alert.USER_CANCELED, Alert.INTERNAL_ERROR, Alert.ACCESS_DENIED]))
     def abort(self, role: str, alert: Alert) -> None:
         self.aborted = self.aborted or not self.end(role).closed
@@ -128,12 +171,29 @@ class TwoEnds(RuleBasedStateMachine):
             assert end.config.policy.renegotiation is Renegotiation.ALLOW
 
     @rule(role=roles)
-    def answer_without_a_question(self, role: str) -> None:
-        try:
-            self.end(role).answer(None)
-        except UsageError:
-            return
-        raise AssertionError("nothing was asked")
+    def answer(self, role: str) -> None:
+        end = self.end(role)
+        if end.state is ConnectionState.PAUSED:
+            handshake = end._handshake
+            assert handshake is not None
+            assert handshake.asking is not None
+            end.answer(decide(handshake.asking))
+            self.ends[role].events += end.events()
+        elif not end.closed:
+            with pytest.raises(UsageError, match="not paused"):
+                end.answer(None)
+
+    def come_to_rest(self) -> None:
+        """Carry and answer until nothing is left to do."""
+        for _ in range(12):
+            self.carry(3)
+            for role, end in self.ends.items():
+                while end.connection.state is ConnectionState.PAUSED:
+                    self.answer(role)
+
+    @invariant()
+    def steps_are_counted(self) -> None:
+        self.steps = getattr(self, "steps", 0) + 1
 
     @invariant()
     def what_arrives_is_what_was_said(self) -> None:
@@ -180,11 +240,11 @@ class TwoEnds(RuleBasedStateMachine):
         """Left alone, both come to rest, and all that was said before a clean end arrives."""
         if not hasattr(self, "ends"):
             return
-        self.carry(20)
+        self.come_to_rest()
         for role, end in self.ends.items():
             assert bytes(end.connection.data_to_send()) == b""
             peer = self.ends[other(role)]
-            quiet = end.error is None and peer.error is None and not self.closed_by_us
+            quiet = end.connection.error is peer.connection.error is None and not self.closed_by_us
             if quiet and end.completed:
                 assert end.data == self.sent[other(role)]
 

@@ -372,11 +372,12 @@ def test_the_data_to_be_signed_is_not_in_the_repr() -> None:
     assert "data" not in repr(event)
 
 
-def test_a_psk_identity_is_asked_for_and_none_is_an_unknown_one() -> None:
+@pytest.mark.parametrize("key", [None, b""])
+def test_a_psk_identity_is_asked_for_and_none_or_an_empty_key_is_an_unknown_one(key: bytes | None) -> None:
     question = QUESTIONS[6]
     ours, theirs = question.ask()
     assert ours.events[-1] == PskLookupRequested(identity=b"me")
-    question.answer(ours, theirs, None)
+    question.answer(ours, theirs, key)
     assert isinstance(theirs.error, PeerAlert)
     assert theirs.error.received is Alert.UNKNOWN_PSK_IDENTITY
 

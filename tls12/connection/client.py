@@ -85,6 +85,8 @@ class ClientConnection(Connection):
         request = messages.parse(message)
         if self._options["on_message"] is not None:
             self._options["on_message"](self._peer.value, request, len(message))
+        if self._write_ended:
+            return True  # our close_notify has gone out: there is nobody to answer
         self._hello_requests += 1
         if self._hello_requests > self._config.limits.hello_requests:
             raise LimitExceeded("the server sent too many HelloRequests", alert=Alert.NO_RENEGOTIATION)

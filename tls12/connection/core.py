@@ -264,20 +264,21 @@ class Connection(Facts, ABC):
         elif self._error is None and not self._write_ended:
             if self._established is None:
                 raise UsageError("send_data() before HandshakeCompleted")
-            self._held.append(bytes(byte_buffer(data)))
+            if data:
+                self._held.append(bytes(byte_buffer(data)))
 
     def close(self) -> None:
         """End our direction with close_notify. May be called twice, and in any state.
 
-        Before `HandshakeCompleted` that ends both directions, since nothing can come any more. What `send_data` holds
-        for the end of a renegotiation is given up.
+        A handshake that is not through is given up, which ends both directions; but if data waits for the end of a
+        renegotiation, close_notify waits behind it.
         """
         self._closed_by_owner = True
-        if not self._write_ended:
+        if not self._write_ended and not self._held:
             if self._handshakes:
                 self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
             self._end_write()
-            if self._established is None:
+            if self._established is None or self._handshake is not None:
                 self._read_ended = True
 
     def abort(self, alert: Alert = Alert.USER_CANCELED) -> None:
@@ -393,7 +394,7 @@ class Connection(Facts, ABC):
     def _take_close_notify(self) -> None:
         self._read_ended = self._peer_closed = True
         self._events.append(ConnectionClosed())
-        if not self._config.half_close or self._established is None:
+        if not self._config.half_close or self._established is None or self._handshake is not None:
             self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
             self._end_write()
 
@@ -453,7 +454,7 @@ class Connection(Facts, ABC):
 
     def _carry_out(self, handshake: Handshake[Any]) -> None:
         """The handshake's outputs, in order. Messages of one flight share records."""
-        if not handshake.outputs:
+        if not handshake.outputs or self._error is not None:  # a hook may have aborted the connection
             return
         flight: list[bytes] = []
         for output in handshake.drain():
@@ -530,10 +531,11 @@ class Connection(Facts, ABC):
             self.renegotiate()
 
     def _resume_sending(self) -> None:
-        self._may_send = not self._write_ended
         held, self._held = self._held, []
-        if self._may_send:
-            self._out.extend(self._writer.write(_APPLICATION_DATA, data) for data in held if data)
+        self._out.extend(self._writer.write(_APPLICATION_DATA, data) for data in held)
+        self._may_send = not self._closed_by_owner
+        if self._closed_by_owner:
+            self.close()
 
     def _refresh(self) -> None:
         """Decide, now that something changed, whether application data may come."""

@@ -51,6 +51,8 @@ class ServerConnection(Connection):
         established = self._established
         if established is None or self._handshake is not None:
             return False
+        if self._write_ended:
+            return True  # our close_notify has gone out: there is nobody to answer
         wish = self._config.policy.renegotiation
         if wish is Renegotiation.ALLOW and established.is_renegotiable:
             self._may_send = False

@@ -250,9 +250,9 @@ class ServerHandshake(ServerHellos):
             key: bytes | None = yield from self.ask(PskLookupRequested(identity=identity), None)
         else:
             key = self.look_up_psk(identity)
-        if key is None and self.config.policy.conceal_psk_identities:
+        if not key and self.config.policy.conceal_psk_identities:
             return self.config.random(32)  # fails at Finished, as a wrong key does
-        if key is None:
+        if not key:
             raise PeerIncompatible(
                 "the client names a PSK identity that is not configured",
                 alert=Alert.UNKNOWN_PSK_IDENTITY,
