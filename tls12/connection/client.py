@@ -35,6 +35,8 @@ class ClientConnection(Connection):
     `on_message(sender, message, size)` watches both directions. Raises `UsageError` for a name that cannot be one.
     """
 
+    __slots__ = ("_server_name", "_session")
+
     _side = Side.CLIENT
     _peer = Side.SERVER
     _opened_by = None

@@ -96,6 +96,14 @@ _REMEDIES = {
 class Connection(Facts, ABC):
     """What `ClientConnection` and `ServerConnection` share; not made by itself."""
 
+    # Counted in instructions, slots save 3 % of a resumption.
+    __slots__ = (
+        "__weakref__", "_began", "_closed_by_owner", "_config", "_conversation", "_data_flows", "_end_waits", "_error",
+        "_established", "_events", "_handshake", "_handshakes", "_held", "_hello_requests", "_may_send",
+        "_opener", "_options", "_out", "_peer_closed", "_read_ended", "_reader", "_reassembler", "_sealer",
+        "_trailing", "_waiting", "_warn_at", "_warned_at", "_warnings", "_write_ended", "_writer",
+    )  # fmt: skip
+
     _opened_by: ClassVar[HandshakeType | None]
     """The message of the peer that begins a handshake, if one can."""
     _invited_by: ClassVar[HandshakeType]

@@ -43,6 +43,8 @@ class ConnectionState(Enum):
 class Facts:
     """The read-only half of a connection; `Connection` adds the rest."""
 
+    __slots__ = ()
+
     _side: Side
     _peer: Side
     _config: ClientConfig | ServerConfig

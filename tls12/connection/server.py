@@ -29,6 +29,8 @@ class ServerConnection(Connection):
     `on_message(sender, message, size)` watches both directions.
     """
 
+    __slots__ = ()
+
     _side = Side.SERVER
     _peer = Side.CLIENT
     _opened_by = _invited_by = HandshakeType.CLIENT_HELLO
