@@ -40,9 +40,11 @@ from tls12.lab.observer import (
 )
 from tls12.lab.script import Script
 from tls12.registry import CompressionMethod, ContentType, HandshakeType, ProtocolVersion
+from tls12.wire.certificates import Certificate
 from tls12.wire.closing import ChangeCipherSpec, Finished, NewSessionTicket
 from tls12.wire.extensions import SelectedVersion
-from tls12.wire.hello import ClientHello, HelloRequest, ServerHello
+from tls12.wire.hello import ClientHello, HelloRequest, ServerHello, ServerHelloDone
+from tls12.wire.messages import RawMessage
 
 Flow = list[tuple[Role, bytes]]
 
@@ -284,6 +286,19 @@ def test_what_is_not_the_tls_of_this_library_is_named(fields: dict[str, Any], re
     assert any(reason in item for item in closed(seen))
     assert seen[-1].sender == "server"
     assert isinstance(seen[-1], Undecryptable)
+
+
+def test_a_suite_that_cannot_be_computed_breaks_no_rule() -> None:
+    client, server = Script("client"), Script("server")
+    client.send(client.hello())
+    server.receive_data(hello := client.data_to_send())
+    server.send(server.answer(cipher_suite=CipherSuite.TLS_ECDHE_ECDSA_WITH_ARIA_128_GCM_SHA256))
+    server.send(Certificate(()), RawMessage(HandshakeType.SERVER_KEY_EXCHANGE, b""), ServerHelloDone())
+    server.send(ChangeCipherSpec())
+    seen = observe([("client", hello), ("server", server.data_to_send())])
+    assert not only(seen, RuleBroken)
+    names = [type(item.message).__name__ for item in only(seen, MessageSeen)]
+    assert names == ["ClientHello", "ServerHello", "Certificate", "RawMessage", "ServerHelloDone", "ChangeCipherSpec"]
 
 
 # --- broken rules -----------------------------------------------------------------------------------------

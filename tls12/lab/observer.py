@@ -8,8 +8,9 @@ has to say. Without the secret everything behind the ChangeCipherSpec is `Undecr
 
 It is built of the parts that a connection is made of (`RecordReader`, `HandshakeReassembler`, `Conversation`,
 `make_opener`), but it never refuses: what a rule forbids becomes a `RuleBroken`, and the observer reads on as well as
-it can. The grammar has one say for each handshake: behind the first message that it does not admit it is not asked
-again until the next ClientHello. Where a direction cannot even be cut into records any more, it is given up.
+it can. The grammar has one say for each handshake: behind the first message that it does not admit, and behind a
+ServerHello with a suite that cannot be computed here, it is not asked again until the next ClientHello. Where a
+direction cannot even be cut into records any more, it is given up.
 
 False Start (RFC 7918) is no broken rule: application data may follow the sender's own Finished.
 """
@@ -215,6 +216,8 @@ class Observer:
         if self._version() == ProtocolVersion.TLS_1_3:  # which encrypts from here on, without a ChangeCipherSpec
             for direction in self._directions.values():
                 direction.open_with(f"the connection speaks {ProtocolVersion.TLS_1_3}")
+        if self._suite() is None:  # what its key exchange sends is not known here
+            self._leave_the_grammar()
 
     def _consult_grammar(self, direction: _Direction, kind: MessageKind, message: Message | None) -> None:
         if self._lawless:
@@ -222,13 +225,16 @@ class Observer:
         try:
             row = self.conversation.admit(direction.side, kind)
         except UnexpectedMessage as error:
-            self._lawless = True
             self._object(direction, error)
-            self.conversation.state = State.START  # for the next ClientHello
+            self._leave_the_grammar()
         else:
             if isinstance(message, messages.MalformedMessage | messages.RawMessage):
                 message = None
             self.conversation.learn(row, message)
+
+    def _leave_the_grammar(self) -> None:
+        self._lawless = True
+        self.conversation.state = State.START  # for the next ClientHello
 
     def _object(self, direction: _Direction, error: TLSError) -> None:
         self._events.append(RuleBroken(direction.role, error))
