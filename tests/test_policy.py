@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -42,6 +44,27 @@ def test_no_public_way_leads_from_an_ordinary_policy_to_a_lab_algorithm(base: Po
     assert {made.name for made in (factory() for factory in factories)} == {policy.name for policy in BASES}
 
 
+@pytest.mark.parametrize("make", [Policy, partial(dataclasses.replace, Policy.default())], ids=["built", "replaced"])
+def test_a_policy_keeps_nothing_that_could_change_behind_its_checks(make: Callable[..., Policy]) -> None:
+    default = Policy.default()
+    given = {name: list(getattr(default, name)) for name in ("cipher_suites", "groups", "signature_schemes")}
+    equal = [list(default.cipher_suites[:2])]
+    made = make(name="default", equal_preference=equal, **given)
+    for values, smuggled in zip(given.values(), (LAB_SUITES, [NamedGroup.SECP256K1], LAB_SCHEMES), strict=True):
+        values += smuggled
+    equal[0] += default.cipher_suites[:2]
+    assert made.diff(default.replace(equal_preference=[default.cipher_suites[:2]])) == {}
+    assert hash(made)
+
+
+def test_numbers_stand_for_their_code_points() -> None:
+    changed = Policy.default().replace(cipher_suites=[0xC02F], groups=iter([0x001D]), equal_preference=[[0xC02F]])
+    (verdict,) = (verdict for verdict in changed.explain() if verdict.included)
+    assert verdict.suite is CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+    assert changed.groups[0] is NamedGroup.X25519
+    assert changed.equal_preference[0][0] is verdict.suite
+
+
 def test_every_ordinary_suite_can_be_named_from_any_base() -> None:
     ordinary = [row.suite for row in SUITES.values() if not row.lab_only]
     for base in BASES:
@@ -64,7 +87,13 @@ def test_the_laboratory_speaks_everything_that_can_be_computed_and_stays_one_aft
         ("signature_schemes", (SignatureScheme(0x0101),), "cannot be computed"),
         ("minimum_rsa_bits", 512, "below 1024"),
         ("minimum_dh_bits", 512, "below 1024"),
-        ("cipher_suits", (), "no such field"),
+        ("cipher_suits", (), "no such field: cipher_suits"),
+        ("fingerprint", b"", "no such field: fingerprint"),
+        ("cipher_suites", ("TLS_RSA_WITH_AES_128_CBC_SHA",), "not a valid CipherSuite"),
+        ("minimum_rsa_bits", "2048", "minimum_rsa_bits is of type int, not '2048'"),
+        ("minimum_dh_bits", True, "minimum_dh_bits is of type int, not True"),
+        ("renegotiation", "ALLOW", "renegotiation is of type Renegotiation, not 'ALLOW'"),
+        ("encrypt_then_mac", None, "encrypt_then_mac is of type bool, not None"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_reason(field: str, value: object, words: str) -> None:

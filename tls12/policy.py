@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.signatures import SCHEMES
 from tls12.crypto.suites import SUITES, Authentication, Suite
-from tls12.registry import CipherSuite, NamedGroup, SignatureScheme
+from tls12.registry import CipherSuite, CodePoint, NamedGroup, SignatureScheme
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
 P = TypeVar("P", bound="Policy")
@@ -190,6 +190,15 @@ class Policy:
     """A digest of everything but the name; sessions are bound to it."""
 
     def __post_init__(self) -> None:
+        # Tuples of its own, whatever was given: a list could change behind the checks.
+        for name, kind in _CODE_POINTS.items():
+            object.__setattr__(self, name, tuple(map(kind, getattr(self, name))))
+        equal_preference = tuple(tuple(map(CipherSuite, group)) for group in self.equal_preference)
+        object.__setattr__(self, "equal_preference", equal_preference)
+        for f in dataclasses.fields(self):
+            wanted = _PLAIN_TYPES.get(str(f.type))
+            if wanted is not None and type(getattr(self, f.name)) is not wanted:
+                raise ValueError(f"{f.name} is of type {f.type}, not {getattr(self, f.name)!r}")
         for suite in self.cipher_suites:
             row = SUITES.get(suite)
             if row is None:
@@ -243,17 +252,12 @@ class Policy:
 
     def replace(self: P, **changes: Any) -> P:
         """A copy with these fields changed. Raises ValueError for what an ordinary policy cannot name."""
-        for key in ("cipher_suites", "groups", "signature_schemes"):
-            if key in changes:
-                changes[key] = tuple(changes[key])
-        if "equal_preference" in changes:
-            changes["equal_preference"] = tuple(map(tuple, changes["equal_preference"]))
+        unknown = sorted(changes.keys() - {"name", *_compared()})
+        if unknown:
+            raise ValueError(f"a Policy has no such field: {', '.join(unknown)}")
         if "name" not in changes and changes:
             changes["name"] = self.name if self.name.endswith("(changed)") else f"{self.name} (changed)"
-        try:
-            return dataclasses.replace(self, **changes)
-        except TypeError as unknown:
-            raise ValueError(f"a Policy has no such field: {unknown}") from None
+        return dataclasses.replace(self, **changes)
 
     def diff(self, other: Policy) -> dict[str, tuple[object, object]]:
         """The fields in which two policies differ: name to (ours, theirs)."""
@@ -268,6 +272,15 @@ class Policy:
             self.name,
             tuple(Verdict(suite, suite in chosen, _reason(suite, suite in chosen)) for suite in ordered),
         )
+
+
+_CODE_POINTS: dict[str, type[CodePoint]] = {
+    "cipher_suites": CipherSuite,
+    "groups": NamedGroup,
+    "signature_schemes": SignatureScheme,
+}
+_PLAIN_TYPES = {"str": str, "bool": bool, "int": int, "Renegotiation": Renegotiation}
+"""What a field of this annotation holds, and nothing that compares like it."""
 
 
 def _compared() -> tuple[str, ...]:

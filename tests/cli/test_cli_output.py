@@ -14,7 +14,7 @@ import pki
 import pytest
 from command import inside, tls12
 
-from tls12 import UsageError
+from tls12 import CipherSuite, UsageError
 from tls12.cli import main as program
 from tls12.cli import options
 from tls12.cli.describe import describe, describe_certificate, name_of
@@ -136,7 +136,7 @@ def test_output_that_nobody_reads_any_more_ends_the_program() -> None:
 
 
 def test_head_is_no_error() -> None:
-    command = f"{sys.executable} -m tls12 suites --all | head -n 1; exit ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -m tls12 suites | head -n 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
 
@@ -201,16 +201,25 @@ def test_help_lists_the_commands_and_the_exit_codes() -> None:
     assert tls12().code == Exit.USAGE
 
 
-def test_suites_says_what_a_policy_speaks_and_why() -> None:
-    outcome = inside("suites", "--json", "--all", "--policy", "compatible")
+def test_suites_lists_every_suite_in_or_out_of_a_policy_and_why() -> None:
+    outcome = inside("suites", "--json", "--policy", "compatible")
     verdicts = {event["suite"]: event for event in outcome.events if "suite" in event}
+    assert len(verdicts) == len(CipherSuite)
     assert verdicts["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]["included"]
     assert verdicts["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]["code"] == 0xC02B
+    assert verdicts["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]["openssl_name"] == "ECDHE-ECDSA-AES128-GCM-SHA256"
     assert not verdicts["TLS_RSA_WITH_RC4_128_SHA"]["included"]
     assert all(verdict["reason"] for verdict in verdicts.values())
-    plain = inside("suites")
-    assert b"RC4" not in plain.stdout
-    assert inside("suites", "--policy", "lab").stdout.count(b"RC4") > 1
+
+
+def test_suites_leaves_out_what_is_out_where_asked_to() -> None:
+    assert b"RC4" not in inside("suites", "--only-in").stdout
+    assert inside("suites", "--only-in", "--policy", "lab").stdout.count(b"RC4") > 1
+
+
+def test_a_policy_may_be_spelt_as_in_python() -> None:
+    spelt, named = (inside("suites", "--policy", name) for name in ("legacy_device", "legacy-device"))
+    assert spelt.stdout == named.stdout != b""
 
 
 # --- describing messages

@@ -28,13 +28,24 @@ POLICIES: dict[str, Callable[[], Policy]] = {
 """The policies that `--policy` names."""
 
 
+def policy_name(text: str) -> str:
+    """What `--policy` names, in the spelling of Python as well: legacy_device is legacy-device."""
+    return text.replace("_", "-")
+
+
 def add_tls_options(parser: argparse.ArgumentParser) -> None:
     """What both sides of a connection can be told."""
     tls = parser.add_argument_group("TLS")
     tls.add_argument("--alpn", metavar="NAMES", default="", help="application protocols, best first: h2,http/1.1")
     tls.add_argument("--cert", metavar="FILE", help="our certificate chain, PEM, leaf first")
     tls.add_argument("--key", metavar="FILE", help="its private key, PEM (default: in the file of --cert)")
-    tls.add_argument("--policy", choices=POLICIES, default="default", help="what to accept (see `tls12 suites`)")
+    tls.add_argument(
+        "--policy",
+        type=policy_name,
+        choices=POLICIES,
+        default="default",
+        help="what to accept (see `tls12 suites`)",
+    )
     tls.add_argument(
         "--psk", metavar="IDENTITY:HEX", help="a pre-shared key; other users of this machine can see it in `ps`"
     )

@@ -1,4 +1,4 @@
-"""`tls12 suites`: what a policy speaks, best first, and why the rest is left out."""
+"""`tls12 suites`: every cipher suite, in or out of a policy, and why. What is in comes first, best first."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ _POLICIES = {**options.POLICIES, "lab": lab_policy}
 
 def add_parser(subparsers: Any) -> None:
     """The command's own options."""
-    parser = subparsers.add_parser("suites", help="list the cipher suites of a policy, and why", description=__doc__)
+    parser = subparsers.add_parser(
+        "suites", help="list every cipher suite, in or out of a policy, and why", description=__doc__
+    )
     parser.set_defaults(run=run)
-    parser.add_argument("--policy", choices=_POLICIES, default="default", help="which one (default)")
-    parser.add_argument("--all", action="store_true", help="also what the policy leaves out")
+    parser.add_argument(
+        "--policy", type=options.policy_name, choices=_POLICIES, default="default", help="which one (default)"
+    )
+    parser.add_argument("--only-in", action="store_true", help="without what the policy leaves out")
     add_output_options(parser)
 
 
@@ -27,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     verdicts = _POLICIES[arguments.policy]().explain()
     included = sum(verdict.included for verdict in verdicts)
     for verdict in verdicts:
-        if verdict.included or arguments.all:
+        if verdict.included or not arguments.only_in:
             openssl_name = verdict.suite.openssl_name or ""
             output.note(
                 f"{'in ' if verdict.included else 'out'}  {int(verdict.suite):04X}  {verdict.suite!s:<45}"
