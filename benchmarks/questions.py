@@ -81,6 +81,17 @@ def bulk(
     return Question(name, contenders, targets or {})
 
 
+def often(name: str, scenario: Scenario, size: int, writes: int, **targets: float) -> Question:
+    """Several messages of `size` bytes for each flush."""
+    data = bytes(size)
+
+    def contenders() -> Iterator[tuple[str, Action]]:
+        for peer in PEERS:
+            yield peer.name, _calling(peer.prepare(scenario).full().transfer_often(writes), data)
+
+    return Question(name, contenders, targets)
+
+
 def _calling(transfer: Transfer, data: bytes) -> Action:
     return lambda: transfer(data)
 
@@ -121,6 +132,10 @@ QUESTIONS: tuple[Question, ...] = (
     bulk(
         "AES-128-GCM, 64 B", Scenario(GCM), 64, _WAYS, raw_seal_and_open,
         {"ssl": 0.6, "ssl until WantRead": 1.15, "pyOpenSSL": 1.8},
+    ),
+    often("AES-128-GCM, 64 B, 32 writes a flush", Scenario(GCM), 64, 32),
+    often(
+        "AES-128-GCM, 64 B, 32 writes a flush, packed", Scenario(GCM, pack_small_writes=True), 64, 32, ssl=1.0
     ),
     bulk("AES-128-GCM, 1 KiB", Scenario(GCM), 1024, _WAYS, raw_seal_and_open),
     bulk(

@@ -5,7 +5,8 @@ and wears both faces: to the TCP transport it is the protocol, to the applicatio
 transport. Bytes go straight through the sans-IO connection in the same call: `data_received` feeds it,
 hands the plaintext of its events up, and writes what it wants sent; `write` seals and hands down. Flow
 control is that of the TCP transport in both directions, so a slow reader stops the peer and a slow peer
-stops `drain`.
+stops `drain`. With `pack_small_writes` in the config, what `write` takes goes down when the event loop turns, or
+once it would fill a record, so that small writes in between share a record and a call into the kernel.
 
 A connection ends in one of three ways, all through `_finish`, which hands the last bytes (close_notify or an
 alert) to the network, says FIN, and keeps reading for a moment, because closing over unread data would reset
@@ -41,6 +42,7 @@ from tls12.events import (
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.registry import Alert
 from tls12.resumption.sessions import Session
+from tls12.wire.records import MAX_PLAINTEXT
 
 HANDSHAKE_TIMEOUT = 60.0
 """Seconds that a handshake may take as a whole, unless the caller says otherwise."""
@@ -96,6 +98,9 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._failure: Exception | None = None
         self._reading_paused = False
         self._writing_paused = False
+        self._packs = False
+        self._packed = 0
+        self._flush_planned = False
         self._eof_written = False
         self._finishing = False
         #: Done with the handshake: the application's protocol, or the reason why there is none.
@@ -190,6 +195,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def _start_application(self) -> None:
         self._cancel_timer()
+        self._packs = self._connection.config.pack_small_writes
         self._app = self._make_protocol()
         self._app.connection_made(self)
         if self._writing_paused:
@@ -278,7 +284,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             raise RuntimeError("Cannot call write() after write_eof()")
         if data and not self._finishing:
             self._connection.send_data(data)
-            self._raw.write(self._connection.data_to_send())
+            if self._packs:
+                self._flush_soon(len(data))
+            else:
+                self._raw.write(self._connection.data_to_send())
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Seal each piece in its own records, and hand them to the network at once."""
@@ -291,8 +300,22 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def flush(self) -> None:
         """Send what the connection wants sent: after acting on the connection directly."""
+        self._packed = 0
         if data := self._connection.data_to_send():
             self._raw.write(data)
+
+    def _flush_soon(self, size: int) -> None:
+        self._packed += size
+        if self._packed >= MAX_PLAINTEXT:  # a writer that never lets the loop turn must feel the network's limits
+            self.flush()
+        elif not self._flush_planned:
+            self._flush_planned = True
+            self._loop.call_soon(self._flush_as_planned)
+
+    def _flush_as_planned(self) -> None:
+        self._flush_planned = False
+        if not self._raw.is_closing():
+            self.flush()
 
     def can_write_eof(self) -> bool:
         """Whether the config allows half-close."""
@@ -351,8 +374,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._raw.resume_reading()
 
     def get_write_buffer_size(self) -> int:
-        """Sealed bytes that the network has not taken yet."""
-        return self._raw.get_write_buffer_size()
+        """Bytes that the network has not taken yet: sealed ones, and those that wait to share a record."""
+        return self._raw.get_write_buffer_size() + self._packed
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         """The low and high water marks of `set_write_buffer_limits`."""

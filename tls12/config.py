@@ -135,6 +135,8 @@ class ClientConfig:
     limits: Limits = field(default_factory=Limits)
     half_close: bool = False
     """The peer's close_notify ends only its own direction."""
+    pack_small_writes: bool = False
+    """Writes that wait for the same `data_to_send()` share records, instead of one record or more for each."""
     request_ocsp: bool = True
     """Ask for a staple (RFC 6066 8)."""
     request_scts: bool = True
@@ -193,6 +195,8 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
     half_close: bool = False
     """The peer's close_notify ends only its own direction."""
+    pack_small_writes: bool = False
+    """Writes that wait for the same `data_to_send()` share records, instead of one record or more for each."""
     certificate_authorities: tuple[bytes, ...] = ()
     """Names (DER) in the CertificateRequest; empty means any."""
     session_lifetime: float = 7_200.0

@@ -50,6 +50,8 @@ class Scenario:
     """How `Endpoints.resumed` resumes: "id" or "ticket"."""
     encrypt_then_mac: bool = True
     """Offer RFC 7366, which only matters to CBC suites."""
+    pack_small_writes: bool = False
+    """Several writes share a record, where the library can do that: only tls12."""
     cold: bool = False
     """Nothing about the certificate chain may be remembered from an earlier handshake."""
 
@@ -68,6 +70,10 @@ class Pair(Protocol):
 
     def transfer(self) -> Transfer:
         """From client to server, reading in the way that is fastest when the number of bytes is known."""
+        ...
+
+    def transfer_often(self, writes: int) -> Transfer:
+        """The same bytes written so many times, flushed once, and read in the way of `transfer`."""
         ...
 
     def transfer_until_empty(self) -> Transfer:

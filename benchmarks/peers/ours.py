@@ -57,6 +57,23 @@ class OurPair:
 
         return one_way
 
+    def transfer_often(self, writes: int) -> Transfer:
+        """`send_data` as often as there are writes."""
+        send, take = self.client.send_data, self.client.data_to_send
+        give, events = self.server.receive_data, self.server.events
+
+        def one_way(data: bytes) -> int:
+            for _ in range(writes):
+                send(data)
+            give(take())
+            got = 0
+            for event in events():
+                if type(event) is DataReceived:
+                    got += len(event.data)
+            return got
+
+        return one_way
+
     def transfer_until_empty(self) -> Transfer:
         """The same: `events()` gives all that there is."""
         return self.transfer()
@@ -76,7 +93,11 @@ class OurEndpoints:
         # knows one.
         self._names = cycle((NAME, OTHER_NAME) if scenario.cold else (NAME,))
         x509 = X509Verifier(TrustStore.from_pem(files.root_pem), cache_size=1)
-        self._client = ClientConfig(verifier=x509 if scenario.verify else AcceptAnyPeer(), policy=policy)
+        self._client = ClientConfig(
+            verifier=x509 if scenario.verify else AcceptAnyPeer(),
+            policy=policy,
+            pack_small_writes=scenario.pack_small_writes,
+        )
         by_ticket = scenario.resume_by == "ticket"
         self._server = ServerConfig(
             credentials=(Credential.from_pem(files.issued.chain_pem, files.issued.key_pem),),

@@ -45,6 +45,22 @@ class PyOpenSSLPair:
 
         return one_way
 
+    def transfer_often(self, writes: int) -> Transfer:
+        """`recv(n)` for each write: a read gives one record at most."""
+        send, take = self.client.send, self.client.bio_read
+        give, recv = self.server.bio_write, self.server.recv
+
+        def one_way(data: bytes) -> int:
+            for _ in range(writes):
+                send(data)
+            size, got = len(data), 0
+            give(take(writes * (size + 256)))
+            for _ in range(writes):
+                got += len(recv(size))
+            return got
+
+        return one_way
+
     def transfer_until_empty(self) -> Transfer:
         """`recv(16384)` until WantReadError."""
         send, take = self.client.sendall, self.client.bio_read  # send() takes one record at most

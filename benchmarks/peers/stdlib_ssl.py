@@ -50,6 +50,22 @@ class StdlibPair:
 
         return one_way
 
+    def transfer_often(self, writes: int) -> Transfer:
+        """`read(n)` for each write: a read gives one record at most."""
+        client_out, server_in = self._bios
+        write, take, give, read = self.client.write, client_out.read, server_in.write, self.server[0].read
+
+        def one_way(data: bytes) -> int:
+            for _ in range(writes):
+                write(data)
+            give(take())
+            size, got = len(data), 0
+            for _ in range(writes):
+                got += len(read(size))
+            return got
+
+        return one_way
+
     def transfer_until_empty(self) -> Transfer:
         """`read(16384)` until SSLWantReadError, as a program does that cannot know how much there is."""
         client_out, server_in = self._bios

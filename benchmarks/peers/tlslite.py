@@ -88,6 +88,17 @@ class TLSLitePair:
 
         return one_way
 
+    def transfer_often(self, writes: int) -> Transfer:
+        """One `read` for all: it may span records."""
+        write, read = self.client.write, self.server.read
+
+        def one_way(data: bytes) -> int:
+            for _ in range(writes):
+                write(data)
+            return len(read(max=writes * len(data), min=writes * len(data)))
+
+        return one_way
+
     def transfer_until_empty(self) -> Transfer:
         """The same: a blocking read has no other end than the number of bytes."""
         return self.transfer()

@@ -288,6 +288,78 @@ async def opened_paused(port: int) -> tuple[TLSTransport, Pausing]:
     return transport, protocol
 
 
+class Records(asyncio.Protocol):
+    """A protocol that keeps what it receives, record by record."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+        self.ended = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self.seen.append(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()
+
+
+@asynccontextmanager
+async def packing() -> AsyncIterator[tuple[asyncio.StreamWriter, Records]]:
+    """A client that packs small writes, and what its server receives."""
+    records = Records()
+    server = await tls12.asyncio.create_server(lambda: records, "127.0.0.1", 0, config=server_config())
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        _, writer = await opened(port, client_config(pack_small_writes=True))
+        yield writer, records
+        writer.close()
+        await records.ended.wait()
+
+
+def test_small_writes_of_one_turn_of_the_loop_share_a_record_if_the_config_says_so() -> None:
+    async def main() -> None:
+        async with packing() as (writer, records):
+            writer.write(b"one")
+            writer.write(b"two")
+            assert transport_of(writer).get_write_buffer_size() == 6
+            await asyncio.sleep(0)
+            assert transport_of(writer).get_write_buffer_size() == 0
+            writer.write(b"three")
+            writer.write(b"four")
+            writer.close()  # behind them
+            await records.ended.wait()
+            assert records.seen == [b"onetwo", b"threefour"]
+
+    run(main())
+
+
+def test_packed_writes_feel_a_slow_network_though_the_loop_never_turns() -> None:
+    async def write(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(bytes(100))
+            await writer.drain()
+
+    async def main() -> None:
+        async with both_ends(client_config(pack_small_writes=True)) as ((_, writer), _):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(write(writer), 0.1)
+            limit = transport_of(writer).get_write_buffer_limits()[1]
+            assert limit < transport_of(writer).get_write_buffer_size() < limit + 40_000
+            transport_of(writer).abort()
+
+    run(main())
+
+
+def test_an_abort_takes_packed_writes_with_it() -> None:
+    async def main() -> None:
+        async with packing() as (writer, records):
+            writer.write(b"never sent")
+            transport_of(writer).abort()
+            await records.ended.wait()
+            assert records.seen == []
+
+    run(main())
+
+
 def test_data_is_held_while_reading_is_paused_and_comes_in_order() -> None:
     async def main() -> None:
         async with serving(three_at_once) as port:

@@ -1,13 +1,12 @@
 """Buffers of callers: taken as they come, handed out in portions, never kept.
 
 How it works: everything that Python calls a buffer is read as bytes, item size and shape aside. Output waits as the
-pieces that the record layer made; a portion cuts the first one by a view, so that fetching a large output in small
-portions takes linear time.
+pieces that the record layer made, in a list, which takes a tenth of a deque's memory; a portion cuts the first one by a
+view, so that fetching a large output in small portions takes linear time.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TypeAlias
 
 from tls12.errors import UsageError
@@ -29,17 +28,18 @@ def byte_buffer(data: object) -> bytearray | memoryview:
     return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
 
 
-def take_portion(pieces: deque[Data], amount: int) -> bytes:
+def take_portion(pieces: list[Data], amount: int) -> bytes:
     """Take the first `amount` bytes out of `pieces`. Raises `UsageError` for a negative amount."""
     if amount < 0:
         raise UsageError(f"data_to_send({amount}): a negative amount cannot be sent")
-    portion: list[Data] = []
-    while pieces and amount:
-        piece = pieces.popleft()
-        if len(piece) > amount:
-            view = memoryview(piece)
-            piece = view[:amount]
-            pieces.appendleft(view[amount:])
-        portion.append(piece)
-        amount -= len(piece)
-    return b"".join(portion)
+    if not pieces:
+        return b""
+    if len(pieces) > 1 and len(pieces[0]) <= amount:
+        # What a portion left of the first is copied once more, but it is less than this portion: still linear.
+        pieces[:] = [b"".join(pieces)]
+    first = memoryview(pieces[0])
+    if len(first) > amount:
+        pieces[0] = first[amount:]
+    else:
+        pieces.clear()
+    return bytes(first[:amount])

@@ -102,7 +102,7 @@ class ClientConnection(Connection):
         return True
 
     def _begin_renegotiation(self) -> None:
-        self._may_send = False
+        self._hold_data()
         self._begin_handshake()
 
     def _forget_session(self) -> None:

@@ -57,7 +57,7 @@ class ServerConnection(Connection):
             return True  # our close_notify has gone out: there is nobody to answer
         wish = self._config.policy.renegotiation
         if wish is Renegotiation.ALLOW and established.is_renegotiable:
-            self._may_send = False
+            self._hold_data()
             return False
         if wish is Renegotiation.FATAL:
             raise PeerMisbehaved("the client began a renegotiation", alert=Alert.NO_RENEGOTIATION, rule="RFC 5746 4.5")

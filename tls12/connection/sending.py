@@ -1,0 +1,186 @@
+"""What a connection has to say: application data becomes records, and records wait to be sent.
+
+How it works: `send_data` seals a write at once, and the record waits in `_out` until `data_to_send` hands it over.
+`_at_once` is the longest write that is sealed without another question: a record's worth while data may flow, and 0
+while something else has to be asked first (before the handshake, behind `close()`, during a renegotiation, with
+packing). So the commonest write pays for one comparison.
+
+With `pack_small_writes` writes wait in `_packed` instead, until they fill a record, or the bytes to send are asked
+for, or something other than application data has to go out, which must not overtake them. A write that fits into one
+record is never split over two. What waits is never more than one record, so that memory stays bounded, and the keys'
+limit is judged, as always, when a record is sealed.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from tls12.connection.buffers import Data, byte_buffer, take_portion
+from tls12.connection.facts import Facts
+from tls12.crypto.protection import Sealer
+from tls12.errors import KeysExhausted, UsageError
+from tls12.events import Event, KeysNearLimit
+from tls12.record_layer import RecordWriter
+from tls12.registry import Alert, AlertLevel, ContentType
+from tls12.wire.closing import AlertMessage
+
+_APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
+
+
+class Sending(Facts, ABC):
+    """The outgoing half of a connection; `Connection` adds the rest."""
+
+    __slots__ = (
+        "_at_once", "_closed_by_owner", "_held", "_may_send", "_out", "_packed", "_sealer", "_warn_at", "_writer",
+    )  # fmt: skip
+
+    _events: list[Event]
+
+    def __init__(self) -> None:
+        self._writer = RecordWriter()
+        self._out: list[Data] = []
+        self._may_send = False
+        self._at_once = 0
+        self._packed: bytearray | None = None
+        self._held: list[bytes] = []
+        self._closed_by_owner = False
+        self._sealer: Sealer
+        self._warn_at = sys.maxsize
+
+    def data_to_send(self, amount: int | None = None) -> bytes | bytearray:
+        """The bytes that wait to be sent, at most `amount` of them. The buffer belongs to the caller.
+
+        Raises `UsageError` for a negative amount.
+        """
+        if self._packed is not None:
+            self._guard(self._seal_packed)
+        out = self._out
+        if amount is not None:
+            return take_portion(out, amount)
+        if not out:
+            return b""
+        if len(out) == 1:
+            only = out.pop()
+            return only if type(only) is not memoryview else bytes(only)
+        everything = b"".join(out)
+        out.clear()
+        return everything
+
+    def send_data(self, data: Data) -> None:
+        """Queue application data; it is sealed at once, or, with `pack_small_writes`, together with other writes.
+
+        Raises `UsageError` before `HandshakeCompleted` and after one's own `close()`. After the peer's close or a
+        failure the data is dropped, since the caller may not have read those events yet.
+        """
+        if type(data) is not bytes:
+            data = byte_buffer(data)
+        if 0 < len(data) <= self._at_once:
+            try:
+                # The writer's shortest way for the usual size: one call less, 0.2 of 4.7 µs at 64 bytes.
+                self._out.append(self._writer.seal(_APPLICATION_DATA, data))
+            except KeysExhausted as error:
+                self._fail(error)
+            else:
+                if self._sealer.sequence >= self._warn_at:
+                    self._warn_of_limit()
+        elif self._may_send:
+            try:
+                self._pack_or_seal(data)
+            except KeysExhausted as error:
+                self._fail(error)
+        elif self._closed_by_owner:
+            raise UsageError("send_data() after close(): nothing may follow close_notify (RFC 5246 7.2.1)")
+        elif self._error is None and not self._write_ended:
+            if self._established is None:
+                raise UsageError("send_data() before HandshakeCompleted")
+            if data:
+                self._held.append(bytes(data))
+
+    def _pack_or_seal(self, data: Data) -> None:
+        """Send data of any length while it may be sent. Raises KeysExhausted."""
+        packed, most = self._packed, self._writer.fragment_size
+        if packed is not None and len(packed) + len(data) > most:
+            self._seal_packed()
+            packed = None
+            if not self._may_send:  # the keys were near their limit, and new ones are being made
+                self._held.append(bytes(data))
+                return
+        if packed is not None:
+            packed += data
+        elif self._config.pack_small_writes and 0 < len(data) < most:
+            self._packed = bytearray(data)
+        elif data:
+            self._seal(data)
+
+    def _seal_packed(self) -> None:
+        """Seal the writes that wait together. Raises KeysExhausted, but drops them if the connection has failed."""
+        packed, self._packed = self._packed or b"", None
+        try:
+            self._seal(packed)
+        except KeysExhausted:
+            if self._error is None:
+                raise
+
+    def _seal(self, data: Data) -> None:
+        self._out.append(self._writer.write(_APPLICATION_DATA, data))
+        if self._sealer.sequence >= self._warn_at and self._error is None:
+            self._warn_of_limit()
+
+    def _put(self, kind: int, data: bytes) -> None:
+        """Send what is not application data, unless close_notify went before it."""
+        if self._packed is not None:
+            self._seal_packed()
+        if not self._write_ended:
+            self._out.append(self._writer.write(kind, data))
+
+    def _send_alert(self, level: AlertLevel, description: Alert) -> None:
+        self._put(ContentType.ALERT, AlertMessage(level, description).to_bytes())
+
+    def _warn_of_limit(self) -> None:
+        """Our keys have protected nearly as much as they may (RFC 5246 6.1, RFC 8446 5.5): get new ones, or say so."""
+        self._warn_at = sys.maxsize
+        self._events.append(KeysNearLimit())
+        if not self._obstacle_to_renegotiation():
+            self.renegotiate()
+
+    def _hold_data(self) -> None:
+        """From here on data waits: a handshake goes on, or our direction has ended."""
+        self._may_send = False
+        self._at_once = 0
+
+    def _resume_sending(self) -> None:
+        """Data may flow, that which was held first; if it uses up the keys, the rest waits for the next ones."""
+        self._may_send = True
+        self._at_once = 0 if self._config.pack_small_writes else self._writer.fragment_size
+        held, self._held = self._held, []
+        for data in held:
+            if self._may_send:
+                self._pack_or_seal(data)
+            else:
+                self._held.append(data)
+        if self._closed_by_owner:
+            self.close()
+
+    # -- what the rest of the connection does --------------------------------------------------------------
+
+    @abstractmethod
+    def close(self) -> None:
+        """End our direction with close_notify."""
+
+    @abstractmethod
+    def renegotiate(self) -> None:
+        """Begin another handshake on this connection."""
+
+    @abstractmethod
+    def _obstacle_to_renegotiation(self) -> str:
+        """Why a renegotiation cannot begin now; empty if it can."""
+
+    @abstractmethod
+    def _guard(self, step: Callable[[], object]) -> None:
+        """Run a step; the peer's fault becomes an event, everything else reaches the caller."""
+
+    @abstractmethod
+    def _fail(self, error: Exception) -> None:
+        """End both directions and emit `ConnectionFailed`."""
