@@ -46,16 +46,13 @@ from tls12.events import (
 )
 from tls12.handshake.engine import (
     Complete,
-    FixVersion,
     Handshake,
     InstallReadKeys,
     InstallWriteKeys,
     Notify,
     OnMessage,
     Rewrite,
-    SendChangeCipherSpec,
-    SendHandshake,
-    SetFragmentSize,
+    SettleRecords,
 )
 from tls12.handshake.grammar import CCS, Conversation, State, name_of
 from tls12.handshake.proofs import Established
@@ -423,20 +420,20 @@ class Connection(Sending):
         """The handshake's outputs, in order. Messages of one flight share records."""
         if not handshake.outputs or self._error is not None:  # a hook may have aborted the connection
             return
-        flight: list[bytes] = []
+        flight = b""
         for output in handshake.drain():
-            if type(output) is SendHandshake:
-                flight.append(output.data)
+            if type(output) is tuple and output[0] == _HANDSHAKE:
+                flight += output[1]
                 continue
             if flight:
-                self._put(_HANDSHAKE, b"".join(flight))
-                flight.clear()
-            self._CARRIERS[type(output)](self, output)
+                self._put(_HANDSHAKE, flight)
+                flight = b""
+            if type(output) is tuple:
+                self._put(*output)
+            else:
+                self._CARRIERS[type(output)](self, output)
         if flight:
-            self._put(_HANDSHAKE, b"".join(flight))
-
-    def _send_change_cipher_spec(self, output: SendChangeCipherSpec) -> None:
-        self._put(_CHANGE_CIPHER_SPEC, output.data)
+            self._put(_HANDSHAKE, flight)
 
     def _install_write_keys(self, output: InstallWriteKeys) -> None:
         self._writer.fragment_size = output.fragment_size
@@ -456,12 +453,11 @@ class Connection(Sending):
             keys.limit = min(keys.limit, records)
         return keys
 
-    def _set_fragment_size(self, output: SetFragmentSize) -> None:
-        self._writer.fragment_size = self._reader.plaintext_limit = output.size
-
-    def _fix_version(self, output: FixVersion) -> None:
+    def _settle_records(self, output: SettleRecords) -> None:
         self._writer.version = ProtocolVersion.TLS_1_2
         self._reader.version_fixed = True
+        if output.fragment_size is not None:
+            self._writer.fragment_size = self._reader.plaintext_limit = output.fragment_size
 
     def _notify(self, output: Notify) -> None:
         self._events.append(output.event)
@@ -476,11 +472,9 @@ class Connection(Sending):
         self._resume_sending()
 
     _CARRIERS: ClassVar[dict[type, Callable[[Connection, Any], None]]] = {
-        SendChangeCipherSpec: _send_change_cipher_spec,
         InstallWriteKeys: _install_write_keys,
         InstallReadKeys: _install_read_keys,
-        SetFragmentSize: _set_fragment_size,
-        FixVersion: _fix_version,
+        SettleRecords: _settle_records,
         Notify: _notify,
         Complete: _complete,
     }

@@ -29,13 +29,15 @@ from tls12.handshake.grammar import CCS, Conversation, Side
 from tls12.handshake.proofs import (
     Established,
 )
-from tls12.registry import HandshakeType
+from tls12.registry import ContentType, HandshakeType
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
 from tls12.wire.codec import Reader
 from tls12.wire.messages import Message
 
-_HELLO_REQUEST = bytes((HandshakeType.HELLO_REQUEST,))
+_HELLO_REQUEST = int(HandshakeType.HELLO_REQUEST)
+_HANDSHAKE = int(ContentType.HANDSHAKE)
+_CHANGE_CIPHER_SPEC = int(ContentType.CHANGE_CIPHER_SPEC)
 
 Unit: TypeAlias = Message | ChangeCipherSpec
 """What a handshake is made of: its messages, and the ChangeCipherSpec records between them."""
@@ -65,18 +67,11 @@ OnMessage: TypeAlias = Callable[[str, Unit, int], None]
 """Called as (sender, message, size in bytes) for every message of either side, once parsed."""
 
 
-@dataclass(slots=True)
-class SendHandshake:
-    """Output: these bytes, as handshake records."""
+Send: TypeAlias = tuple[int, bytes]
+"""Output: a content type and what to send under it. Handshake messages in a row may share records.
 
-    data: bytes
-
-
-@dataclass(slots=True)
-class SendChangeCipherSpec:
-    """Output: one ChangeCipherSpec record."""
-
-    data: bytes
+A plain tuple, since half of all outputs are these.
+"""
 
 
 @dataclass(slots=True)
@@ -96,15 +91,11 @@ class InstallReadKeys:
 
 
 @dataclass(slots=True)
-class SetFragmentSize:
-    """Output: from here on, this many bytes of plaintext per record, either way, protected or not (RFC 6066 4)."""
+class SettleRecords:
+    """Output: the version is agreed, and every further record must carry it (RFC 5246 6.2.1)."""
 
-    size: int
-
-
-@dataclass(slots=True)
-class FixVersion:
-    """Output: the version is agreed; every further record must carry it (RFC 5246 6.2.1)."""
+    fragment_size: int | None
+    """Bytes of plaintext per record from here on, either way, protected or not (RFC 6066 4); None leaves it."""
 
 
 @dataclass(slots=True)
@@ -121,16 +112,7 @@ class Complete:
     established: Established
 
 
-Output: TypeAlias = (
-    SendHandshake
-    | SendChangeCipherSpec
-    | InstallWriteKeys
-    | InstallReadKeys
-    | SetFragmentSize
-    | FixVersion
-    | Notify
-    | Complete
-)
+Output: TypeAlias = Send | InstallWriteKeys | InstallReadKeys | SettleRecords | Notify | Complete
 
 
 def with_lookups(config: C, pause_on: frozenset[type]) -> C:
@@ -307,11 +289,11 @@ class Handshake(ABC, Generic[C]):
     def _put(self, item: Unit, encoded: bytes | None = None) -> None:
         if isinstance(item, ChangeCipherSpec):
             data = encoded or item.to_bytes()
-            self.outputs.append(SendChangeCipherSpec(data))
+            self.outputs.append((_CHANGE_CIPHER_SPEC, data))
         else:
             data = encoded or messages.serialize(item)
-            if data[:1] != _HELLO_REQUEST:  # RFC 5246 7.4.1.1
+            if data[0] != _HELLO_REQUEST:  # RFC 5246 7.4.1.1
                 self.transcript.append(data)
-            self.outputs.append(SendHandshake(data))
+            self.outputs.append((_HANDSHAKE, data))
         if self.on_message is not None:
             self.on_message(self.side.value, item, len(data))

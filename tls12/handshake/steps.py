@@ -17,7 +17,7 @@ from tls12.crypto.protection import make_opener, make_sealer
 from tls12.crypto.signatures import SCHEMES
 from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerMisbehaved
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
-from tls12.handshake.engine import C, Complete, FixVersion, Handshake, InstallReadKeys, SetFragmentSize, Story
+from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, SettleRecords, Story
 from tls12.handshake.grammar import Side
 from tls12.handshake.negotiation import Agreed
 from tls12.handshake.proofs import (
@@ -54,9 +54,7 @@ class Steps(Handshake[C]):
 
     def settle_records(self, agreed: Agreed) -> None:
         """What the hellos say about every further record: its version, and how long it may be (RFC 6066 4)."""
-        self.outputs.append(FixVersion())
-        if agreed.largest_fragment is not None:
-            self.outputs.append(SetFragmentSize(agreed.largest_fragment))
+        self.outputs.append(SettleRecords(agreed.largest_fragment))
 
     def count_extensions(self, hello: ClientHello | ServerHello) -> None:
         """No more than `Limits.extensions`."""
