@@ -15,6 +15,7 @@ from tls12.wire.extensions import (
     ApplicationLayerProtocolNegotiation,
     Extension,
     KeyShareClientHello,
+    RawExtension,
     SessionTicket,
     SupportedGroups,
     encoded_once,
@@ -26,9 +27,7 @@ from tls12.wire.hello import ClientHello
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    for _, _, seen in IN_CLIENT_HELLO.values():
-        if seen is not None:
-            seen.clear()
+    IN_CLIENT_HELLO.forget()
 
 
 def written(*extensions: Extension) -> bytes:
@@ -67,13 +66,33 @@ def test_a_body_that_does_not_decode_is_refused_each_time() -> None:
             read(block)
 
 
-def test_no_more_than_a_few_bodies_of_a_type_are_remembered() -> None:
-    blocks = [written(ApplicationLayerProtocolNegotiation((b"%d" % number,))) for number in range(100)]
+def test_no_more_than_a_few_extensions_and_blocks_are_remembered() -> None:
+    blocks = [written(ApplicationLayerProtocolNegotiation((b"%d" % number,))) for number in range(1000)]
     once = [read(block)[0] for block in blocks]
     assert once == [read(block)[0] for block in blocks]
-    _, _, seen = IN_CLIENT_HELLO[ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION]
-    assert seen is not None
-    assert 0 < len(seen) <= 64
+    assert 0 < len(IN_CLIENT_HELLO.extensions) <= 512
+    assert 0 < len(IN_CLIENT_HELLO.blocks) <= 64
+
+
+def test_a_long_block_is_not_remembered_as_a_whole() -> None:
+    block = written(*(RawExtension(ExtensionType.of(0x8000 + number), bytes(60)) for number in range(16)))
+    assert read(block) == read(block)
+    assert read(block)[0] is read(block)[0]
+    assert not IN_CLIENT_HELLO.blocks
+
+
+def test_a_block_that_comes_again_is_the_same_object() -> None:
+    block = written(SupportedGroups((NamedGroup.X25519,)), SessionTicket(b""))
+    assert read(block) is read(block)
+    assert read(block)[0] is read(written(SupportedGroups((NamedGroup.X25519,))))[0]
+
+
+def test_what_was_read_before_is_written_as_it_was_read() -> None:
+    groups = SupportedGroups((NamedGroup.X25519,))
+    (extension,) = read(written(groups))
+    assert extension == groups
+    assert written(extension) == written(groups)
+    assert written(replace(groups, named_group_list=(NamedGroup.X448,))) != written(groups)
 
 
 def test_lenient_reading_remembers_nothing() -> None:

@@ -257,7 +257,7 @@ client_hellos: SearchStrategy[hello.ClientHello] = st.builds(
     session_ids,
     lists(CipherSuite, most=40),
     lists(CompressionMethod, most=4),
-    _blocks(CLIENT_EXTENSIONS, IN_CLIENT_HELLO),
+    _blocks(CLIENT_EXTENSIONS, IN_CLIENT_HELLO.readers),
 )
 """A ClientHello with any extensions, or without the block."""
 
@@ -268,7 +268,7 @@ server_hellos: SearchStrategy[hello.ServerHello] = st.builds(
     session_ids,
     codes(CipherSuite),
     codes(CompressionMethod),
-    _blocks(SERVER_EXTENSIONS, IN_SERVER_HELLO),
+    _blocks(SERVER_EXTENSIONS, IN_SERVER_HELLO.readers),
 )
 """A ServerHello with any extensions, or without the block."""
 
