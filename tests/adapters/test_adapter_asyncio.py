@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import logging
 import socket
 import ssl
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,6 +19,7 @@ import loopback
 import pki
 import pytest
 from loopback import PATIENCE, client_config, listening, read_to_end, server_config
+from streams import both_ends, closed, opened, run, serving, transport_of
 
 import tls12.asyncio
 from tls12 import (
@@ -34,88 +37,11 @@ from tls12 import (
     UsageError,
 )
 from tls12.asyncio import TLSTransport
-from tls12.errors import ApplicationRefused, BadRecordMac, NameMismatch, UnknownIssuer
+from tls12.errors import ApplicationRefused, BadRecordMac, NameMismatch, NotTLS, UnknownIssuer
 from tls12.registry import ContentType
 
 LONG = bytes(range(256)) * 4096
 """1 MiB."""
-
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a test's coroutine; whatever the loop's exception handler hears fails the test."""
-
-    async def watched() -> None:
-        heard: list[dict[str, Any]] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
-        async with asyncio.timeout(3 * PATIENCE):
-            await main
-        assert heard == []
-
-    asyncio.run(watched())
-
-
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send everything back until the end."""
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
-
-
-@asynccontextmanager
-async def serving(handler: Any = echo, config: Any = None, **options: Any) -> AsyncIterator[int]:
-    """Our server; gives its port."""
-    server = await tls12.asyncio.start_server(handler, "127.0.0.1", 0, config=config or server_config(), **options)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
-async def opened(port: int, config: Any = None, **options: Any) -> Streams:
-    """Our client."""
-    return await tls12.asyncio.open_connection(
-        "127.0.0.1", port, config=config or client_config(), server_name=pki.NAME, **options
-    )
-
-
-async def closed(writer: asyncio.StreamWriter) -> None:
-    """Close and wait."""
-    writer.close()
-    await writer.wait_closed()
-
-
-@asynccontextmanager
-async def both_ends(client: Any = None, server: Any = None, **options: Any) -> AsyncIterator[tuple[Streams, Streams]]:
-    """The streams of two ends that have completed their handshake with each other."""
-    arrived: asyncio.Future[Streams] = asyncio.get_running_loop().create_future()
-    done = asyncio.Event()
-
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        arrived.set_result((reader, writer))
-        await done.wait()
-
-    async with serving(handler, server) as port:
-        ours = await opened(port, client, **options)
-        theirs = await arrived
-        try:
-            yield ours, theirs
-        finally:
-            for _, writer in (ours, theirs):
-                writer.close()
-            done.set()
-            for _, writer in (ours, theirs):
-                try:
-                    await writer.wait_closed()
-                except (tls12.TLSError, OSError):
-                    pass
-
-
-def transport_of(writer: asyncio.StreamWriter) -> TLSTransport:
-    """The transport under a writer."""
-    transport = writer.transport
-    assert isinstance(transport, TLSTransport)
-    return transport
 
 
 # --- the everyday
@@ -244,6 +170,29 @@ def test_drain_waits_for_a_reader_that_is_slow_and_nothing_is_lost() -> None:
             while received < 64 * len(LONG):
                 received += len(await reader.read(1 << 20))
             await writer.drain()
+
+    run(main())
+
+
+def test_readexactly_may_ask_for_more_than_the_reader_holds() -> None:
+    async def main() -> None:
+        async with both_ends() as ((_, writer), (reader, _)):
+            for _ in range(4):
+                writer.write(LONG)
+            assert await reader.readexactly(4 * len(LONG)) == 4 * LONG
+
+    run(main())
+
+
+def test_resuming_delivers_later_and_not_to_a_protocol_that_is_still_calling() -> None:
+    async def main() -> None:
+        async with serving(three_at_once) as port:
+            transport, protocol = await opened_paused(port)
+            await protocol.saw(1)
+            transport.resume_reading()
+            assert protocol.seen == [b"one"]
+            await protocol.saw(2)
+            transport.abort()
 
     run(main())
 
@@ -671,6 +620,85 @@ def test_a_flipped_bit_is_caught_after_what_came_before_and_the_peer_is_told(rol
                 await victim_reader.read(100)
 
     run(main())
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed connections linger for longer than any test."""
+    monkeypatch.setattr("tls12.asyncio.transport._LINGER", 3600.0)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_handshake_that_fails_says_so_before_the_peer_hangs_up() -> None:
+    told = threading.Event()
+
+    def serve(sock: socket.socket) -> bytes:
+        sock.sendall(b"SSH-2.0-a-server-that-waits\r\n")
+        assert told.wait(PATIENCE)
+        return read_to_end(sock)
+
+    async def main() -> None:
+        with listening(serve) as (port, heard):
+            with pytest.raises(NotTLS):
+                await opened(port, close_timeout=3600.0)
+            told.set()
+            said = await asyncio.to_thread(heard.result)
+            assert said[-7:] == bytes((ContentType.ALERT, 3, 3, 0, 2, 2, Alert.UNEXPECTED_MESSAGE))
+
+    run(main())
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_connection_that_fails_says_so_before_the_peer_hangs_up() -> None:
+    async def main() -> None:
+        async with both_ends(close_timeout=3600.0) as ((reader, writer), (_, honest)):
+            transport_of(honest).pause_reading()  # so it hears no alert, and does not hang up
+            transport_of(honest)._raw.write(bytes((ContentType.APPLICATION_DATA, 3, 3, 0, 32)) + bytes(32))
+            with pytest.raises(BadRecordMac):
+                await reader.read()
+            with pytest.raises(BadRecordMac):
+                await closed(writer)
+            transport_of(honest).resume_reading()
+
+    run(main())
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_failure_is_told_only_when_the_alert_is_out() -> None:
+    """The peer takes nothing for a while, so the alert waits behind megabytes of data."""
+
+    async def main() -> None:
+        async with both_ends(close_timeout=3600.0) as ((reader, writer), (their_reader, honest)):
+            transport_of(honest).pause_reading()
+            for _ in range(16):
+                writer.write(LONG)
+            transport_of(honest)._raw.write(bytes((ContentType.APPLICATION_DATA, 3, 3, 0, 32)) + bytes(32))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.read(), 0.2)
+            assert writer.transport.is_closing()
+            transport_of(honest).resume_reading()
+            assert await their_reader.readexactly(16 * len(LONG)) == 16 * LONG
+            with pytest.raises(PeerAlert) as told:
+                await their_reader.read()
+            assert told.value.received is Alert.BAD_RECORD_MAC
+            with pytest.raises(BadRecordMac):
+                await reader.read()
+
+    run(main())
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_loop_that_ends_takes_lingering_connections_with_it() -> None:
+    async def main() -> None:
+        async with both_ends(close_timeout=3600.0) as ((reader, _), (_, honest)):
+            transport_of(honest).pause_reading()
+            transport_of(honest)._raw.write(bytes((ContentType.APPLICATION_DATA, 3, 3, 0, 32)) + bytes(32))
+            with pytest.raises(BadRecordMac):
+                await reader.read()
+            honest.transport.abort()
+
+    run(main())
+    gc.collect()  # a transport that was forgotten would warn, and a warning fails the test
 
 
 def test_an_uploading_peer_learns_the_reason_and_not_just_a_reset() -> None:

@@ -108,7 +108,8 @@ def digest_all(self: TLSTransport) -> None:
             self._held.append(event.data)
         else:
             self._note(event)
-    self._deliver_held()
+    while self._held and self._app is not None:
+        self._deliver_first()
     self.flush()
 
 

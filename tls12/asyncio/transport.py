@@ -1,4 +1,4 @@
-"""TLS under asyncio: `open_connection` and `start_server` for streams, the transport below for protocols.
+"""The transport of an application's protocol under asyncio, over the transport of a TCP connection.
 
 How it works: a `TLSTransport` sits between the transport of a TCP connection and the application's protocol
 and wears both faces: to the TCP transport it is the protocol, to the application's protocol it is the
@@ -10,13 +10,12 @@ once it would fill a record, so that small writes in between share a record and 
 
 A connection ends in one of three ways, all through `_finish`, which hands the last bytes (close_notify or an
 alert) to the network, says FIN, and keeps reading for a moment, because closing over unread data would reset
-the connection and a reset can overtake the alert. Only then does the application hear `connection_lost`:
+the connection and a reset can overtake the alert:
 
-- the application closes: close_notify goes out;
+- the application closes: close_notify goes out, and `connection_lost` follows when the peer has hung up;
 - the peer closes with close_notify: the reader sees the end of the stream;
-- it fails: the reader raises the error of `ConnectionFailed`, after every byte that arrived before it.
-
-Nothing here is shared between connections: one that fails takes nothing down but itself.
+- it fails: as soon as the alert is out, `connection_lost` brings the error of `ConnectionFailed`, behind every
+  byte that arrived before it. The TCP connection outlives it for a moment, in a task that ends with the loop.
 """
 
 from __future__ import annotations
@@ -24,13 +23,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
 
-from tls12.config import ClientConfig, ServerConfig
-from tls12.connection import ClientConnection, Connection, ServerConnection
+from tls12.connection import ClientConnection, Connection
 from tls12.events import (
     ConnectionClosed,
     ConnectionFailed,
@@ -39,9 +36,7 @@ from tls12.events import (
     HandshakeCompleted,
     RenegotiationRequested,
 )
-from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.registry import Alert
-from tls12.resumption.sessions import Session
 from tls12.wire.records import MAX_PLAINTEXT
 
 HANDSHAKE_TIMEOUT = 60.0
@@ -54,14 +49,7 @@ Answers = Mapping[type, Callable[[Any], Any]]
 """Who decides what a paused connection waits for: an event class, and a function or coroutine function that
 turns the event into the answer. A coroutine may take its time: the event loop goes on."""
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
-
-STREAM_LIMIT = 2**16
-"""Bytes that a stream reader holds before it stops the peer, as in asyncio."""
-
 _LINGER = 1.0  # seconds that a failed connection waits for its peer to hang up
-
-_log = logging.getLogger(__name__)
 
 
 # A BufferedProtocol below was measured, and no faster: 1.11 times asyncio's own TLS for small requests, this 1.20
@@ -94,6 +82,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._app: asyncio.Protocol | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._answering: asyncio.Task[None] | None = None
+        self._lingering: asyncio.Task[None] | None = None
         self._held: deque[bytes] = deque()
         self._failure: Exception | None = None
         self._reading_paused = False
@@ -103,6 +92,9 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._flush_planned = False
         self._eof_written = False
         self._finishing = False
+        self._told = False
+        #: Done when the TCP connection is gone.
+        self.gone: asyncio.Future[None] = self._loop.create_future()
         #: Done with the handshake: the application's protocol, or the reason why there is none.
         self.established: asyncio.Future[asyncio.Protocol] = self._loop.create_future()
 
@@ -110,8 +102,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The TCP connection stands: begin the handshake."""
-        assert isinstance(transport, asyncio.Transport)
-        self._raw = transport
+        self._raw = cast(asyncio.Transport, transport)  # uvloop's are not derived from it
         if self._handshake_timeout is not None:
             self._timer = self._loop.call_later(self._handshake_timeout, self._give_up_handshake)
         if isinstance(self._connection, ClientConnection):
@@ -124,11 +115,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._connection.receive_data(data)
         except Exception as error:  # out of an application's object: a verifier, a signer
             self._failure = error
-        try:
+        with self._failing_alone():
             self._digest()
-        except Exception as error:  # out of an answer, or the protocol above
-            self._connection.abort(Alert.INTERNAL_ERROR)
-            self._fail(error)
 
     def eof_received(self) -> bool:
         """The peer will send no more bytes: a clean end or a truncation, as the connection judges."""
@@ -142,30 +130,35 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._cancel_timer()
         if self._answering is not None:
             self._answering.cancel()
-        outcome = self._failure
         if not self._finishing:  # neither we nor TLS ended it, so what arrived is not known to be all
-            outcome = outcome or exc or ConnectionAbortedError("the connection was closed underneath TLS")
+            reason = exc or ConnectionAbortedError("the connection was closed underneath TLS")
+            self._failure = self._failure or reason
         self._finishing = True
-        if self._app is not None:
-            self._deliver_held()
-            self._app.connection_lost(outcome)
-        elif not self.established.done():
-            self.established.set_exception(
-                outcome or ConnectionAbortedError("the connection was closed during the TLS handshake")
-            )
-            self.established.exception()  # seen: a server has nobody who awaits it
+        self._tell()
+        self.gone.set_result(None)
 
     def pause_writing(self) -> None:
         """The peer takes bytes slower than they come: `drain` waits."""
         self._writing_paused = True
-        if self._app is not None:
+        if self._app is not None and not self._told:
             self._app.pause_writing()
 
     def resume_writing(self) -> None:
-        """The peer has caught up."""
+        """The peer has caught up; after a failure: it has everything, the alert included."""
         self._writing_paused = False
-        if self._app is not None:
+        if self._lingering is not None:
+            self._tell()
+        elif self._app is not None:
             self._app.resume_writing()
+
+    @contextlib.contextmanager
+    def _failing_alone(self) -> Iterator[None]:
+        """What an answer or the protocol above raises ends this connection, and nothing else."""
+        try:
+            yield
+        except Exception as error:
+            self._connection.abort(Alert.INTERNAL_ERROR)
+            self._fail(error)
 
     # -- events
 
@@ -174,7 +167,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             for event in events:
                 if not isinstance(event, DataReceived):
                     self._note(event)
-                elif self._reading_paused:
+                elif self._reading_paused or self._held:
                     self._held.append(event.data)
                 elif self._app is not None and not self._finishing:
                     self._app.data_received(event.data)
@@ -211,19 +204,23 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._connection.answer(decision)
 
     async def _answer_later(self, decision: Awaitable[Any]) -> None:
-        try:
+        with self._failing_alone():
             self._connection.answer(await decision)
             self._digest()
-        except Exception as error:
-            self._connection.abort(Alert.INTERNAL_ERROR)
-            self._fail(error)
         self._answering = None
-        if not self._reading_paused:
+        self._go_on_reading()
+
+    def _go_on_reading(self) -> None:
+        """Deliver what was held back as long as nobody stops it, then let the network go on."""
+        with self._failing_alone():
+            while self._held and not self._reading_paused:
+                self._deliver_first()
+        if not self._reading_paused and self._answering is None:
             self._raw.resume_reading()
 
-    def _deliver_held(self) -> None:
-        while self._held and self._app is not None:
-            self._app.data_received(self._held.popleft())
+    def _deliver_first(self) -> None:
+        assert self._app is not None  # nothing is held before there is somebody to read it
+        self._app.data_received(self._held.popleft())
 
     # -- the end
 
@@ -231,15 +228,47 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         if self._finishing:  # it was the answer to our own close_notify
             self._raw.close()
             return
-        self._deliver_held()
+        while self._held:
+            self._deliver_first()
         stays_open = self._app is not None and self._app.eof_received()
         if self._connection.closed or not stays_open:
             self.close()
 
     def _fail(self, error: Exception) -> None:
-        if not self._finishing:
-            self._failure = self._failure or error
-            self._finish(min(_LINGER, self._close_timeout))
+        if self._finishing:
+            return
+        self._failure = self._failure or error
+        reason = self._connection.error
+        alert_is_owed = reason is None or reason.alert is not None
+        self._finish(min(_LINGER, self._close_timeout), peer_is_done=not alert_is_owed)
+        if alert_is_owed:
+            self._lingering = self._loop.create_task(self._linger())
+            self._raw.set_write_buffer_limits(0)  # so that resume_writing comes when the alert is out
+        if not alert_is_owed or not self._raw.get_write_buffer_size():
+            self._loop.call_soon(self._tell)
+
+    def _tell(self) -> None:
+        """The application hears how the connection ended, once, behind everything that arrived before."""
+        if self._told:
+            return
+        self._told = True
+        if self._app is not None:
+            while self._held:
+                self._deliver_first()
+            self._app.connection_lost(self._failure)
+        elif not self.established.done():
+            self.established.set_exception(
+                self._failure or ConnectionAbortedError("the connection was closed during the TLS handshake")
+            )
+            self.established.exception()  # seen: a server has nobody who awaits it
+
+    async def _linger(self) -> None:
+        """Stand for a failed connection that its peer still may hear; a loop that is shut down ends it now."""
+        try:
+            await asyncio.shield(self.gone)
+        except asyncio.CancelledError:
+            self._raw.abort()
+            raise
 
     def _finish(self, seconds: float, *, peer_is_done: bool = False) -> None:
         """Hand over the last bytes and say FIN; give the peer `seconds` to take them and to hang up first."""
@@ -251,8 +280,9 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._raw.close()
             return
         self._raw.resume_reading()
-        with contextlib.suppress(OSError):  # the peer may have reset the connection; reading will tell
-            self._raw.write_eof()
+        if self._raw.can_write_eof():
+            with contextlib.suppress(OSError):  # the peer may have reset the connection; reading will tell
+                self._raw.write_eof()
 
     def _wait_for_peer(self, seconds: float, unsent: int) -> None:
         self._timer = self._loop.call_later(seconds, self._lose_patience, seconds, unsent)
@@ -368,10 +398,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def resume_reading(self) -> None:
         """Deliver what was held back, and go on."""
         self._reading_paused = False
-        while self._held and self._app is not None and not self._reading_paused:
-            self._app.data_received(self._held.popleft())
-        if not self._reading_paused and self._answering is None:
-            self._raw.resume_reading()
+        if self._held:
+            self._loop.call_soon(self._go_on_reading)  # not from here: who calls may not be ready for data yet
+        else:
+            self._go_on_reading()
 
     def get_write_buffer_size(self) -> int:
         """Bytes that the network has not taken yet: sealed ones, and those that wait to share a record."""
@@ -407,201 +437,3 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         return f"<TLSTransport {self._connection.state.name}{' closing' if self._finishing else ''}>"
 
 
-class TLSStreamReader(asyncio.StreamReader):
-    """A `StreamReader` that gives out every byte that arrived before it raises what went wrong.
-
-    The plain one raises at once and forgets what it holds. That does for a reset; here a failure comes with a
-    verdict (TruncatedError, BadRecordMac), and the bytes before it are authentic.
-    """
-
-    _verdict: BaseException | None = None
-
-    def exception(self) -> BaseException | None:  # type: ignore[override]
-        """What the connection failed with, or None."""
-        return self._verdict
-
-    def set_exception(self, exc: BaseException) -> None:
-        """The connection failed: the end of what can be read."""
-        self._verdict = exc
-        self.feed_eof()
-
-    async def read(self, n: int = -1) -> bytes:
-        """As `StreamReader.read`; where that says end of stream, a failed connection raises."""
-        data = await super().read(n)
-        if not data and n != 0 and self._verdict is not None:
-            raise self._verdict
-        return data
-
-    async def readexactly(self, n: int) -> bytes:
-        """As `StreamReader.readexactly`; the IncompleteReadError of a failed connection is the cause."""
-        try:
-            return await super().readexactly(n)
-        except asyncio.IncompleteReadError as incomplete:
-            if self._verdict is None:
-                raise
-            raise self._verdict from incomplete
-
-    async def readuntil(self, separator: Any = b"\n") -> bytes:
-        """As `StreamReader.readuntil`; the IncompleteReadError of a failed connection is the cause."""
-        try:
-            return await super().readuntil(separator)
-        except asyncio.IncompleteReadError as incomplete:
-            if self._verdict is None:
-                raise
-            raise self._verdict from incomplete
-
-
-async def create_connection(
-    make_protocol: Callable[[], asyncio.Protocol],
-    host: str | None = None,
-    port: int | None = None,
-    *,
-    config: ClientConfig,
-    server_name: str | None = None,
-    session: Session | None = None,
-    answers: Answers | None = None,
-    handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
-    close_timeout: float = CLOSE_TIMEOUT,
-    rewrite: Rewrite | None = None,
-    on_message: OnMessage | None = None,
-    **options: Any,
-) -> tuple[TLSTransport, asyncio.Protocol]:
-    """As `open_connection`, for an application that brings its own protocol."""
-    connection = ClientConnection(
-        config,
-        host if server_name is None else server_name or None,
-        session=session,
-        rewrite=rewrite,
-        pause_on=frozenset(answers or ()),
-        on_message=on_message,
-    )
-    transport = TLSTransport(
-        connection,
-        make_protocol,
-        answers=answers,
-        handshake_timeout=handshake_timeout,
-        close_timeout=close_timeout,
-    )
-    loop = asyncio.get_running_loop()
-    raw, _ = await loop.create_connection(
-        lambda: transport,
-        host,  # type: ignore[arg-type]  # None beside sock=
-        port,  # type: ignore[arg-type]
-        **options,
-    )
-    try:
-        return transport, await transport.established
-    except BaseException:
-        raw.abort()
-        raise
-
-
-async def open_connection(
-    host: str | None = None,
-    port: int | None = None,
-    *,
-    config: ClientConfig,
-    limit: int = STREAM_LIMIT,
-    **options: Any,
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect over TCP, complete a TLS handshake as the client, and give back a reader and a writer.
-
-    Keywords of `create_connection` are taken too: `server_name` is the name (or IP address) that the server
-    must prove, `host` unless given; "" asks for none. `session` offers to resume. `answers` decides what
-    pauses the connection. `handshake_timeout` bounds the handshake, `close_timeout` the wait for a peer
-    that does not close; seconds. All others go to `loop.create_connection` (`sock=`, `local_addr=`, ...).
-
-    Raises OSError when there is no connection, TimeoutError, and the error of `ConnectionFailed` when there
-    is no handshake; by then our alert is out. Safe to cancel.
-    """
-    loop = asyncio.get_running_loop()
-    reader = TLSStreamReader(limit=limit, loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await create_connection(lambda: protocol, host, port, config=config, **options)
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
-
-
-async def create_server(
-    make_protocol: Callable[[], asyncio.Protocol],
-    host: str | Sequence[str] | None = None,
-    port: int | None = None,
-    *,
-    config: ServerConfig,
-    answers: Answers | None = None,
-    handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
-    close_timeout: float = CLOSE_TIMEOUT,
-    make_connection: Callable[..., ServerConnection] = ServerConnection,
-    on_failure: Callable[[TLSTransport, BaseException], None] | None = None,
-    **options: Any,
-) -> asyncio.Server:
-    """As `start_server`, for an application that brings its own protocol: made after each handshake."""
-
-    def accept() -> TLSTransport:
-        transport = TLSTransport(
-            make_connection(config, pause_on=frozenset(answers or ())),
-            make_protocol,
-            answers=answers,
-            handshake_timeout=handshake_timeout,
-            close_timeout=close_timeout,
-        )
-        transport.established.add_done_callback(lambda outcome: report(transport, outcome))
-        return transport
-
-    def report(transport: TLSTransport, outcome: asyncio.Future[asyncio.Protocol]) -> None:
-        if (error := outcome.exception()) is not None:
-            (on_failure or _log_failure)(transport, error)
-
-    loop = asyncio.get_running_loop()
-    return await loop.create_server(accept, host, port, **options)
-
-
-async def start_server(
-    handler: Handler,
-    host: str | Sequence[str] | None = None,
-    port: int | None = None,
-    *,
-    config: ServerConfig,
-    limit: int = STREAM_LIMIT,
-    **options: Any,
-) -> asyncio.Server:
-    """Listen, complete a TLS handshake with every client, and call `handler(reader, writer)` for each.
-
-    Keywords of `create_server` are taken too: `answers`, `handshake_timeout`, `close_timeout`;
-    `on_failure`, which is called with the transport and the error of each handshake that fails (they are
-    logged otherwise, level INFO); `make_connection`, for connections that differ from
-    `ServerConnection(config)`, such as `functools.partial(ServerConnection, rewrite=...)`. All others go to
-    `loop.create_server` (`sock=`, `backlog=`, `reuse_port=`, ...).
-
-    A handler that raises ends its own connection with internal_error, so that the peer does not take half an
-    answer for a whole one, and is reported to the loop's exception handler; the server goes on.
-    """
-    loop = asyncio.get_running_loop()
-
-    def make_protocol() -> asyncio.Protocol:
-        reader = TLSStreamReader(limit=limit, loop=loop)
-        return asyncio.StreamReaderProtocol(reader, serve, loop=loop)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        transport = writer.transport
-        assert isinstance(transport, TLSTransport)
-        try:
-            result = handler(reader, writer)
-            if inspect.isawaitable(result):
-                await result
-        except asyncio.CancelledError:
-            transport.abort()
-        except Exception as error:
-            if error is reader.exception():
-                _log.info("TLS connection with %s failed: %s", transport.get_extra_info("peername"), error)
-                transport.close()
-            else:
-                transport.abort_with(Alert.INTERNAL_ERROR)
-                loop.call_exception_handler(
-                    {"message": "Unhandled exception in handler", "exception": error, "transport": transport}
-                )
-
-    return await create_server(make_protocol, host, port, config=config, **options)
-
-
-def _log_failure(transport: TLSTransport, error: BaseException) -> None:
-    _log.info("TLS handshake with %s failed: %s", transport.get_extra_info("peername"), error)

@@ -1,0 +1,92 @@
+"""tls12.asyncio on uvloop, whose transports differ from asyncio's: not derived from them, and writing later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import loopback
+import pytest
+from loopback import PATIENCE, client_config, listening
+from streams import both_ends, closed, opened, serving, transport_of
+
+import tls12.asyncio
+from tls12 import Alert, PeerAlert
+from tls12.errors import BadRecordMac, NameMismatch
+from tls12.registry import ContentType
+
+uvloop = pytest.importorskip("uvloop")
+
+LONG = bytes(range(256)) * 4096
+"""1 MiB."""
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a test's coroutine on uvloop."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(3 * PATIENCE):
+            await main
+
+    uvloop.run(bounded())
+
+
+def test_both_roles_talk_and_flow_control_holds() -> None:
+    async def main() -> None:
+        async with serving() as port:
+            reader, writer = await opened(port)
+
+            async def send() -> None:
+                for _ in range(8):
+                    writer.write(LONG)
+                    await writer.drain()
+
+            sending = asyncio.create_task(send())
+            assert await reader.readexactly(8 * len(LONG)) == 8 * LONG
+            await sending
+            await closed(writer)
+
+    run(main())
+
+
+def test_openssl_is_told_why_before_the_handshake_fails() -> None:
+    def serve(sock: Any) -> str:
+        with pytest.raises(OSError) as refused, loopback.openssl_server().wrap_socket(sock, server_side=True):
+            pass
+        return str(getattr(refused.value, "reason", refused.value))
+
+    async def main() -> None:
+        with listening(serve) as (port, complaint):
+            with pytest.raises(NameMismatch):
+                await tls12.asyncio.open_connection("127.0.0.1", port, config=client_config(), server_name="other.test")
+            assert await asyncio.to_thread(complaint.result) == "SSLV3_ALERT_BAD_CERTIFICATE"
+
+    run(main())
+
+
+def test_an_established_connection_that_fails_says_so_on_both_sides() -> None:
+    async def main() -> None:
+        async with both_ends() as ((reader, _), (their_reader, theirs)):
+            theirs.write(b"before")
+            transport_of(theirs)._raw.write(bytes((ContentType.APPLICATION_DATA, 3, 3, 0, 32)) + bytes(32))
+            assert await reader.readexactly(6) == b"before"
+            with pytest.raises(BadRecordMac):
+                await reader.read()
+            with pytest.raises(PeerAlert) as told:
+                await their_reader.read()
+            assert told.value.received is Alert.BAD_RECORD_MAC
+
+    run(main())
+
+
+def test_a_closed_connection_ends_cleanly_on_both_sides() -> None:
+    async def main() -> None:
+        async with both_ends() as ((reader, writer), (their_reader, theirs)):
+            writer.write(b"last words")
+            await closed(writer)
+            assert await their_reader.read() == b"last words"
+            await closed(theirs)
+            assert await reader.read() == b""
+
+    run(main())

@@ -1,0 +1,34 @@
+"""TLS under asyncio: `open_connection` and `start_server` for streams, `create_connection` and `create_server` for
+protocols, `wrap` for a connection that goes over to TLS.
+
+Nothing here is shared between connections: one that fails takes nothing down but itself.
+"""
+
+from __future__ import annotations
+
+from tls12.asyncio.streams import (
+    STREAM_LIMIT,
+    Handler,
+    TLSStreamReader,
+    create_connection,
+    create_server,
+    open_connection,
+    start_server,
+    wrap,
+)
+from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, TLSTransport
+
+__all__ = [
+    "CLOSE_TIMEOUT",
+    "HANDSHAKE_TIMEOUT",
+    "STREAM_LIMIT",
+    "Answers",
+    "Handler",
+    "TLSStreamReader",
+    "TLSTransport",
+    "create_connection",
+    "create_server",
+    "open_connection",
+    "start_server",
+    "wrap",
+]

@@ -1,0 +1,285 @@
+"""Streams over TLS: `open_connection`, `start_server`, `wrap`, and what they need of a reader.
+
+How it works: asyncio's own `StreamReaderProtocol` and `StreamWriter` over a `TLSTransport`; only the reader is our
+own, because the plain one forgets what it holds when a connection fails. `create_connection` and `create_server` are
+the same for an application that brings its own protocol. Every function makes the sans-IO connection first, so that
+a mistake of the caller is found before anything is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, TLSTransport
+from tls12.config import ClientConfig, ServerConfig
+from tls12.connection import ClientConnection, Connection, ServerConnection
+from tls12.handshake.engine import OnMessage, Rewrite
+from tls12.registry import Alert
+from tls12.resumption.sessions import Session
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
+
+STREAM_LIMIT = 2**16
+"""Bytes that a stream reader holds before it stops the peer, as in asyncio."""
+
+_log = logging.getLogger("tls12.asyncio")
+
+
+class TLSStreamReader(asyncio.StreamReader):
+    """A `StreamReader` that gives out every byte that arrived before it raises what went wrong.
+
+    The plain one raises at once and forgets what it holds. That does for a reset; here a failure comes with a
+    verdict (TruncatedError, BadRecordMac), and the bytes before it are authentic.
+    """
+
+    _verdict: BaseException | None = None
+
+    def exception(self) -> BaseException | None:  # type: ignore[override]
+        """What the connection failed with, or None."""
+        return self._verdict
+
+    def set_exception(self, exc: BaseException) -> None:
+        """The connection failed: the end of what can be read."""
+        self._verdict = exc
+        self.feed_eof()
+
+    async def read(self, n: int = -1) -> bytes:
+        """As `StreamReader.read`; where that says end of stream, a failed connection raises."""
+        data = await super().read(n)
+        if not data and n != 0 and self._verdict is not None:
+            raise self._verdict
+        return data
+
+    async def readexactly(self, n: int) -> bytes:
+        """As `StreamReader.readexactly`; the IncompleteReadError of a failed connection is the cause."""
+        try:
+            return await super().readexactly(n)
+        except asyncio.IncompleteReadError as incomplete:
+            if self._verdict is None:
+                raise
+            raise self._verdict from incomplete
+
+    async def readuntil(self, separator: Any = b"\n") -> bytes:
+        """As `StreamReader.readuntil`; the IncompleteReadError of a failed connection is the cause."""
+        try:
+            return await super().readuntil(separator)
+        except asyncio.IncompleteReadError as incomplete:
+            if self._verdict is None:
+                raise
+            raise self._verdict from incomplete
+
+
+async def create_connection(
+    make_protocol: Callable[[], asyncio.Protocol],
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    config: ClientConfig,
+    server_name: str | None = None,
+    session: Session | None = None,
+    answers: Answers | None = None,
+    handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
+    close_timeout: float = CLOSE_TIMEOUT,
+    rewrite: Rewrite | None = None,
+    on_message: OnMessage | None = None,
+    **options: Any,
+) -> tuple[TLSTransport, asyncio.Protocol]:
+    """As `open_connection`, for an application that brings its own protocol."""
+    connection = ClientConnection(
+        config,
+        host if server_name is None else server_name or None,
+        session=session,
+        rewrite=rewrite,
+        pause_on=frozenset(answers or ()),
+        on_message=on_message,
+    )
+    transport = TLSTransport(
+        connection,
+        make_protocol,
+        answers=answers,
+        handshake_timeout=handshake_timeout,
+        close_timeout=close_timeout,
+    )
+    loop = asyncio.get_running_loop()
+    await loop.create_connection(
+        lambda: transport,
+        host,  # type: ignore[arg-type]  # None beside sock=
+        port,  # type: ignore[arg-type]
+        **options,
+    )
+    return transport, await _application_of(transport)
+
+
+async def _application_of(transport: TLSTransport) -> asyncio.Protocol:
+    """The protocol above, after the handshake; a caller who is cancelled gives the connection up."""
+    try:
+        return await transport.established
+    except asyncio.CancelledError:
+        transport.abort()
+        raise
+
+
+async def open_connection(
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    config: ClientConfig,
+    limit: int = STREAM_LIMIT,
+    **options: Any,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect over TCP, complete a TLS handshake as the client, and give back a reader and a writer.
+
+    Keywords of `create_connection` are taken too: `server_name` is the name (or IP address) that the server
+    must prove, `host` unless given; "" asks for none. `session` offers to resume. `answers` decides what
+    pauses the connection. `handshake_timeout` bounds the handshake, `close_timeout` the wait for a peer
+    that does not close; seconds. All others go to `loop.create_connection` (`sock=`, `local_addr=`, ...).
+
+    Raises OSError when there is no connection, TimeoutError, and the error of `ConnectionFailed` when there
+    is no handshake; by then our alert is out. Safe to cancel.
+    """
+    loop = asyncio.get_running_loop()
+    reader = TLSStreamReader(limit=limit, loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await create_connection(lambda: protocol, host, port, config=config, **options)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+async def wrap(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    connection: Connection,
+    *,
+    limit: int = STREAM_LIMIT,
+    answers: Answers | None = None,
+    handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
+    close_timeout: float = CLOSE_TIMEOUT,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Go over to TLS on a connection that stands, as STARTTLS does, with a fresh connection of either role.
+
+    Gives back the reader and the writer to use from here on; those given in are used up. What was written to the
+    old writer goes out first. Bytes that the old reader still holds belong to TLS: nobody can slip the plain protocol
+    something that is then taken for protected. Raises as `open_connection` does. Safe to cancel.
+    """
+    loop = asyncio.get_running_loop()
+    if (broken := reader.exception()) is not None:
+        raise broken
+    if writer.is_closing():
+        raise ConnectionResetError("the connection was closed before TLS began")
+    protected = TLSStreamReader(limit=limit, loop=loop)
+    protocol = asyncio.StreamReaderProtocol(protected, loop=loop)
+    transport = TLSTransport(
+        connection,
+        lambda: protocol,
+        answers=answers,
+        handshake_timeout=handshake_timeout,
+        close_timeout=close_timeout,
+    )
+    raw = writer.transport
+    transport.gone.add_done_callback(functools.partial(_release, raw.get_protocol(), writer))
+    ended = reader.at_eof()
+    raw.set_protocol(transport)
+    reader.feed_eof()
+    early = await reader.read()  # what it holds, without waiting: its protocol is out of the way
+    transport.connection_made(raw)
+    if early:
+        transport.data_received(early)
+    if ended:
+        transport.eof_received()
+    await _application_of(transport)
+    return protected, asyncio.StreamWriter(transport, protocol, protected, loop)
+
+
+def _release(plain: asyncio.BaseProtocol, writer: asyncio.StreamWriter, _: object) -> None:
+    """The plain connection ends with TLS. Its writer lives until now: one that is forgotten closes its transport."""
+    plain.connection_lost(None)
+
+
+async def create_server(
+    make_protocol: Callable[[], asyncio.Protocol],
+    host: str | Sequence[str] | None = None,
+    port: int | None = None,
+    *,
+    config: ServerConfig,
+    answers: Answers | None = None,
+    handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
+    close_timeout: float = CLOSE_TIMEOUT,
+    make_connection: Callable[..., ServerConnection] = ServerConnection,
+    on_failure: Callable[[TLSTransport, BaseException], None] | None = None,
+    **options: Any,
+) -> asyncio.Server:
+    """As `start_server`, for an application that brings its own protocol: made after each handshake."""
+
+    def accept() -> TLSTransport:
+        transport = TLSTransport(
+            make_connection(config, pause_on=frozenset(answers or ())),
+            make_protocol,
+            answers=answers,
+            handshake_timeout=handshake_timeout,
+            close_timeout=close_timeout,
+        )
+        transport.established.add_done_callback(lambda outcome: report(transport, outcome))
+        return transport
+
+    def report(transport: TLSTransport, outcome: asyncio.Future[asyncio.Protocol]) -> None:
+        if (error := outcome.exception()) is not None:
+            (on_failure or _log_failure)(transport, error)
+
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(accept, host, port, **options)
+
+
+async def start_server(
+    handler: Handler,
+    host: str | Sequence[str] | None = None,
+    port: int | None = None,
+    *,
+    config: ServerConfig,
+    limit: int = STREAM_LIMIT,
+    **options: Any,
+) -> asyncio.Server:
+    """Listen, complete a TLS handshake with every client, and call `handler(reader, writer)` for each.
+
+    Keywords of `create_server` are taken too: `answers`, `handshake_timeout`, `close_timeout`;
+    `on_failure`, which is called with the transport and the error of each handshake that fails (they are
+    logged otherwise, level INFO); `make_connection`, for connections that differ from
+    `ServerConnection(config)`, such as `functools.partial(ServerConnection, rewrite=...)`. All others go to
+    `loop.create_server` (`sock=`, `backlog=`, `reuse_port=`, ...).
+
+    A handler that raises ends its own connection with internal_error, so that the peer does not take half an
+    answer for a whole one, and is reported to the loop's exception handler; the server goes on.
+    """
+    loop = asyncio.get_running_loop()
+
+    def make_protocol() -> asyncio.Protocol:
+        reader = TLSStreamReader(limit=limit, loop=loop)
+        return asyncio.StreamReaderProtocol(reader, serve, loop=loop)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        transport = writer.transport
+        assert isinstance(transport, TLSTransport)
+        try:
+            result = handler(reader, writer)
+            if inspect.isawaitable(result):
+                await result
+        except asyncio.CancelledError:
+            transport.abort()
+        except Exception as error:
+            if error is reader.exception():
+                _log.info("TLS connection with %s failed: %s", transport.get_extra_info("peername"), error)
+                transport.close()
+            else:
+                transport.abort_with(Alert.INTERNAL_ERROR)
+                loop.call_exception_handler(
+                    {"message": "Unhandled exception in handler", "exception": error, "transport": transport}
+                )
+
+    return await create_server(make_protocol, host, port, config=config, **options)
+
+
+def _log_failure(transport: TLSTransport, error: BaseException) -> None:
+    _log.info("TLS handshake with %s failed: %s", transport.get_extra_info("peername"), error)
