@@ -139,7 +139,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", metavar="TEXT", default="", help="questions whose name contains this")
     parser.add_argument("--rounds", type=int, default=15, help="turns per contender (15)")
     parser.add_argument("--seconds", type=float, default=0.02, help="length of a turn (0.02)")
-    parser.add_argument("--connections", type=int, default=1000, help="idle connections whose memory is measured")
+    parser.add_argument(
+        "--connections", type=int, default=5000, help="idle connections whose memory is measured (5000)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the ratios")
     parser.add_argument("--reference", type=Path, default=REFERENCE, help="earlier ratios to compare with")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="part by which a ratio may fall (0.25)")

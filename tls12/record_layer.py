@@ -17,7 +17,7 @@ after opening.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from struct import Struct
 from typing import NoReturn
 
@@ -49,7 +49,6 @@ class RecordReader:
         "_held",
         "_maximum",
         "_maximum_protected",
-        "_open",
         "_opener",
         "empty_record_limit",
         "plaintext_limit",
@@ -64,7 +63,6 @@ class RecordReader:
         """Whether the ServerHello has fixed the version; until then any 3.x will do (RFC 5246 E.1)."""
         self._held = bytearray()
         self._opener: Opener | None = None
-        self._open: Callable[[Buffer], bytes] = _open_clear
         self._maximum = MAX_PLAINTEXT
         self._maximum_protected = -1  # no length is short enough while nothing is protected
         self._empty_run = 0
@@ -90,10 +88,13 @@ class RecordReader:
         """Whether the peer's keys have protected nearly as much as they may."""
         return self._opener is not None and self._opener.near_limit
 
+    def hold(self, data: Buffer) -> None:
+        """Put bytes behind those that wait to be read."""
+        self._held += data
+
     def install(self, opener: Opener) -> None:
         """Open every later record with `opener`: the peer's ChangeCipherSpec has been read."""
         self._opener = opener
-        self._open = opener.open
         self._maximum = self._maximum_protected = MAX_CIPHERTEXT
         self.version_fixed = True
 
@@ -108,7 +109,8 @@ class RecordReader:
         kind, version, length = _read_header(data)
         if kind != _APPLICATION_DATA or length != size or version != _TLS_1_2 or length > self._maximum_protected:
             return None
-        fragment = self._open(data)
+        assert self._opener is not None  # or no length would have been short enough
+        fragment = self._opener.open(data)
         if 0 < len(fragment) <= self.plaintext_limit:
             self._empty_run = 0
         else:
@@ -156,7 +158,7 @@ class RecordReader:
                         return
                     record = view[position:end] if length > COPY else data[position:end]
                     position = end
-                fragment = self._open(record)
+                fragment = self._opener.open(record) if self._opener is not None else bytes(record[HEADER:])
                 if 0 < len(fragment) <= self.plaintext_limit:
                     self._empty_run = 0
                 else:
@@ -235,15 +237,10 @@ class RecordReader:
             )
 
 
-def _open_clear(record: Buffer) -> bytes:
-    """The fragment of a record without protection."""
-    return bytes(record[HEADER:])
-
-
 class RecordWriter:
     """One direction's outgoing records."""
 
-    __slots__ = ("_sealer", "fragment_size", "seal", "version")
+    __slots__ = ("_sealer", "fragment_size", "version")
 
     def __init__(self) -> None:
         self.fragment_size = MAX_PLAINTEXT
@@ -251,8 +248,6 @@ class RecordWriter:
         self.version = _TLS_1_2
         """Of records in the clear; 0x0301 suits old servers before they know ours (RFC 5246 E.1)."""
         self._sealer: Sealer | None = None
-        self.seal: Callable[[int, Buffer], bytes] = self._frame
-        """The one record that carries at most `fragment_size` bytes: `write` without its call (70 ns)."""
 
     @property
     def protected(self) -> bool:
@@ -272,7 +267,12 @@ class RecordWriter:
     def install(self, sealer: Sealer) -> None:
         """Seal every later record with `sealer`: our ChangeCipherSpec has been written."""
         self._sealer = sealer
-        self.seal = sealer.seal
+
+    def seal(self, kind: int, data: Buffer) -> bytes:
+        """The one record that carries at most `fragment_size` bytes."""
+        if self._sealer is not None:
+            return self._sealer.seal(kind, data)
+        return _write_header(kind, self.version, len(data)) + data
 
     def write(self, kind: int, data: Buffer) -> bytes | bytearray:
         """The record or records that carry `data`; an empty `data` makes one empty record.
@@ -284,7 +284,4 @@ class RecordWriter:
         if self._sealer is not None:
             return self._sealer.seal_many(kind, data, self.fragment_size)
         size = self.fragment_size
-        return b"".join(self._frame(kind, data[at : at + size]) for at in range(0, len(data), size))
-
-    def _frame(self, kind: int, data: Buffer) -> bytes:
-        return _write_header(kind, self.version, len(data)) + data
+        return b"".join(self.seal(kind, data[at : at + size]) for at in range(0, len(data), size))

@@ -23,7 +23,7 @@ RECORD = (1 << 14) + 2048 + 5
 def kept(ours: Ours) -> int:
     """The bytes of input that a connection holds."""
     end = ours.connection
-    return end._reader.buffered + end._reassembler.pending + len(end._waiting) + len(end._trailing)
+    return end._reader.buffered + end._reassembler.pending
 
 
 def hostile(role: str, stream: str) -> tuple[Ours, Iterator[bytes]]:

@@ -78,15 +78,17 @@ class ClientConnection(Connection):
             server_name=self._server_name,
             session=session,
             previous=previous,
-            **self._options,
+            pause_on=self._pause_on,
+            rewrite=self._rewrite,
+            on_message=self._on_message,
         )
 
     def _ignored_or_refused(self, message: bytes) -> bool:
         if not self._handshakes:
             return False
         request = messages.parse(message)
-        if self._options["on_message"] is not None:
-            self._options["on_message"](self._peer.value, request, len(message))
+        if self._on_message is not None:
+            self._on_message(self._peer.value, request, len(message))
         if self._write_ended:
             return True  # our close_notify has gone out: there is nobody to answer
         self._hello_requests += 1

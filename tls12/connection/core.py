@@ -92,8 +92,9 @@ class Connection(Sending):
     # Counted in instructions, slots save 3 % of a resumption.
     __slots__ = (
         "__weakref__", "_began", "_config", "_conversation", "_data_flows", "_end_waits", "_error", "_established",
-        "_events", "_handshake", "_handshakes", "_hello_requests", "_opener", "_options", "_peer_closed",
-        "_read_ended", "_reader", "_reassembler", "_trailing", "_waiting", "_warned_at", "_warnings", "_write_ended",
+        "_events", "_handshake", "_handshakes", "_hello_requests", "_on_message", "_opener", "_pause_on",
+        "_peer_closed", "_read_ended", "_reader", "_reassembler", "_rewrite", "_warned_at", "_warnings",
+        "_write_ended",
     )  # fmt: skip
 
     _opened_by: ClassVar[HandshakeType | None]
@@ -115,20 +116,16 @@ class Connection(Sending):
         super().__init__()
         limits = config.limits
         self._config = config
-        self._options: dict[str, Any] = {
-            "pause_on": frozenset(pause_on),
-            "rewrite": rewrite,
-            "on_message": on_message,
-        }
+        self._pause_on = frozenset(pause_on)
+        self._rewrite = rewrite
+        self._on_message = on_message
         self._reader = RecordReader(empty_record_limit=limits.empty_records)
         self._reassembler = HandshakeReassembler(limits.message_sizes, default=limits.other_message_size)
         self._conversation = Conversation()
         self._handshake: Handshake[Any] | None = None
         self._established: Established | None = None
         self._events: list[Event] = []
-        self._waiting = bytearray()
         self._end_waits = False
-        self._trailing = bytearray()
         self._error: TLSError | None = None
         self._data_flows = False
         self._read_ended = False
@@ -209,8 +206,7 @@ class Connection(Sending):
             self._guard(self._take_messages)
         self._refresh()
         if not self._must_stop():
-            waiting, self._waiting = bytes(self._waiting), bytearray()
-            self.receive_data(waiting or NOTHING)
+            self.receive_data(NOTHING)
         if self._end_waits and not self._must_stop():
             self.receive_data(b"")
 
@@ -507,17 +503,17 @@ class Connection(Sending):
     def _stop_reading(self) -> None:
         """What is left of the input waits for the answer, or has come behind the end."""
         if self._read_ended:
-            self._keep_trailing(self._reader.unread)
-            self._reader = RecordReader()
+            unread, self._reader = self._reader.unread, RecordReader()
+            self._keep_trailing(unread)
         else:
             self._wait_with(NOTHING)
 
     def _wait_with(self, data: Data) -> None:
-        """Keep input that arrives during a pause, up to a bound; what came with the question waits in the reader."""
+        """Keep input that arrives during a pause, up to a bound, behind what came with the question."""
         limit = self._config.limits.buffered
         if not data and data is not NOTHING:
             self._end_waits = True
-        elif self._reader.buffered + len(self._waiting) + len(data) > limit:
+        elif self._reader.buffered + len(data) > limit:
             self._fail(
                 LimitExceeded(
                     f"the {self._peer.value} sent more than {limit} bytes while the handshake was paused",
@@ -525,13 +521,13 @@ class Connection(Sending):
                 )
             )
         else:
-            self._waiting += data
+            self._reader.hold(data)
 
     def _keep_trailing(self, data: Data) -> None:
         """Keep what comes behind the peer's close_notify, up to a bound; behind a failure nothing is kept."""
         if self._peer_closed:
-            room = self._config.limits.buffered - len(self._trailing)
-            self._trailing += data[: max(room, 0)]
+            room = self._config.limits.buffered - self._reader.buffered
+            self._reader.hold(data[: max(room, 0)])
 
     def _guard(self, step: Callable[[], object]) -> None:
         """Run a step; the peer's fault becomes an event, everything else reaches the caller."""
@@ -568,8 +564,8 @@ class Connection(Sending):
             error.alert = None
         self._read_ended = True
         self._data_flows = False
-        self._waiting.clear()
-        self._reader = RecordReader()
+        if not self._peer_closed:  # else it holds the trailing data
+            self._reader = RecordReader()
         self._reassembler = HandshakeReassembler()
         self._end_write()
 

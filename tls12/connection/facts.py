@@ -25,6 +25,7 @@ from tls12.handshake.engine import (
 )
 from tls12.handshake.grammar import Conversation, Side, name_of
 from tls12.handshake.proofs import Established
+from tls12.record_layer import RecordReader
 from tls12.resumption.sessions import Session
 
 
@@ -55,7 +56,8 @@ class Facts:
     _read_ended: bool
     _write_ended: bool
     _handshakes: int
-    _trailing: bytearray
+    _peer_closed: bool
+    _reader: RecordReader
 
     @property
     def config(self) -> ClientConfig | ServerConfig:
@@ -111,7 +113,7 @@ class Facts:
     @property
     def trailing_data(self) -> bytes:
         """Bytes that came behind the peer's close_notify, up to `Limits.buffered`."""
-        return bytes(self._trailing)
+        return self._reader.unread if self._peer_closed else b""
 
     def export_keying_material(
         self, label: str, context: bytes | None, length: int, *, for_authentication: bool = True

@@ -47,7 +47,14 @@ class ServerConnection(Connection):
         self._config: ServerConfig = config
 
     def _make_handshake(self) -> ServerHandshake:
-        return ServerHandshake(self._config, self._conversation, previous=self._established, **self._options)
+        return ServerHandshake(
+            self._config,
+            self._conversation,
+            previous=self._established,
+            pause_on=self._pause_on,
+            rewrite=self._rewrite,
+            on_message=self._on_message,
+        )
 
     def _ignored_or_refused(self, message: bytes) -> bool:
         established = self._established

@@ -73,13 +73,11 @@ class _AeadDirection(Direction):
 class ExplicitNonceSealer(_AeadDirection):
     """AES-GCM and AES-CCM, outgoing."""
 
-    __slots__ = ("_encrypt", "_encrypt_into", "_salt")
+    __slots__ = ("_aead", "_salt")
 
     def __init__(self, cipher: Cipher, keys: DirectionKeys) -> None:
         super().__init__(cipher)
-        aead = AEADS[cipher.name](keys.key)
-        self._encrypt = aead.encrypt
-        self._encrypt_into = aead.encrypt_into
+        self._aead = AEADS[cipher.name](keys.key)
         self._salt = keys.iv
 
     def seal(self, kind: int, data: Buffer) -> bytes:
@@ -89,7 +87,7 @@ class ExplicitNonceSealer(_AeadDirection):
             self.check_limit(kind)
         self.sequence = sequence + 1
         length = len(data)
-        return _header_and_nonce(kind, _VERSION, length + self._overhead, sequence) + self._encrypt(
+        return _header_and_nonce(kind, _VERSION, length + self._overhead, sequence) + self._aead.encrypt(
             _explicit_nonce(self._salt, sequence), data, _additional_data(sequence, kind, _VERSION, length)
         )
 
@@ -108,7 +106,7 @@ class ExplicitNonceSealer(_AeadDirection):
                 begin = end + HEADER + _EXPLICIT
                 _put_header_and_nonce(out, end, kind, _VERSION, length + overhead, sequence)
                 end += HEADER + overhead + length
-                self._encrypt_into(
+                self._aead.encrypt_into(
                     _explicit_nonce(self._salt, sequence),
                     fragment,
                     _additional_data(sequence, kind, _VERSION, length),
@@ -122,11 +120,11 @@ class ExplicitNonceSealer(_AeadDirection):
 class ExplicitNonceOpener(_AeadDirection):
     """AES-GCM and AES-CCM, incoming."""
 
-    __slots__ = ("_decrypt", "_salt")
+    __slots__ = ("_aead", "_salt")
 
     def __init__(self, cipher: Cipher, keys: DirectionKeys) -> None:
         super().__init__(cipher)
-        self._decrypt = AEADS[cipher.name](keys.key).decrypt
+        self._aead = AEADS[cipher.name](keys.key)
         self._salt = keys.iv
 
     def open(self, record: Buffer) -> bytes:
@@ -138,7 +136,7 @@ class ExplicitNonceOpener(_AeadDirection):
         if length < 0:
             raise BadRecordMac
         try:
-            plaintext = self._decrypt(
+            plaintext = self._aead.decrypt(
                 self._salt + record[5:13],
                 memoryview(record)[13:] if length > COPY else record[13:],
                 _additional_data(sequence, record[0], _VERSION, length),
@@ -152,13 +150,11 @@ class ExplicitNonceOpener(_AeadDirection):
 class ImplicitNonceSealer(_AeadDirection):
     """ChaCha20-Poly1305, outgoing."""
 
-    __slots__ = ("_encrypt", "_encrypt_into", "_iv")
+    __slots__ = ("_aead", "_iv")
 
     def __init__(self, cipher: Cipher, keys: DirectionKeys) -> None:
         super().__init__(cipher)
-        aead = AEADS[cipher.name](keys.key)
-        self._encrypt = aead.encrypt
-        self._encrypt_into = aead.encrypt_into
+        self._aead = AEADS[cipher.name](keys.key)
         self._iv = int.from_bytes(keys.iv, "big")
 
     def seal(self, kind: int, data: Buffer) -> bytes:
@@ -168,7 +164,7 @@ class ImplicitNonceSealer(_AeadDirection):
             self.check_limit(kind)
         self.sequence = sequence + 1
         length = len(data)
-        return _header(kind, _VERSION, length + self._overhead) + self._encrypt(
+        return _header(kind, _VERSION, length + self._overhead) + self._aead.encrypt(
             (self._iv ^ sequence).to_bytes(12, "big"),
             data,
             _additional_data(sequence, kind, _VERSION, length),
@@ -189,7 +185,7 @@ class ImplicitNonceSealer(_AeadDirection):
                 begin = end + HEADER
                 _put_header(out, end, kind, _VERSION, length + overhead)
                 end = begin + overhead + length
-                self._encrypt_into(
+                self._aead.encrypt_into(
                     (self._iv ^ sequence).to_bytes(12, "big"),
                     fragment,
                     _additional_data(sequence, kind, _VERSION, length),
@@ -203,11 +199,11 @@ class ImplicitNonceSealer(_AeadDirection):
 class ImplicitNonceOpener(_AeadDirection):
     """ChaCha20-Poly1305, incoming."""
 
-    __slots__ = ("_decrypt", "_iv")
+    __slots__ = ("_aead", "_iv")
 
     def __init__(self, cipher: Cipher, keys: DirectionKeys) -> None:
         super().__init__(cipher)
-        self._decrypt = AEADS[cipher.name](keys.key).decrypt
+        self._aead = AEADS[cipher.name](keys.key)
         self._iv = int.from_bytes(keys.iv, "big")
 
     def open(self, record: Buffer) -> bytes:
@@ -219,7 +215,7 @@ class ImplicitNonceOpener(_AeadDirection):
         if length < 0:
             raise BadRecordMac
         try:
-            plaintext = self._decrypt(
+            plaintext = self._aead.decrypt(
                 (self._iv ^ sequence).to_bytes(12, "big"),
                 memoryview(record)[5:] if length > COPY else record[5:],
                 _additional_data(sequence, record[0], _VERSION, length),

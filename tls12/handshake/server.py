@@ -52,6 +52,8 @@ _CERTIFICATE_TYPES = {
 }
 """Which keys come under which type of certificate (RFC 5246 7.4.4; EdDSA under ecdsa_sign: RFC 8422 5.5)."""
 
+_NOBODY = Unauthenticated("client certificates are not required")
+
 
 class ServerHandshake(ServerHellos):
     """One handshake as server."""
@@ -265,8 +267,7 @@ class ServerHandshake(ServerHellos):
     ) -> Story[tuple[VerifiedIdentity | Unauthenticated, VerifiedSignature | Unauthenticated]]:
         """Both proofs about a client: whose certificate it is, and that the client owns the key."""
         if peer is None:
-            nobody = Unauthenticated("client certificates are not required")
-            return nobody, nobody
+            return _NOBODY, _NOBODY
         identity = yield from self.verify_identity(peer)
         possession = yield from self.verify_possession(peer)
         return identity, possession
