@@ -401,9 +401,10 @@ def test_unknown_types_of_names_are_ignored() -> Duel:
 
 
 @accepts("S5.10")
-def test_an_unknown_host_is_served_without_a_warning() -> Duel:
+def test_an_unknown_host_is_served_without_a_warning_or_an_answer() -> Duel:
     duel = complete(offering(server_name((0, b"nobody.test"))))
     assert not any(kind is ContentType.ALERT for kind, _ in duel.script.records)
+    assert answer(duel).find(ServerNameAck) is None
     return duel
 
 

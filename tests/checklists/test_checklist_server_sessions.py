@@ -23,6 +23,7 @@ from tls12 import (
     Psk,
     Renegotiation,
     Session,
+    SignatureScheme,
     TicketKeys,
     UsageError,
 )
@@ -39,6 +40,7 @@ from tls12.wire.extensions import (
     ServerNameList,
     SessionTicket,
     SessionTicketAck,
+    SignatureAlgorithms,
     SupportedGroups,
 )
 from tls12.wire.hello import ServerHello
@@ -133,6 +135,40 @@ def test_a_known_session_resumes(by: str) -> Duel:
     place = Place()
     session = place.session()
     return finished_by(place.back(session, by), session)
+
+
+NO_SCHEME = SignatureAlgorithms((SignatureScheme.RSA_PKCS1_MD5,))
+NO_GROUP = SupportedGroups((NamedGroup.of(0x7B7C),))
+
+
+@pytest.mark.parametrize("by", BOTH)
+@pytest.mark.parametrize(
+    ("extensions", "without"),
+    [
+        ((), (SignatureAlgorithms,)),
+        ((), (SupportedGroups,)),
+        ((), (SignatureAlgorithms, SupportedGroups)),
+        ((NO_SCHEME,), (SignatureAlgorithms,)),
+        ((NO_GROUP,), (SupportedGroups,)),
+    ],
+    ids=["no schemes", "no groups", "neither", "MD5 only", "unknown group"],
+)
+@accepts("S8.1")
+def test_what_a_key_exchange_needs_is_ignored_when_a_session_resumes(
+    by: str, extensions: tuple[Extension, ...], without: tuple[type[Any], ...]
+) -> Duel:
+    place = Place()
+    session = place.session()
+    return finished_by(place.back(session, by, *extensions, without=without), session)
+
+
+@pytest.mark.parametrize("by", BOTH)
+@refuses("S8.1", Alert.HANDSHAKE_FAILURE)
+def test_a_session_that_cannot_be_resumed_does_not_replace_what_a_key_exchange_needs(by: str) -> Duel:
+    place = Place()
+    session = place.session()
+    elsewhere = (name(pki.NAME), NO_SCHEME)
+    return place.back(session, by, *elsewhere, without=(SignatureAlgorithms,))
 
 
 @refuses("S8.2", Alert.ILLEGAL_PARAMETER)
@@ -495,7 +531,7 @@ def test_application_data_between_change_cipher_spec_and_finished_is_refused() -
 
 
 @pytest.mark.parametrize("first", [True, False])
-@refuses("S9.4", Alert.ILLEGAL_PARAMETER)
+@refuses("S9.4", Alert.HANDSHAKE_FAILURE)
 def test_extended_master_secret_may_not_change_in_a_renegotiation(first: bool) -> Duel:
     duel = AgainstServer(policy=LEGACY.replace(renegotiation=Renegotiation.ALLOW))
     hello = duel.script.hello()

@@ -6,10 +6,12 @@ import random
 from typing import Any
 
 import pytest
-from harness import our_client, our_server, pump
+from harness import Ours, our_client, our_server, pump
 
-from tls12 import Policy
+from tls12 import AcceptAnyPeer, Alert, ClientConfig, ClientConnection, Policy
 from tls12.handshake.embellish import add_grease
+from tls12.handshake.engine import Unit
+from tls12.lab.hellos import with_extensions
 from tls12.registry import ExtensionType
 from tls12.wire import messages
 from tls12.wire.extensions import Padding, RawExtension, SupportedGroups
@@ -62,6 +64,24 @@ def test_a_hello_between_256_and_511_bytes_is_padded_to_512_and_others_are_left(
             assert len(padded) == 512
         elif bare < 256 or bare >= 512:
             assert len(padded) == bare
+
+
+@pytest.mark.parametrize(
+    ("padding", "accepted"),
+    [(b"", True), (bytes(1), True), (bytes(60_000), True), (b"\1", False), (bytes(60_000) + b"\xbe", False)],
+    ids=["empty", "a zero", "many zeros", "a one", "a covert byte"],
+)
+def test_a_server_takes_only_zeros_as_padding(padding: bytes, accepted: bool) -> None:
+    def pad(message: Unit) -> list[Unit]:
+        return [with_extensions(message, Padding(padding)) if isinstance(message, ClientHello) else message]
+
+    client, server = (
+        Ours(ClientConnection(ClientConfig(verifier=AcceptAnyPeer()), "pad.test", rewrite=pad)),
+        our_server(),
+    )
+    pump(client, server)
+    assert server.completed is accepted
+    assert accepted or (server.error is not None and server.error.alert is Alert.ILLEGAL_PARAMETER)
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["answered", "ignored"])

@@ -14,7 +14,7 @@ What the two hellos settle, on either side, is an `Agreed`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tls12.config import ServerConfig
@@ -43,6 +43,7 @@ from tls12.wire.extensions import (
     ExtendedMasterSecret,
     Extension,
     MaxFragmentLength,
+    Padding,
     RecordSizeLimit,
     RenegotiationInfo,
     ServerNameList,
@@ -111,6 +112,9 @@ class Offer:
         status = by_type.get(StatusRequest)
         size = by_type.get(RecordSizeLimit)
         fragment = by_type.get(MaxFragmentLength)
+        padding = by_type.get(Padding)
+        if padding is not None and padding.padding.strip(b"\0"):
+            raise PeerMisbehaved("the client's padding is not zeros", rule="RFC 7685 3")
         return cls(
             hello=hello,
             versions=versions.versions if versions else None,
@@ -130,6 +134,11 @@ class Offer:
             record_size_limit=size.record_size_limit if size else None,
             max_fragment_length=fragment.max_fragment_length if fragment else None,
         )
+
+    def without_key_exchange(self, policy: Policy) -> Offer:
+        """The same, as if the client could do all that the policy can: a resumption ignores signature_algorithms
+        (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
+        return replace(self, groups=policy.groups, schemes=policy.signature_schemes)
 
 
 def _host_name(names: ServerNameList) -> str | None:

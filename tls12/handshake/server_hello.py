@@ -134,7 +134,8 @@ class ServerHellos(Steps[ServerConfig]):
     def check_resumption(self, session: Session, offer: Offer) -> Choice | None:
         """What a full handshake would choose now, if the session may go on instead; None if it may not.
 
-        Raises where the RFC wants an alert and no full handshake.
+        What the ClientHello says about key exchange is no obstacle: it counts only for new sessions. Raises where
+        the RFC wants an alert and no full handshake.
         """
         config = self.config
         if session.extended_master_secret and not offer.extended_master_secret:
@@ -162,9 +163,14 @@ class ServerHellos(Steps[ServerConfig]):
         self.require_extended_master_secret(offer)
         if session.psk_identity is not None and self.look_up_psk(session.psk_identity) is None:
             return None
-        choice = choose(offer, config)
-        same = (session.cipher_suite, session.trust) == (choice.suite.suite, self.identities(choice.credential))
-        return choice if same else None
+        for view in (offer, offer.without_key_exchange(config.policy)):
+            try:
+                choice = choose(view, config)
+            except PeerIncompatible:
+                continue
+            if (session.cipher_suite, session.trust) == (choice.suite.suite, self.identities(choice.credential)):
+                return choice
+        return None
 
     def identities(self, credential: Credential | None) -> bytes:
         """What a session is bound to on both sides: how the client was verified, and the certificate that it saw.
@@ -259,6 +265,11 @@ class ServerHellos(Steps[ServerConfig]):
             max_fragment_length=fragment,
         )
 
+    def serves(self, server_name: str) -> bool:
+        """Whether this name guided the choice, which the ServerHello then says (RFC 6066 3)."""
+        config = self.config
+        return server_name in config.server_names or any(c.matches(server_name) for c in config.credentials)
+
     def build_server_hello(self, offer: Offer, agreed: Agreed, *, resumed: bool = False) -> ServerHello:
         """The answer, with exactly those extensions that the client offered (RFC 5246 7.4.1.3).
 
@@ -272,7 +283,7 @@ class ServerHellos(Steps[ServerConfig]):
                 if previous is not None
                 else common.FIRST
             )
-        if offer.server_name is not None and not resumed:
+        if offer.server_name is not None and not resumed and self.serves(offer.server_name):
             extensions.append(common.NAME_ACCEPTED)
         if agreed.extended_master_secret:
             extensions.append(common.EXTENDED_MASTER_SECRET)

@@ -163,7 +163,10 @@ class Steps(Handshake[C]):
             return
         if agreed.extended_master_secret != previous.negotiated.extended_master_secret:
             raise PeerMisbehaved(
-                f"the {self.peer.value} changed extended_master_secret in a renegotiation", rule="RFC 7627 5.4"
+                f"the {self.peer.value} changed extended_master_secret in a renegotiation",
+                # No RFC names the alert; these are what other servers and clients send.
+                alert=Alert.HANDSHAKE_FAILURE if self.side is Side.SERVER else Alert.ILLEGAL_PARAMETER,
+                rule="RFC 7627 5.4",
             )
         if previous.encrypt_then_mac_ever and agreed.suite.is_cbc and not agreed.encrypt_then_mac:
             raise PeerMisbehaved(

@@ -111,7 +111,7 @@ class RecordSizeLimit(Value):
 
 @dataclass(frozen=True, slots=True)
 class Padding(Value):
-    """padding (RFC 7685): bytes that make a ClientHello longer; zeros, but nobody is bound to look."""
+    """padding (RFC 7685): bytes that make a ClientHello longer; a server insists that they are zeros."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.PADDING
     padding: bytes
