@@ -20,6 +20,7 @@ from tls12 import (
     Psk,
     PskLookupRequested,
     ServerConfig,
+    ServerConnection,
     UsageError,
 )
 
@@ -35,6 +36,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"record_size_limit": 16_385}, "64..16384"),
     ({"psk": b"a key"}, "psk is a"),
     ({"psk": ("id", "key")}, "psk is a"),
+    ({"policy": "compatible"}, "such as Policy.compatible"),
+    ({"policy": None}, "such as Policy.compatible"),
+    ({"limits": None}, "Limits"),
+    ({"keylog": "keys.log"}, "KeyLog.to_file"),
+    ({"sessions": 5}, "MemorySessionStore"),
+    ({"random": b"a seed"}, "function"),
+    ({"clock": 5.0}, "function"),
+    ({"credentials": None}, "tuple"),
+    ({"alpn_protocols": 5}, "tuple"),
 ]
 
 
@@ -48,6 +58,42 @@ def make(role: str, **options: Any) -> ClientConfig | ServerConfig:
 def test_what_cannot_work_is_refused_when_it_is_made(role: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         make(role, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ticket_keys": b"0123456789abcdef"}, "TicketKeys.generate"),
+        ({"client_auth": True}, "ClientAuth.REQUIRED"),
+        ({"verifier": "system"}, "X509Verifier"),
+    ],
+)
+def test_what_only_a_server_has_is_checked_as_well(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        ServerConfig(**options)
+
+
+def test_a_client_is_not_content_with_any_verifier() -> None:
+    with pytest.raises(UsageError, match="X509Verifier"):
+        ClientConfig(verifier="system")  # type: ignore[arg-type]
+
+
+def test_each_role_takes_its_own_configuration_and_a_session_that_is_one() -> None:
+    client, server = make("client"), make("server")
+    with pytest.raises(UsageError, match="needs a ClientConfig, not a ServerConfig"):
+        ClientConnection(server, "host.test")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="needs a ServerConfig, not a ClientConfig"):
+        ServerConnection(client)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="give a Session"):
+        ClientConnection(client, "host.test", session=b"bytes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("alert", [None, "close_notify", -1, 256])
+def test_a_connection_is_aborted_with_an_alert(alert: Any) -> None:
+    connection = ServerConnection(ServerConfig())
+    with pytest.raises(UsageError, match="takes an Alert"):
+        connection.abort(alert)
+    assert connection.error is None
 
 
 @pytest.mark.parametrize("role", ["client", "server"])

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import UsageError
@@ -224,11 +224,30 @@ class ServerConfig:
             )
 
 
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "policy": (lambda value: isinstance(value, Policy), "a Policy, such as Policy.compatible()"),
+    "limits": (lambda value: isinstance(value, Limits), "Limits(...)"),
+    "verifier": (lambda value: value is None or hasattr(value, "verify"), "a Verifier, such as X509Verifier(...)"),
+    "sessions": (lambda value: value is None or hasattr(value, "get"), "a SessionStore, such as MemorySessionStore()"),
+    "keylog": (lambda value: isinstance(value, KeyLog | None), "a KeyLog, such as KeyLog.to_file(path)"),
+    "ticket_keys": (lambda value: isinstance(value, TicketKeys | None), "TicketKeys, such as TicketKeys.generate()"),
+    "client_auth": (lambda value: isinstance(value, ClientAuth), "ClientAuth.OPTIONAL or ClientAuth.REQUIRED"),
+    "random": (callable, "a function from a number to as many bytes"),
+    "clock": (callable, "a function that gives seconds"),
+}
+"""What each field must be, and what to give; found here, a mistake is not blamed on the first peer."""
+
+
 def _check_common(config: ClientConfig | ServerConfig) -> None:
+    for name, (fits, expected) in _KINDS.items():
+        value = getattr(config, name, None)
+        if hasattr(config, name) and not fits(value):
+            raise UsageError(f"{name} is a {type(value).__name__}; give {expected}")
     for name in ("alpn_protocols", "credentials"):
-        if isinstance(getattr(config, name), str | bytes | Credential):
-            raise UsageError(f"{name} is a single one; give a tuple of them")
-        object.__setattr__(config, name, tuple(getattr(config, name)))
+        several = getattr(config, name)
+        if isinstance(several, str | bytes | Credential) or not isinstance(several, Iterable):
+            raise UsageError(f"{name} is a single {type(several).__name__}; give a tuple of them")
+        object.__setattr__(config, name, tuple(several))
     for protocol in config.alpn_protocols:
         if not isinstance(protocol, str):
             raise UsageError(f"ALPN protocol {protocol!r} is not a str")

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from ends import CLOSE_NOTIFY, ROLES, USER_CANCELED, alert, connected, last_alert, pair, protected, record, talk
+from ends import (
+    AUTHENTICATED,
+    CLOSE_NOTIFY,
+    PSK,
+    PSK_POLICY,
+    ROLES,
+    USER_CANCELED,
+    alert,
+    connected,
+    last_alert,
+    pair,
+    protected,
+    record,
+    talk,
+)
 
 from tls12 import (
     Alert,
@@ -179,7 +193,6 @@ def test_an_alert_behind_data_comes_after_it(role: str) -> None:
     [
         (Alert.HANDSHAKE_FAILURE, "Policy.compatible()"),
         (Alert.PROTOCOL_VERSION, "TLS 1.2"),
-        (Alert.UNKNOWN_CA, "issuer"),
         (Alert.UNRECOGNIZED_NAME, "name"),
         (Alert.NO_APPLICATION_PROTOCOL, "alpn_protocols"),
     ],
@@ -189,3 +202,47 @@ def test_a_fatal_alert_says_what_may_help(description: Alert, words: str) -> Non
     ours.start()
     ours.receive(record(ContentType.ALERT, bytes([2, description])))
     assert words in str(ours.error)
+
+
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [
+        (Alert.UNKNOWN_CA, "issuer"),
+        (Alert.BAD_CERTIFICATE, "refused the certificate"),
+        (Alert.CERTIFICATE_EXPIRED, "clock"),
+    ],
+)
+@pytest.mark.parametrize("role", ROLES)
+def test_an_alert_about_our_certificate_speaks_of_ours_only_if_we_showed_one(
+    role: str, description: Alert, words: str
+) -> None:
+    showed, theirs = connected(role, **AUTHENTICATED)
+    showed.receive(alert(theirs, bytes([2, description])))
+    assert words in str(showed.error)
+    none, theirs = connected("client")
+    none.receive(alert(theirs, bytes([2, description])))
+    assert str(none.error) == f"the peer sent the fatal alert {description} (RFC 5246 7.2)"
+
+
+def test_a_server_that_wants_a_certificate_and_gets_none_is_understood_whatever_it_calls_that() -> None:
+    """RFC 5246 7.4.6 has it say handshake_failure, as if there were no common cipher suite."""
+    client, server = pair("client", server=AUTHENTICATED["server"])
+    talk(client, server)
+    assert isinstance(client.error, PeerAlert)
+    assert client.error.received is Alert.HANDSHAKE_FAILURE
+    assert "give credentials=" in str(client.error)
+
+
+def test_a_handshake_that_fails_after_the_suite_was_chosen_is_not_blamed_on_the_suites() -> None:
+    client, theirs = connected("client")
+    client.receive(alert(theirs, bytes([2, Alert.HANDSHAKE_FAILURE])))
+    assert "Policy" not in str(client.error)
+
+
+def test_different_pre_shared_keys_are_suspected() -> None:
+    psk = {"policy": PSK_POLICY, "verifier": None, "psk": PSK}
+    client, server = pair("client", client=psk, server={"policy": PSK_POLICY, "psk": {PSK.identity: b"another key"}})
+    talk(client, server)
+    assert isinstance(client.error, PeerAlert)
+    assert client.error.received is Alert.BAD_RECORD_MAC
+    assert "its key for the PSK identity" in str(client.error)

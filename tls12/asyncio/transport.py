@@ -435,5 +435,3 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def __repr__(self) -> str:
         return f"<TLSTransport {self._connection.state.name}{' closing' if self._finishing else ''}>"
-
-

@@ -52,6 +52,10 @@ class ClientConnection(Connection):
         pause_on: frozenset[type] = frozenset(),
         on_message: OnMessage | None = None,
     ) -> None:
+        if not isinstance(config, ClientConfig):
+            raise UsageError(f"a ClientConnection needs a ClientConfig, not a {type(config).__name__}")
+        if not isinstance(session, Session | None):
+            raise UsageError(f"session is a {type(session).__name__}; give a Session, such as Session.from_bytes(...)")
         super().__init__(config, rewrite, pause_on, on_message)
         if not with_lookups(config, frozenset(pause_on)).suites:
             raise UsageError("there is no cipher suite to offer: those of the policy need a verifier, or a psk")

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection.buffers import NOTHING, Data, byte_buffer
+from tls12.connection.remedies import remedy_for
 from tls12.connection.sending import Sending
 from tls12.crypto.protection import Opener, Sealer
 from tls12.errors import (
@@ -74,16 +75,6 @@ _FLIGHT_ENDS = frozenset(
     }
 )
 """Behind these the sender must wait (or change keys), so nothing may follow in the same record."""
-
-_REMEDIES = {
-    Alert.HANDSHAKE_FAILURE: "nothing we offered suits it; Policy.compatible() offers more",
-    Alert.PROTOCOL_VERSION: "it does not speak TLS 1.2",
-    Alert.UNKNOWN_CA: "it does not trust the issuer of our certificate",
-    Alert.CERTIFICATE_REQUIRED: "it wants a client certificate; give credentials=(...) in the ClientConfig",
-    Alert.UNRECOGNIZED_NAME: "it does not serve the requested name",
-    Alert.NO_APPLICATION_PROTOCOL: "it speaks none of our alpn_protocols",
-    Alert.UNKNOWN_PSK_IDENTITY: "it does not know our PSK identity",
-}
 
 
 class Connection(Sending):
@@ -242,6 +233,8 @@ class Connection(Sending):
 
     def abort(self, alert: Alert = Alert.USER_CANCELED) -> None:
         """Give up: queue this fatal alert and end both directions. No event follows."""
+        if not isinstance(alert, int) or not 0 <= alert <= 255:
+            raise UsageError(f"abort() takes an Alert, not {alert!r}")
         if self._error is None and not self.closed:
             error = TLSError("the connection was aborted by its owner", alert=alert)
             self._end_with(error)
@@ -345,7 +338,9 @@ class Connection(Sending):
         if description == Alert.CLOSE_NOTIFY:
             self._take_close_notify()
         elif level == AlertLevel.FATAL:
-            raise PeerAlert(description, remedy=_REMEDIES.get(description))
+            established = self._established is not None
+            facts = self._conversation.facts
+            raise PeerAlert(description, remedy=remedy_for(description, self._side, facts, established=established))
         else:
             self._take_warning(level, description)
         return self._read_ended
@@ -494,10 +489,14 @@ class Connection(Sending):
     # -- ends ---------------------------------------------------------------------------------------------
 
     def _end_of_stream(self) -> None:
-        where = "" if self._established is not None else ", in the middle of the handshake"
+        ended = f"the {self._peer.value} ended the stream without close_notify"
+        if self._established is None:
+            raise TruncatedError(
+                f"{ended}, in the middle of the handshake",
+                remedy="it may not speak TLS 1.2 here, or have refused without saying so: ask its log",
+            )
         raise TruncatedError(
-            f"the {self._peer.value} ended the stream without close_notify{where}",
-            remedy="the last data may be incomplete: let the application's protocol say whether it is",
+            ended, remedy="the last data may be incomplete: let the application's protocol say whether it is"
         )
 
     def _stop_reading(self) -> None:

@@ -123,6 +123,8 @@ class Facts:
         An absent context (None) and an empty one give different bytes. Raises `UsageError` before completion, during
         a renegotiation, and without extended master secret unless `for_authentication` is False (RFC 7627 5.4).
         """
+        if not isinstance(label, str):
+            raise UsageError(f"the label of an exporter is a str, not {type(label).__name__}")
         if length < 1:
             raise UsageError(f"export_keying_material() with a length of {length} bytes exports nothing")
         established = self._quiet("export_keying_material")

@@ -10,6 +10,7 @@ from tls12.connection.core import Connection
 from tls12.errors import (
     LimitExceeded,
     PeerMisbehaved,
+    UsageError,
 )
 from tls12.handshake.engine import (
     OnMessage,
@@ -43,6 +44,8 @@ class ServerConnection(Connection):
         pause_on: frozenset[type] = frozenset(),
         on_message: OnMessage | None = None,
     ) -> None:
+        if not isinstance(config, ServerConfig):
+            raise UsageError(f"a ServerConnection needs a ServerConfig, not a {type(config).__name__}")
         super().__init__(config, rewrite, pause_on, on_message)
         self._config: ServerConfig = config
 
