@@ -120,6 +120,13 @@ class OurEndpoints:
         assert agreed is not None
         assert agreed.resumed
 
+    @staticmethod
+    def hello(name: str) -> bytes:
+        """The ClientHello of a client by default, as a message."""
+        client = ClientConnection(ClientConfig(verifier=AcceptAnyPeer()), name)
+        client.initiate_handshake()
+        return bytes(client.data_to_send()[5:])
+
     def _connect(self, session: Session | None) -> OurPair:
         client = ClientConnection(self._client, next(self._names), session=session)
         server = ServerConnection(self._server)

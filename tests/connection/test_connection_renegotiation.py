@@ -50,7 +50,7 @@ from tls12 import (
     Session,
     UsageError,
 )
-from tls12.errors import LimitExceeded
+from tls12.errors import LimitExceeded, UnexpectedMessage
 from tls12.handshake.engine import Unit
 from tls12.registry import AlertLevel, CompressionMethod, ContentType, ProtocolVersion
 from tls12.wire.extensions import EncryptThenMac, ExtendedMasterSecret, Extension, RenegotiationInfo
@@ -440,6 +440,12 @@ def test_a_hello_request_with_a_body_is_no_hello_request() -> None:
     client.receive(handshake(server, b"\0\0\0\1\0"))
     assert client.error is not None
     assert client.error.alert is Alert.DECODE_ERROR
+
+
+def test_a_hello_request_before_our_hello_is_out_of_place() -> None:
+    client, _ = pair("client")
+    client.receive(b"\x16\x03\x03\x00\x04" + HELLO_REQUEST)
+    assert isinstance(client.error, UnexpectedMessage)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 8])

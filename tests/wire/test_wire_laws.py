@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from operations import operations
 
+from benchmarks.operations import operations
 from tls12.errors import DecodeError, EncodeError
 from tls12.lab import strategies
 from tls12.registry import Alert, CipherSuite, CompressionMethod, ExtensionType, HandshakeType, ProtocolVersion

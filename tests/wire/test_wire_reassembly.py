@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from operations import operations
 
+from benchmarks.operations import operations
 from tls12.errors import DecodeError
 from tls12.registry import Alert, HandshakeType
 from tls12.wire.messages import HandshakeReassembler

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from operations import operations
 
+from benchmarks.operations import operations
 from tls12.lab import strategies
 from tls12.registry import CodePoint
 from tls12.wire import lenient, messages, trace
