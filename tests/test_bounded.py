@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from threading import Thread
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -78,3 +79,17 @@ def test_threads_that_share_it_never_break_its_bound() -> None:
 def test_a_capacity_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="capacity of 0"):
         BoundedMap(0)
+
+
+def test_what_goes_out_of_a_full_map_is_found_at_once_however_many_there_are() -> None:
+    def churn(capacity: int) -> float:
+        entries: BoundedMap[int, int] = BoundedMap(capacity)
+        for key in range(1, capacity + 1):
+            entries.put(key, key)
+        begin = process_time()
+        for key in range(capacity + 1, capacity + 20_001):
+            entries.put(key, key)
+        return process_time() - begin
+
+    few = min(churn(200) for _ in range(3))
+    assert min(churn(40_000) for _ in range(3)) < 5 * few  # two hundred times as many entries
