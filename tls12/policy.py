@@ -33,7 +33,7 @@ class Renegotiation(Enum):
     """What happens when the peer asks for a handshake on an established connection (RFC 5746, RFC 5246 7.4.1.1)."""
 
     WARN = "answer with the warning no_renegotiation and go on"
-    FATAL = "end the connection with no_renegotiation"
+    FATAL = "end the connection: with no_renegotiation, or unexpected_message during a handshake"
     ALLOW = "renegotiate"
 
 

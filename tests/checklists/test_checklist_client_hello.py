@@ -10,7 +10,7 @@ from behaviours import accepts, refuses, shows
 from duels import AgainstClient, Duel
 from harness import our_client
 
-from tls12 import Alert, CipherSuite, Policy, Session, UsageError
+from tls12 import AcceptAnyPeer, Alert, CipherSuite, Policy, Session, UsageError
 from tls12.lab.hellos import with_extensions, without_extensions
 from tls12.lab.script import Script
 from tls12.registry import CompressionMethod, ContentType, ECPointFormat, ExtensionType, NamedGroup, ProtocolVersion
@@ -155,6 +155,32 @@ UNASKED = {
 @refuses("C1.3", Alert.UNSUPPORTED_EXTENSION)
 def test_an_extension_that_was_not_offered_is_refused(extension: Extension) -> Duel:
     return answered(extension, policy=Policy.default())
+
+
+UNANSWERABLE = {
+    "signature_algorithms": raw(E.SIGNATURE_ALGORITHMS, "00020403"),
+    "padding": raw(E.PADDING, "0000"),
+}
+
+
+@pytest.mark.parametrize("extension", UNANSWERABLE.values(), ids=UNANSWERABLE.keys())
+@refuses("C1.3", Alert.UNSUPPORTED_EXTENSION)
+def test_an_answer_to_an_offer_that_has_none_is_refused(extension: Extension) -> Duel:
+    policy = Policy.compatible().replace(pad_client_hello=True)
+    duel = AgainstClient(policy=policy, name="a" * 40 + ".example", verifier=AcceptAnyPeer())
+    assert duel.script.client_hello is not None
+    assert extension.extension_type in {offer.extension_type for offer in duel.script.client_hello.extensions or ()}
+    duel.script.send(with_extensions(duel.script.answer(GCM), extension))
+    return duel
+
+
+@refuses("C1.3", Alert.UNSUPPORTED_EXTENSION)
+def test_a_grease_extension_is_refused_even_if_it_was_offered() -> Duel:
+    duel = AgainstClient(policy=Policy.compatible().replace(send_grease=True))
+    assert duel.script.client_hello is not None
+    grease = next(e for e in duel.script.client_hello.extensions or () if e.extension_type.is_grease)
+    duel.script.send(with_extensions(duel.script.answer(GCM), grease))
+    return duel
 
 
 @accepts("C1.3")

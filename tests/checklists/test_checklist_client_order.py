@@ -304,6 +304,16 @@ def test_a_hello_request_after_the_handshake_gets_a_warning_by_default() -> Duel
     return duel
 
 
+@pytest.mark.parametrize("stage", ["before the ServerHello", "before the Certificate"])
+@refuses("C3.4", Alert.UNEXPECTED_MESSAGE)
+def test_a_hello_request_during_a_handshake_is_refused_by_a_strict_policy(stage: str) -> Duel:
+    duel = AgainstClient(policy=Policy.default().replace(renegotiation=Renegotiation.FATAL))
+    if stage == "before the Certificate":
+        duel.hello()
+    duel.script.send(HelloRequest())
+    return duel
+
+
 @refuses("C3.4", Alert.NO_RENEGOTIATION)
 def test_a_hello_request_after_the_handshake_is_fatal_by_policy() -> Duel:
     duel = AgainstClient(policy=Policy.default().replace(renegotiation=Renegotiation.FATAL)).handshake()

@@ -8,7 +8,7 @@ from time import perf_counter
 import pytest
 from ends import ROLES, connected, pair, talk
 
-from tls12 import HandshakeCompleted, Policy, Renegotiation, UsageError
+from tls12 import DataReceived, HandshakeCompleted, Policy, Renegotiation, UsageError
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -218,6 +218,34 @@ def test_events_are_handed_over_once_and_in_order(role: str) -> None:
     assert [event.data for event in (first, *rest)] == [b"1", b"2", b"3"]  # type: ignore[union-attr]
     assert ours.connection.events() == []
     assert ours.connection.next_event() is None
+
+
+def test_events_taken_one_by_one_keep_their_order_when_more_arrive() -> None:
+    ours, theirs = connected("server")
+    taken: list[bytes] = []
+    for number in range(0, 60, 3):
+        theirs.send(b"%d" % number)
+        theirs.send(b"%d" % (number + 1))
+        theirs.send(b"%d" % (number + 2))
+        ours.connection.receive_data(theirs.take())
+        taken += [event.data for _ in range(2) if isinstance(event := ours.connection.next_event(), DataReceived)]
+    taken += [event.data for event in ours.connection.events() if isinstance(event, DataReceived)]
+    assert taken == [b"%d" % number for number in range(60)]
+
+
+def test_events_are_taken_one_by_one_in_linear_time() -> None:
+    def drain(count: int) -> float:
+        ours, theirs = connected("server")
+        for _ in range(count):
+            theirs.send(b".")
+        ours.connection.receive_data(theirs.take())
+        begin = perf_counter()
+        while ours.connection.next_event() is not None:
+            pass
+        return perf_counter() - begin
+
+    small = min(drain(2000) for _ in range(3))
+    assert min(drain(32_000) for _ in range(2)) < 16 * small * 5
 
 
 @pytest.mark.parametrize("role", ROLES)

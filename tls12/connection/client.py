@@ -17,7 +17,7 @@ from tls12.events import (
 )
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import OnMessage, Rewrite, with_lookups
-from tls12.handshake.grammar import Side
+from tls12.handshake.grammar import Side, name_of
 from tls12.policy import Renegotiation
 from tls12.registry import Alert, AlertLevel, HandshakeType, ProtocolVersion
 from tls12.resumption.sessions import Session
@@ -98,13 +98,16 @@ class ClientConnection(Connection):
         self._hello_requests += 1
         if self._hello_requests > self._config.limits.hello_requests:
             raise LimitExceeded("the server sent too many HelloRequests", alert=Alert.NO_RENEGOTIATION)
-        if self._handshake is None:
-            wish = self._config.policy.renegotiation
-            self._events.append(RenegotiationRequested())
-            if wish is Renegotiation.FATAL:
-                raise PeerMisbehaved("the server asked for a renegotiation", alert=Alert.NO_RENEGOTIATION)
-            if self._obstacle_to_renegotiation():
-                self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
+        strict = self._config.policy.renegotiation is Renegotiation.FATAL
+        if self._handshake is not None:
+            if strict:
+                raise self._out_of_place(name_of(HandshakeType.HELLO_REQUEST))
+            return True
+        self._events.append(RenegotiationRequested())
+        if strict:
+            raise PeerMisbehaved("the server asked for a renegotiation", alert=Alert.NO_RENEGOTIATION)
+        if self._obstacle_to_renegotiation():
+            self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
         return True
 
     def _begin_renegotiation(self) -> None:

@@ -82,9 +82,9 @@ class Connection(Sending):
 
     # Counted in instructions, slots save 3 % of a resumption.
     __slots__ = (
-        "__weakref__", "_began", "_config", "_conversation", "_data_flows", "_end_waits", "_error", "_established",
-        "_events", "_handshake", "_handshakes", "_hello_requests", "_on_message", "_opener", "_pause_on",
-        "_peer_closed", "_read_ended", "_reader", "_reassembler", "_rewrite", "_warned_at", "_warnings",
+        "__weakref__", "_ahead", "_began", "_config", "_conversation", "_data_flows", "_end_waits", "_error",
+        "_established", "_events", "_handshake", "_handshakes", "_hello_requests", "_on_message", "_opener",
+        "_pause_on", "_peer_closed", "_read_ended", "_reader", "_reassembler", "_rewrite", "_warned_at", "_warnings",
         "_write_ended",
     )  # fmt: skip
 
@@ -116,6 +116,7 @@ class Connection(Sending):
         self._handshake: Handshake[Any] | None = None
         self._established: Established | None = None
         self._events: list[Event] = []
+        self._ahead: list[Event] | None = None
         self._end_waits = False
         self._error: TLSError | None = None
         self._data_flows = False
@@ -206,11 +207,17 @@ class Connection(Sending):
     def events(self) -> list[Event]:
         """What has happened since the last call, in order."""
         events, self._events = self._events, []
+        if self._ahead:
+            events, self._ahead = self._ahead[::-1] + events, None
         return events
 
     def next_event(self) -> Event | None:
         """The next event alone, or None."""
-        return self._events.pop(0) if self._events else None
+        ahead = self._ahead
+        if not ahead:
+            # Turned over once, and taken from its end: from the front each would move all that wait behind it.
+            ahead = self._ahead = self.events()[::-1]
+        return ahead.pop() if ahead else None
 
     # -- acts ---------------------------------------------------------------------------------------------
 

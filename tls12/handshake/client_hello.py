@@ -38,6 +38,7 @@ from tls12.resumption.sessions import Session
 from tls12.trust.names import is_ip_address
 from tls12.wire.closing import NewSessionTicket
 from tls12.wire.extensions import (
+    TABLE,
     ApplicationLayerProtocolNegotiation,
     ECPointFormats,
     EncryptThenMac,
@@ -56,8 +57,10 @@ from tls12.wire.records import MAX_PLAINTEXT
 
 _extension_type = attrgetter("extension_type")
 _DOWNGRADE_SENTINELS = (b"DOWNGRD\x01", b"DOWNGRD\x00")
-_NO_EXTENSION_NEEDED = frozenset({ExtensionType.RENEGOTIATION_INFO, ExtensionType.SUPPORTED_GROUPS})
+_NEEDS_NO_OFFER = frozenset({ExtensionType.RENEGOTIATION_INFO, ExtensionType.SUPPORTED_GROUPS})
 """Answers tolerated without an offer: RFC 5746 3.6 after the SCSV, and what some servers send by mistake."""
+_ANSWERED = frozenset(kind for kind, row in TABLE.items() if row.server is not None)
+"""Offers that a ServerHello may answer; padding or signature_algorithms, for example, it may not."""
 
 
 class ClientHellos(Steps[ClientConfig]):
@@ -243,14 +246,8 @@ class ClientHellos(Steps[ClientConfig]):
                 rule="RFC 5246 7.4.1.3",
             )
         found: dict[type, Any] = {type(extension): extension for extension in answer.extensions or ()}
-        offered = set(map(_extension_type, hello.extensions or ())) | _NO_EXTENSION_NEEDED
-        for kind in map(_extension_type, answer.extensions or ()):
-            if kind not in offered:
-                raise PeerMisbehaved(
-                    f"the server answered the extension {kind}, which was not offered",
-                    alert=Alert.UNSUPPORTED_EXTENSION,
-                    rule="RFC 5246 7.4.1.4",
-                )
+        own = set(map(_extension_type, self.config.extensions))
+        self.check_extensions_asked_for(hello, answer, own)
         secure = self.check_renegotiation_info(answer)
         extended = ExtendedMasterSecret in found
         if not extended and policy.require_extended_master_secret:
@@ -278,7 +275,6 @@ class ClientHellos(Steps[ClientConfig]):
                 f"the server's record_size_limit {size.record_size_limit} exceeds 2^14", rule="RFC 8449 4"
             )
         scts = found.get(SignedCertificateTimestampList)
-        own = set(map(_extension_type, self.config.extensions))
         fragment_size = plaintext_limit = fragment.fragment_size if fragment is not None else MAX_PLAINTEXT
         if size is not None:
             fragment_size, plaintext_limit = size.record_size_limit, self.config.record_size_limit
@@ -300,6 +296,20 @@ class ClientHellos(Steps[ClientConfig]):
             custom_extensions=tuple(e for e in answer.extensions or () if e.extension_type in own) if own else (),
             downgrade_sentinel=answer.random.endswith(_DOWNGRADE_SENTINELS),
         )
+
+    def check_extensions_asked_for(self, hello: ClientHello, answer: ServerHello, own: set[ExtensionType]) -> None:
+        """Only what was offered may be answered, and of that only what has an answer: padding has none."""
+        offered = set(map(_extension_type, hello.extensions or ()))
+        answered = set(map(_extension_type, answer.extensions or ()))
+        strange = answered - (offered & _ANSWERED) - _NEEDS_NO_OFFER - own
+        if strange:
+            kind = min(strange)
+            fault = "is not for servers to answer" if kind in offered else "was not offered"
+            raise PeerMisbehaved(
+                f"the server answered the extension {kind}, which {fault}",
+                alert=Alert.UNSUPPORTED_EXTENSION,
+                rule="RFC 5246 7.4.1.4",
+            )
 
     def check_suite(self, hello: ClientHello, answer: ServerHello) -> Suite:
         """The suite must be one of those that we offered."""
