@@ -5,6 +5,8 @@
     benchmarks/reference.json python -m benchmarks --check             exit 1 where a ratio fell below the
     reference by more than the tolerance
 
+How costs grow with the work is another table: `python -m benchmarks.growth`.
+
 How it works: `questions.py` says what is asked, `measure.py` times it. A ratio is a rival's time over ours in
 the same rounds, so "1.40" means that tls12 needs 1/1.40 of the rival's time. Ratios, not times, are written
 and compared: they survive a slower or busier machine, times do not.

@@ -31,7 +31,8 @@ def idle_kib(name: str, count: int) -> float:
     return float(child.stdout)
 
 
-def _resident_kib() -> int:
+def resident_kib() -> int:
+    """The resident set of this process."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
@@ -46,10 +47,10 @@ def _main(name: str, count: int) -> None:
         endpoints = peer.prepare(Scenario())
     kept: list[object] = [endpoints.full().server for _ in range(WARM_UP)]
     gc.collect()
-    before = _resident_kib()
+    before = resident_kib()
     kept += [endpoints.full().server for _ in range(count)]
     gc.collect()
-    print((_resident_kib() - before) / count)
+    print((resident_kib() - before) / count)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ class Scenario:
     """In OpenSSL's spelling."""
     key: str = "ecdsa-p256"
     """The kind of every key of the certificate chain, as `tls12.lab.pki` names it."""
+    intermediates: int = 1
+    """CAs between the root and the server's certificate."""
     verify: bool = False
     """The client verifies a chain of leaf, intermediate and root, and the name."""
     resume_by: str = "id"
@@ -130,12 +132,14 @@ atexit.register(_DIRECTORY.cleanup)
 
 
 @cache
-def material(key: str) -> Material:
+def material(key: str, intermediates: int = 1) -> Material:
     """The certificates of this kind of key, made once per process."""
-    root = ThrowawayCA("Benchmark root", key=key)
-    issued = root.intermediate("Benchmark intermediate", key=key).issue(NAME, OTHER_NAME, key=key)
+    issuer = root = ThrowawayCA("Benchmark root", key=key)
+    for number in range(intermediates):
+        issuer = issuer.intermediate(f"Benchmark intermediate {number}", key=key)
+    issued = issuer.issue(NAME, OTHER_NAME, key=key)
     directory = Path(_DIRECTORY.name)
-    root_file = directory / f"{key}-root.pem"
+    root_file = directory / f"{key}-{intermediates}-root.pem"
     root_file.write_bytes(root.pem)
-    chain_file, key_file = issued.write(directory, key)
+    chain_file, key_file = issued.write(directory, f"{key}-{intermediates}")
     return Material(root.pem, issued, root_file, chain_file, key_file)

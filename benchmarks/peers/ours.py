@@ -83,7 +83,7 @@ class OurEndpoints:
     """A ClientConfig and a ServerConfig."""
 
     def __init__(self, scenario: Scenario) -> None:
-        files = material(scenario.key)
+        files = material(scenario.key, scenario.intermediates)
         policy = Policy.compatible().replace(
             cipher_suites=(CipherSuite.from_openssl(scenario.suite),),
             groups=(NamedGroup.X25519, NamedGroup.SECP256R1),
@@ -93,6 +93,7 @@ class OurEndpoints:
         # knows one.
         self._names = cycle((NAME, OTHER_NAME) if scenario.cold else (NAME,))
         x509 = X509Verifier(TrustStore.from_pem(files.root_pem), cache_size=1)
+        self.credential = Credential.from_pem(files.issued.chain_pem, files.issued.key_pem)
         self._client = ClientConfig(
             verifier=x509 if scenario.verify else AcceptAnyPeer(),
             policy=policy,
@@ -100,7 +101,7 @@ class OurEndpoints:
         )
         by_ticket = scenario.resume_by == "ticket"
         self._server = ServerConfig(
-            credentials=(Credential.from_pem(files.issued.chain_pem, files.issued.key_pem),),
+            credentials=(self.credential,),
             policy=policy,
             ticket_keys=TicketKeys.generate() if by_ticket else None,
             sessions=None if by_ticket else MemorySessionStore(),

@@ -84,7 +84,7 @@ class PyOpenSSLEndpoints:
     """Two Contexts."""
 
     def __init__(self, scenario: Scenario) -> None:
-        files = material(scenario.key)
+        files = material(scenario.key, scenario.intermediates)
         self._server = SSL.Context(SSL.TLS_SERVER_METHOD)
         self._server.use_certificate_chain_file(str(files.chain_file))
         self._server.use_privatekey_file(str(files.key_file))

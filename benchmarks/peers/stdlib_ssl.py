@@ -89,7 +89,7 @@ class StdlibEndpoints:
     """Two SSLContexts."""
 
     def __init__(self, scenario: Scenario) -> None:
-        files = material(scenario.key)
+        files = material(scenario.key, scenario.intermediates)
         self._server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._server.load_cert_chain(files.chain_file, files.key_file)
         self._client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

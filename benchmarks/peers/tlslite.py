@@ -120,7 +120,7 @@ class TLSLiteEndpoints:
         self._settings.eccCurves = ["x25519", "secp256r1"]
         self._settings.keyShares = []
         self._settings.useEncryptThenMAC = scenario.encrypt_then_mac
-        issued = material(scenario.key).issued
+        issued = material(scenario.key, scenario.intermediates).issued
         self._chain = X509CertChain()
         self._chain.parsePemList(issued.chain_pem.decode())
         self._key = parsePEMKey(issued.key_pem.decode(), private=True)
