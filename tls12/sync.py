@@ -31,7 +31,7 @@ from typing import Any, Self
 
 from tls12.config import ClientConfig
 from tls12.connection import ClientConnection, Connection
-from tls12.errors import UsageError
+from tls12.errors import TruncatedError, UsageError
 from tls12.events import (
     ConnectionClosed,
     ConnectionFailed,
@@ -306,6 +306,8 @@ class TLSSocket:
         with contextlib.suppress(OSError):
             while not self._ended and self._failure is None:
                 self._pump()
+        if isinstance(hung_up, ConnectionResetError) and isinstance(self._failure, TruncatedError):
+            self._failure = hung_up  # what reads like the end of the stream behind a reset is none
         return self._failure or hung_up
 
     # -- the end

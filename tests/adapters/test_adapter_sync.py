@@ -6,6 +6,7 @@ import http.client
 import select
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -365,6 +366,26 @@ def test_the_reason_is_raised_when_the_peer_hangs_up_during_the_handshake(reset:
         sync.wrap(one, ClientConnection(client_config(), pki.NAME))
     assert reason.value.received is Alert.HANDSHAKE_FAILURE
     assert one.fileno() == -1
+
+
+def reset(sock: socket.socket) -> None:
+    """Break the connection off, so that the other side gets no FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def test_a_reset_is_called_one_and_not_an_end_without_close_notify() -> None:
+    one, other = tcp_pair()
+    reset(other)
+    with pytest.raises(ConnectionResetError):
+        sync.wrap(one, ClientConnection(client_config(), pki.NAME))
+    with both_ends() as (client, server):
+        reset(server.sock)
+        time.sleep(0.05)
+        with pytest.raises(ConnectionResetError):
+            client.sendall(LONG * 16)
+        with pytest.raises(ConnectionResetError):
+            client.recv()
 
 
 def test_send_finds_the_reason_too() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from command import PATIENCE, inside, tls12
 from loopback import listening, openssl_reader, read_to_end, tcp_pair
 
 import tls12 as library
+from tls12.cli import main as program
 
 PAGE = bytes(range(256)) * 200
 
@@ -192,7 +194,7 @@ def test_ctrl_d_in_a_terminal_closes() -> None:
     assert program.returncode == 0
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_reader_that_goes_away_is_no_error_to_speak_of() -> None:
     with listening(lambda sock: page_server(sock, PAGE * 20)) as (port, _):
         command = [sys.executable, "-m", "tls12", "connect", at(port), *trusting()]
         program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -204,7 +206,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         assert program.stderr is not None
         errors = program.stderr.read()
         program.stderr.close()
-        assert program.wait(PATIENCE) == 0
+        assert program.wait(PATIENCE) == 141
     assert b"Traceback" not in errors
     assert b"rror" not in errors
 
@@ -234,6 +236,51 @@ def test_an_unknown_ca_is_a_certificate_error_that_names_the_option() -> None:
     assert outcome.code == 4
     assert outcome.stderr.count("\n") == 1
     assert "--ca FILE" in outcome.stderr
+
+
+def test_a_self_signed_certificate_is_trusted_alone_by_its_file_or_the_digest_of_its_key() -> None:
+    chain, key = harness.files_of(pki.self_signed_ca())
+
+    def serve(sock: socket.socket) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with context.wrap_socket(sock, server_side=True) as tls:
+            tls.unwrap()
+
+    with listening(serve) as (port, outcome_of_server):
+        refused = inside("connect", at(port), "--ca", chain)
+        with pytest.raises(ssl.SSLError):
+            outcome_of_server.result()
+    assert refused.code == 4
+    assert "--pin FILE" in refused.stderr
+
+    with listening(serve) as (port, _):
+        accepted = tls12("connect", at(port), "--pin", chain, "--json")
+    assert accepted.code == 0
+    digest = accepted.event("certificate")["key_sha256"]
+    with listening(serve) as (port, _):
+        assert tls12("connect", at(port), "--pin", digest).code == 0
+    with listening(serve) as (port, outcome_of_server):
+        outcome = inside("connect", at(port), "--pin", "00" * 32)
+        with pytest.raises(ssl.SSLError):
+            outcome_of_server.result()
+    assert outcome.code == 4
+    assert f"--pin '{digest}'" in outcome.stderr
+
+
+def test_a_server_that_wants_a_certificate_is_understood() -> None:
+    def serve(sock: socket.socket) -> None:
+        context = harness.openssl_context(server_side=True, credential=pki.server())
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(harness.trusted_file())
+        with pytest.raises(ssl.SSLError):
+            context.wrap_socket(sock, server_side=True)
+
+    with listening(serve) as (port, _):
+        outcome = inside("connect", at(port), *trusting())
+    assert outcome.code == 1
+    assert "it asked for a client certificate and got none; give one with --cert FILE" in outcome.stderr
 
 
 def test_insecure_goes_on_and_says_so_loudly() -> None:
@@ -287,8 +334,7 @@ def test_a_server_that_hangs_up_is_no_traceback() -> None:
 
     with listening(serve) as (port, _):
         outcome = inside("connect", at(port))
-    assert outcome.code in (1, 3)
-    assert outcome.stderr.startswith("error: ")
+    assert (outcome.code, outcome.stderr.startswith("error: the peer broke off")) == (3, True)
 
 
 def test_a_truncated_answer_is_printed_and_then_reported() -> None:
@@ -315,6 +361,10 @@ def test_a_truncated_answer_is_printed_and_then_reported() -> None:
         (("localhost:1", "--psk", "me:nothex"), "--psk: the key is not hexadecimal"),
         (("localhost:1", "--server-name", "no name"), "no name"),
         (("localhost:1", "--ca", __file__), "name a file with CA certificates"),
+        (("localhost:1", "--pin", __file__), "name a file with one certificate"),
+        (("localhost:1", "--cert", harness.trusted_file()), "no PEM private key"),
+        (("localhost:1", "--server-name", ""), "--server-name is empty"),
+        (("",), "not HOST:PORT"),
     ],
 )
 def test_what_is_wrong_with_the_command_line_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:
@@ -322,3 +372,76 @@ def test_what_is_wrong_with_the_command_line_is_one_sentence(arguments: tuple[st
     assert outcome.code == 2
     assert said in outcome.stderr
     assert outcome.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--timeout", "-1"), "'-1' is not a number of seconds"),
+        (("--timeout", "0"), "no time for anything"),
+        (("--timeout", "nan"), "'nan' is not a number of seconds"),
+        (("--timeout", "1e300"), "'1e300' is not a number of seconds"),
+        (("--wait", "soon"), "'soon' is not a number of seconds"),
+        (("--ca", "ca.pem", "--insecure"), "not allowed with"),
+        (("--ca", "ca.pem", "--pin", "leaf.pem"), "not allowed with"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_with_the_usage(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        program.main(["connect", "localhost:1", *arguments])
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+# --- standard streams that are not as usual
+
+
+def connect_with(port: int, redirections: str) -> tuple[int, str, str]:
+    """Run the program from a shell: its exit code, and what came through the streams that were left."""
+    command = shlex.join([sys.executable, "-m", "tls12", "connect", at(port), *trusting()])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {redirections}"], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE
+    )
+    assert b"Traceback" not in done.stderr
+    return done.returncode, done.stdout.decode("latin-1"), done.stderr.decode()
+
+
+def long_greeting(sock: socket.socket) -> None:
+    """A server that says much at once."""
+    with loopback.openssl_server().wrap_socket(sock, server_side=True) as tls:
+        tls.sendall(PAGE)
+        tls.unwrap()
+
+
+def test_a_closed_standard_input_is_empty_and_not_the_connection_itself() -> None:
+    with listening(long_greeting) as (port, _):
+        code, out, _ = connect_with(port, "<&-")
+    assert (code, out) == (0, PAGE.decode("latin-1"))
+
+
+def test_closed_outputs_swallow_what_they_would_have_shown_and_nothing_else() -> None:
+    with listening(long_greeting) as (port, _):
+        assert connect_with(port, "2>&-") == (0, PAGE.decode("latin-1"), "")
+    with listening(long_greeting) as (port, _):
+        code, out, err = connect_with(port, ">&-")
+    assert (code, out) == (0, "")
+    assert "sha256" in err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is full")
+def test_a_full_disk_has_an_exit_code_and_a_sentence_of_its_own() -> None:
+    with listening(long_greeting) as (port, _):
+        code, _, err = connect_with(port, "> /dev/full")
+    assert code == 5
+    assert err.splitlines()[-1] == "error: the output cannot be written: No space left on device"
+    with listening(long_greeting) as (port, _):
+        assert connect_with(port, "2> /dev/full")[0] == 5
+
+
+def test_a_standard_input_that_cannot_be_read_is_said_so() -> None:
+    with listening(openssl_reader) as (port, _):
+        code, _, err = connect_with(port, "0> /dev/null")
+    assert code == 2
+    assert "standard input cannot be read: Bad file descriptor" in err

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import builtins
+import errno
 import io
 import json
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -14,7 +16,8 @@ import pki
 import pytest
 from command import inside, tls12
 
-from tls12 import CipherSuite, UsageError
+import tls12 as library
+from tls12 import Alert, CipherSuite, PeerAlert, UsageError, errors
 from tls12.cli import main as program
 from tls12.cli import options
 from tls12.cli.describe import describe, describe_certificate, name_of
@@ -131,14 +134,16 @@ def test_output_that_nobody_reads_any_more_ends_the_program() -> None:
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    with pytest.raises(OutputGone):
+    with pytest.raises(OutputGone) as gone:
         Output(Gone()).note("anybody there?")
+    assert gone.value.code is Exit.UNREAD
 
 
-def test_head_is_no_error() -> None:
-    command = f"{sys.executable} -m tls12 suites | head -n 1; exit ${{PIPESTATUS[0]}}"
+def test_a_reader_who_leaves_early_gets_no_complaint_but_it_was_not_all_said() -> None:
+    """As every program in a pipe: 128 and the number of SIGPIPE."""
+    command = f"{sys.executable} -m tls12 suites | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
+    assert (done.returncode, done.stdout, done.stderr) == (141, "", "")
 
 
 # --- addresses and errors
@@ -185,11 +190,36 @@ def test_a_key_may_stand_in_the_file_of_its_certificate(tmp_path: Any) -> None:
         (OSError(5, "Input/output error"), "Input/output error", Exit.NETWORK),
         (OSError("odd"), "odd", Exit.NETWORK),
         (ConnectionResetError(104, "reset"), "the peer broke off the connection", Exit.NETWORK),
+        (OSError(errno.ENETUNREACH, "unreachable"), "there is no way to that network", Exit.NETWORK),
+        (OSError(socket.EAI_NONAME, "while attempting to bind"), "no such host", Exit.NETWORK),
     ],
 )
 def test_every_error_becomes_a_sentence_and_a_code(error: Exception, said: str, code: Exit) -> None:
     message, _, given = program.explain(error)
     assert (message, given) == (said, code)
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (
+            PeerAlert(Alert.HANDSHAKE_FAILURE, remedy="Policy.compatible() offers more"),
+            "--policy compatible offers more",
+        ),
+        (
+            errors.UnknownIssuer("who?", remedy="add the CA to the TrustStore, or let the server send it"),
+            "give the CA with --ca FILE, or let the server send it",
+        ),
+        (errors.NotTLS("noise"), "check the port"),
+        (errors.PeerIncompatible("too old", remedy="enable TLS 1.2 on the server"), "enable TLS 1.2 on the server"),
+    ],
+)
+def test_a_remedy_speaks_of_options_and_not_of_classes(error: Exception, remedy: str) -> None:
+    assert program.explain(error)[1] == remedy
+
+
+def test_the_version_can_be_asked_for() -> None:
+    assert tls12("--version").stdout.decode() == f"tls12 {library.__version__}\n"
 
 
 def test_help_lists_the_commands_and_the_exit_codes() -> None:

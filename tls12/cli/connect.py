@@ -25,7 +25,7 @@ from typing import Any
 from tls12 import sync
 from tls12.cli import options
 from tls12.cli.describe import describe, describe_certificate, describe_negotiated, name_of
-from tls12.cli.output import Exit, Json, Output, OutputGone, add_output_options, choose
+from tls12.cli.output import CommandError, Exit, Json, Output, OutputGone, add_output_options, choose
 from tls12.config import ClientConfig
 from tls12.errors import TLSError, TruncatedError
 from tls12.trust.verifier import AcceptAnyPeer, Verifier, X509Verifier
@@ -43,19 +43,31 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.set_defaults(run=run)
     parser.add_argument("address", metavar="HOST:PORT", help="where to connect to (port 443 unless given)")
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for connecting (default 10)")
+    parser.add_argument(
+        "--timeout",
+        type=options.some_seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="for connecting (default 10)",
+    )
     parser.add_argument(
         "--wait",
-        type=float,
+        type=options.seconds,
         default=5.0,
         metavar="SECONDS",
         help="for more data after the end of input (default 5)",
     )
     options.add_tls_options(parser)
     trust = parser.add_argument_group("trust")
-    trust.add_argument("--ca", metavar="FILE", help="trust these CA certificates, PEM (default: the system's)")
     trust.add_argument("--server-name", metavar="NAME", help="the name to ask for and to verify (default: HOST)")
-    trust.add_argument(
+    roots = trust.add_mutually_exclusive_group()
+    roots.add_argument("--ca", metavar="FILE", help="trust these CA certificates, PEM (default: the system's)")
+    roots.add_argument(
+        "--pin",
+        metavar="FILE|SHA256",
+        help="trust this certificate alone, whatever its issuer, names and dates: PEM, or the SHA-256 of its key",
+    )
+    roots.add_argument(
         "--insecure",
         action="store_true",
         help="accept ANY certificate from ANYBODY: whoever is on the way reads and changes everything",
@@ -103,6 +115,10 @@ def _verifier(arguments: argparse.Namespace, output: Output) -> Verifier:
     if arguments.insecure:
         output.warning("--insecure: the peer is NOT authenticated; do not send it anything that matters")
         return AcceptAnyPeer()
+    if arguments.pin is not None:
+        return options.pinned("--pin", arguments.pin)
+    if arguments.server_name == "":
+        raise CommandError("--server-name is empty", "give the name to verify, or say with --pin whom to trust")
     if arguments.ca is not None:
         return X509Verifier(options.trust_store("--ca", arguments.ca))
     return X509Verifier.from_system()
@@ -117,17 +133,25 @@ class _Sender(threading.Thread):
         self.sent = False
         self.ended = False
         self.closed = False
+        self.complaint: CommandError | None = None
 
     def run(self) -> None:
         # os.read, not sys.stdin.buffer: a daemon thread in a buffered read would hold its lock at exit.
         with contextlib.suppress(OSError, TLSError):  # the peer has gone: the receiving side says why
-            while data := os.read(_STANDARD_INPUT, 65536):
+            while data := self._read():
                 self.tls.sendall(data)
                 self.sent = True
-            if os.isatty(_STANDARD_INPUT) or not self.sent:
+            if self.complaint is None and (os.isatty(_STANDARD_INPUT) or not self.sent):
                 self.closed = True
                 self.tls.shutdown(socket.SHUT_WR)
         self.ended = True
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(_STANDARD_INPUT, 65536)
+        except OSError as error:
+            self.complaint = CommandError(f"standard input cannot be read: {error.strerror}", "name another with <")
+            return b""
 
 
 def _converse(tls: sync.TLSSocket, output: Output, wait: float) -> None:
@@ -135,6 +159,8 @@ def _converse(tls: sync.TLSSocket, output: Output, wait: float) -> None:
     sender.start()
     silent_since = time.monotonic()
     while True:
+        if sender.complaint is not None:
+            raise sender.complaint
         if not tls.pending() and not select.select([tls], [], [], _TICK)[0]:
             if not sender.ended:
                 silent_since = time.monotonic()
@@ -162,5 +188,5 @@ def _write_out(data: bytes) -> None:
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise OutputGone from None
+    except OSError as error:
+        raise OutputGone(error) from None

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from tls12.cli.output import Facts
 from tls12.crypto.signatures import key_kind
 from tls12.events import Negotiated
+from tls12.trust.verifier import spki_sha256
 from tls12.wire import certificates, closing, extensions, hello, key_exchange
 from tls12.wire.messages import RawMessage
 
@@ -43,6 +44,7 @@ def describe_certificate(der: bytes) -> Facts:
             "valid from": _day(certificate.not_valid_before_utc),
             "valid to": _day(certificate.not_valid_after_utc),
             "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
+            "key sha256": spki_sha256(certificate).hex(),
         }
     except ValueError:
         return {"unreadable certificate": True, "bytes": len(der)}

@@ -2,13 +2,15 @@
 
 How it works: `main` builds the parser from `COMMANDS`, runs the chosen module's `run(arguments)` and
 returns its exit code. A command raises what it meets; here it is turned into one line on standard error (or
-a JSON object), with the remedy in terms of this program's options, and into the exit code that `Exit`
-documents. A traceback means a bug in the program, and nothing else ever shows one.
+a JSON object), and into the exit code that `Exit` documents. The remedies of the library speak of its
+classes; `_OPTIONS` says the same in terms of this program's options. A traceback means a bug in the program,
+and nothing else ever shows one.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
 import socket
@@ -16,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from tls12 import errors
+from tls12 import __version__, errors
 from tls12.cli import connect, decode, demo, serve, suites
 from tls12.cli.output import CommandError, Exit, OutputGone, choose
 from tls12.errors import TLSError
@@ -31,18 +33,33 @@ _EXITS: tuple[tuple[type[BaseException], Exit], ...] = (
     (OSError, Exit.NETWORK),
 )
 _REMEDIES: tuple[tuple[type[TLSError], str], ...] = (
-    (errors.UnknownIssuer, "give the CA that you trust with --ca FILE"),
-    (errors.NameMismatch, "use a name that the certificate has, or ask for one with --server-name NAME"),
-    (errors.CertificateExpired, "renew the certificate, or check this machine's clock"),
     (errors.NotTLS, "check the port"),
     (
         errors.PeerIncompatible,
         "try --policy compatible or --policy legacy-device, if the risk is yours to take",
     ),
 )
+"""For errors that have no remedy of their own."""
 
+_OPTIONS = {
+    "Policy.compatible()": "--policy compatible",
+    "Policy.legacy_device()": "--policy legacy-device",
+    "add the CA to the TrustStore": "give the CA with --ca FILE",
+    "add it to the TrustStore": "give it with --ca FILE",
+    "use PinnedVerifier with this certificate": "trust it alone with --pin FILE",
+    "trust it with PinnedVerifier": "trust it alone with --pin FILE",
+    "or PinnedVerifier": "or --pin FILE",
+    "use PinnedVerifier(bytes.fromhex('": "use --pin '",
+    "'))": "'",
+    "connect under a name that it has": "ask for a name that it has with --server-name NAME",
+    "give credentials=(...) in the ClientConfig": "give one with --cert FILE",
+    "it speaks none of our alpn_protocols": "it speaks none of the protocols after --alpn",
+}
+"""What the library calls it, and what this program calls it."""
+
+_NO_SUCH_HOST = "no such host", "check its spelling, and the name service"
 _NETWORK: tuple[tuple[type[OSError], str, str], ...] = (
-    (socket.gaierror, "no such host", "check its spelling, and the name service"),
+    (socket.gaierror, *_NO_SUCH_HOST),
     (
         ConnectionRefusedError,
         "connection refused: nothing listens there",
@@ -51,28 +68,60 @@ _NETWORK: tuple[tuple[type[OSError], str, str], ...] = (
     (TimeoutError, "", "check the network, or wait longer with --timeout SECONDS"),
     (ConnectionError, "the peer broke off the connection", "check that it speaks TLS 1.2 on this port"),
 )
-_LISTENING = {
+_ADDRESSES = {
     errno.EADDRINUSE: ("the address is in use already", "stop who listens there, or choose another port"),
     errno.EADDRNOTAVAIL: ("the address is not one of this machine", "listen on 127.0.0.1 or 0.0.0.0"),
     errno.EACCES: ("the port is not for everybody", "choose a port of 1024 or more"),
+    errno.ENETUNREACH: ("there is no way to that network", "check the address, and the network"),
+    errno.EHOSTUNREACH: ("there is no way to that host", "check the address, and the network"),
+    socket.EAI_NONAME: _NO_SUCH_HOST,  # create_server makes a plain OSError of a gaierror
+    socket.EAI_AGAIN: _NO_SUCH_HOST,
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; gives the exit code."""
+    _hold_standard_streams()
     arguments = make_parser().parse_args(argv)
     try:
-        code: int = arguments.run(arguments)
+        try:
+            code: int = arguments.run(arguments)
+        except (CommandError, TLSError, OSError) as error:
+            message, remedy, code = explain(error)
+            output = choose(arguments, sys.stdout if arguments.json else sys.stderr)
+            output.failure(message, remedy, code=code, kind=type(error).__name__, alert=_alert(error))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except OutputGone:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
-    except (CommandError, TLSError, OSError) as error:
-        message, remedy, code = explain(error)
-        output = choose(arguments, sys.stdout if arguments.json else sys.stderr)
-        output.failure(message, remedy, code=code, kind=type(error).__name__, alert=_alert(error))
+    except OutputGone as gone:
+        return _without_output(gone)
     return code
+
+
+def _hold_standard_streams() -> None:
+    """Put the null device where a standard stream is closed: else its number would go to the next file or socket,
+    and we would take the server's bytes for our input."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+
+
+def _without_output(gone: OutputGone) -> Exit:
+    """Say it where that still works, and let nothing be written at the end that cannot be."""
+    if gone.reason:
+        with contextlib.suppress(OSError):
+            print(f"error: the output cannot be written: {gone.reason}", file=sys.stderr, flush=True)
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(null, stream.fileno())
+    os.close(null)
+    return gone.code
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -84,6 +133,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=f"exit codes:\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"tls12 {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)
@@ -97,13 +147,15 @@ def explain(error: Exception) -> tuple[str, str, Exit]:
     code = next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAILED)
     if isinstance(error, TLSError):
         sentence = f"{error.message} ({error.rule})" if error.rule else error.message
-        remedy = next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), error.remedy)
+        remedy = error.remedy or next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), "")
+        for name, option in _OPTIONS.items():
+            remedy = remedy.replace(name, option)
         return sentence, remedy, code
     for kind, message, remedy in _NETWORK:
         if isinstance(error, kind):
             return message or str(error), remedy, code
-    if isinstance(error, OSError) and error.errno in _LISTENING:
-        return (*_LISTENING[error.errno], code)
+    if isinstance(error, OSError) and error.errno in _ADDRESSES:
+        return (*_ADDRESSES[error.errno], code)
     return getattr(error, "strerror", None) or str(error), "", code
 
 

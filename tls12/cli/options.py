@@ -8,6 +8,9 @@ that a file that cannot be read never looks like a network that cannot be reache
 from __future__ import annotations
 
 import argparse
+import math
+import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +21,9 @@ from tls12.keylog import KeyLog
 from tls12.policy import Policy
 from tls12.trust.credentials import Credential
 from tls12.trust.truststore import TrustStore
+from tls12.trust.verifier import PinnedVerifier
+
+_SHA256 = re.compile(r"([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}")
 
 POLICIES: dict[str, Callable[[], Policy]] = {
     "default": Policy.default,
@@ -55,6 +61,24 @@ def add_tls_options(parser: argparse.ArgumentParser) -> None:
     tls.add_argument("--show-handshake", action="store_true", help="show every handshake message, both directions")
 
 
+def seconds(text: str) -> float:
+    """A time to wait: a number from 0 up."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= threading.TIMEOUT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return number
+
+
+def some_seconds(text: str) -> float:
+    """A time to wait in which something can happen: more than 0."""
+    if not (number := seconds(text)):
+        raise argparse.ArgumentTypeError("0 seconds leave no time for anything")
+    return number
+
+
 def address(text: str, *, default_host: str, default_port: int) -> tuple[str, int]:
     """`HOST:PORT`, `HOST`, `:PORT`, `[IPv6]:PORT` or a bare IPv6 address."""
     host, colon, port = text.rpartition(":")
@@ -63,6 +87,8 @@ def address(text: str, *, default_host: str, default_port: int) -> tuple[str, in
     elif not colon or (":" in host and not host.startswith("[")):
         host, port = (text, "") if colon or not text.isdigit() else ("", text)
     try:
+        if not text:
+            raise ValueError
         number = int(port) if port else default_port
     except ValueError:
         number = -1
@@ -112,7 +138,11 @@ def credential(arguments: argparse.Namespace) -> Credential | None:
         return None
     chain = read_file("--cert", arguments.cert)
     key = read_file("--key", arguments.key) if arguments.key is not None else chain
-    return Credential.from_pem(chain, key)
+    try:
+        return Credential.from_pem(chain, key)
+    except UsageError as error:
+        remedy = error.remedy or "name files with the certificate chain and its private key, PEM"
+        raise CommandError(f"--cert {arguments.cert}: {error.message}", remedy) from None
 
 
 def trust_store(option: str, path: str) -> TrustStore:
@@ -121,6 +151,16 @@ def trust_store(option: str, path: str) -> TrustStore:
         return TrustStore.from_pem(read_file(option, path))
     except UsageError as error:
         raise CommandError(f"{option} {path}: {error.message}", "name a file with CA certificates, PEM") from None
+
+
+def pinned(option: str, text: str) -> PinnedVerifier:
+    """A verifier for one certificate, in a file, or for one key, by its SHA-256 in hexadecimal."""
+    if _SHA256.fullmatch(text):
+        return PinnedVerifier(bytes.fromhex(text.replace(":", "")))
+    try:
+        return PinnedVerifier(read_file(option, text))
+    except UsageError as error:
+        raise CommandError(f"{option} {text}: {error.message}", "name a file with one certificate, PEM") from None
 
 
 def read_file(option: str, path: str) -> bytes:

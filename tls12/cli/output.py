@@ -31,7 +31,9 @@ class Exit(IntEnum):
     USAGE = 2, "the command line, or a file that it names, is wrong"
     NETWORK = 3, "the network: no such host, connection refused, time-out, reset"
     CERTIFICATE = 4, "the peer's certificate was not accepted"
+    OUTPUT = 5, "the output could not be written: a full disk, perhaps"
     INTERRUPTED = 130, "interrupted by Ctrl-C"
+    UNREAD = 141, "whoever read the output has gone before its end, as `| head` does"
 
     meaning: str
 
@@ -54,7 +56,12 @@ class CommandError(Exception):
 
 
 class OutputGone(Exception):
-    """Whoever read our output has gone, as after `| head`: there is nobody left to talk to."""
+    """What we say can no longer be written. A broken pipe (`reason` is empty) is nobody's fault: the reader left."""
+
+    def __init__(self, error: OSError) -> None:
+        self.reason = "" if isinstance(error, BrokenPipeError) else error.strerror or str(error)
+        self.code = Exit.OUTPUT if self.reason else Exit.UNREAD
+        super().__init__(self.reason)
 
 
 class Output:
@@ -111,8 +118,8 @@ class Output:
     def _write(self, line: str) -> None:
         try:
             print(line, file=self.stream, flush=True)
-        except BrokenPipeError:
-            raise OutputGone from None
+        except OSError as error:
+            raise OutputGone(error) from None
 
 
 Plain = Output

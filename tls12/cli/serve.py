@@ -66,7 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     output = choose(arguments)
     host, port = options.address(arguments.address, default_host="127.0.0.1", default_port=4433)
     psk = options.psk(arguments)
-    with _credential(arguments, host, output) as credential:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    client_auth = _client_auth(arguments)
+    with (
+        socket.create_server((host, port), family=family) as listener,
+        _credential(arguments, host, output) as credential,
+    ):
         config = ServerConfig(
             credentials=(credential,),
             policy=options.policy(arguments),
@@ -74,12 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
             ticket_keys=TicketKeys.generate(),
             psk=None if psk is None else {psk.identity: psk.key},
             keylog=options.keylog(arguments),
-            **_client_auth(arguments),
+            **client_auth,
         )
         reporter = Reporter(output, arguments.show_handshake)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, port), family=family) as listener:
-            asyncio.run(_serve(listener, config, answer_http if arguments.www else echo, reporter))
+        asyncio.run(_serve(listener, config, answer_http if arguments.www else echo, reporter))
     return Exit.OK
 
 
@@ -125,29 +128,43 @@ class Reporter:
         self._messages[id(connection)] = messages
         return connection
 
-    def opened(self, transport: TLSTransport) -> None:
-        """A handshake is complete."""
+    def opened(self, transport: TLSTransport) -> int:
+        """A handshake is complete; gives the number of the connection."""
         negotiated: Negotiated = transport.get_extra_info("negotiated")
-        self._handshake_ended(transport)
+        number = self._handshake_ended(transport)
         self.output.facts("agreed", describe_negotiated(negotiated))
         for der in negotiated.peer_certificates[:1]:
             self.output.facts("client certificate", describe_certificate(der))
+        return number
 
-    def failed(self, transport: TLSTransport, error: BaseException) -> None:
-        """A handshake, or an established connection, has failed."""
-        self._handshake_ended(transport)
+    def handshake_failed(self, transport: TLSTransport, error: BaseException) -> None:
+        """There is no connection."""
+        self._failed(self._handshake_ended(transport), str(error), error)
+
+    def failed(self, number: int, error: Exception) -> None:
+        """An established connection has failed; others may have reported since it was opened."""
+        if isinstance(error, TLSError):
+            reason = str(error)
+        elif isinstance(error, TimeoutError):
+            reason = f"the client asked for nothing in {_IDLE_SECONDS:g} s"
+        else:
+            reason = "the client was gone before it had everything"
+        self._failed(number, f"connection {number}: {reason}", error)
+
+    def _failed(self, number: int, sentence: str, error: BaseException) -> None:
         alert = getattr(error, "alert", None)
-        self.output.failure(str(error), kind=type(error).__name__, alert=None if alert is None else str(alert))
+        name = None if alert is None else str(alert)
+        self.output.failure(sentence, kind=type(error).__name__, alert=name, connection=number)
 
-    def _handshake_ended(self, transport: TLSTransport) -> None:
-        messages = self._messages.pop(id(transport.get_extra_info("connection")), None)
-        if messages is None:
-            return
+    def _handshake_ended(self, transport: TLSTransport) -> int:
+        messages = self._messages.pop(id(transport.get_extra_info("connection")), ())
         peer = as_words(transport.get_extra_info("peername") or "a client that has gone")
-        self.output.title(f"connection {next(self._numbers)} from {peer}")
+        number = next(self._numbers)
+        self.output.title(f"connection {number} from {peer}")
         if self.show_handshake:
             for sender, message, size in messages:
                 self.output.message(sender, name_of(message), size, describe(message))
+        return number
 
 
 async def _serve(
@@ -156,23 +173,26 @@ async def _serve(
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         transport = writer.transport
         assert isinstance(transport, TLSTransport)
-        reporter.opened(transport)
+        number = reporter.opened(transport)
         try:
             result = talk(reader, writer)
             assert result is not None
             await result
             writer.close()
             await writer.wait_closed()
-        except (TLSError, OSError) as error:
-            reporter.failed(transport, error)
+        except TimeoutError as error:
+            reporter.failed(number, error)
             transport.abort()
+        except (TLSError, OSError) as error:
+            reporter.failed(number, error)
+            transport.close()
 
     server = await tls12.asyncio.start_server(
         handler,
         sock=listener,
         config=config,
         make_connection=reporter.make_connection,
-        on_failure=reporter.failed,
+        on_failure=reporter.handshake_failed,
     )
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
