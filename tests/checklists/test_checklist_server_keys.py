@@ -340,6 +340,13 @@ def test_dhe_without_a_common_finite_field_group_is_refused(listed: tuple[int, .
     return offering(DHE, *listed)
 
 
+@refuses("S6.6", Alert.INSUFFICIENT_SECURITY)
+def test_dhe_without_a_common_finite_field_group_is_named_before_other_obstacles() -> Duel:
+    duel = AgainstServer("rsa-2048")
+    hello = duel.script.hello(ECDHE, DHE)
+    return duel.hello(hello=with_extensions(hello, SupportedGroups(tuple(map(NamedGroup.of, (1, 300))))))
+
+
 @accepts("S6.6")
 def test_without_a_common_finite_field_group_a_suite_on_a_curve_is_used() -> Duel:
     duel = AgainstServer("rsa-2048", policy=Policy.compatible().replace(server_preference=False))

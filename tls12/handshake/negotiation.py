@@ -203,11 +203,9 @@ def choose(offer: Offer, config: ServerConfig) -> Choice:
             remedy="Policy.compatible() accepts CBC, DHE and RSA key transport",
         )
     reasons = "; ".join(dict.fromkeys(str(miss) for miss in misses))
-    alerts = {miss.alert for miss in misses}
+    named = next((miss for miss in misses if miss.alert is not Alert.HANDSHAKE_FAILURE), misses[0])
     raise PeerIncompatible(
-        f"no common cipher suite can be used: {reasons}",
-        alert=alerts.pop() if len(alerts) == 1 else Alert.HANDSHAKE_FAILURE,
-        rule="RFC 5246 7.4.1.3",
+        f"no common cipher suite can be used: {reasons}", alert=named.alert, rule="RFC 5246 7.4.1.3"
     )
 
 
