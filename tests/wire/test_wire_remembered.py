@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from tls12.errors import DecodeError, EncodeError
-from tls12.registry import ExtensionType, NamedGroup
+from tls12.registry import CipherSuite, CompressionMethod, ExtensionType, NamedGroup, ProtocolVersion
 from tls12.wire import lenient, messages
 from tls12.wire.codec import Reader, Writer
 from tls12.wire.extensions import (
@@ -85,6 +85,18 @@ def test_a_block_that_comes_again_is_the_same_object() -> None:
     block = written(SupportedGroups((NamedGroup.X25519,)), SessionTicket(b""))
     assert read(block) is read(block)
     assert read(block)[0] is read(written(SupportedGroups((NamedGroup.X25519,))))[0]
+
+
+def test_what_stands_behind_a_block_is_left_over_each_time() -> None:
+    hello = messages.serialize(
+        ClientHello(
+            ProtocolVersion.TLS_1_2, bytes(32), b"", (CipherSuite.of(0xC02F),), (CompressionMethod.NULL,), extensions=()
+        )
+    )
+    with_more = b"\x01" + (len(hello) - 1).to_bytes(3) + hello[4:] + b"\xff\x01\0"
+    for _ in range(2):
+        with pytest.raises(DecodeError, match="3 bytes left over"):
+            messages.parse(with_more)
 
 
 def test_what_was_read_before_is_written_as_it_was_read() -> None:

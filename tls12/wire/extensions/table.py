@@ -176,7 +176,7 @@ def read_extensions(r: Reader, column: Column) -> tuple[Extension, ...] | None:
         return known
     with r.scope16("extensions"):
         extensions, may_come_again = _read_strictly(r, column)
-    if may_come_again and len(block) <= _SEEN_BLOCK_BYTES:
+    if may_come_again and r.pos == r.end and len(block) <= _SEEN_BLOCK_BYTES:
         column.remember_block(block, extensions)
     return extensions
 
