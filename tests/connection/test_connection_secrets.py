@@ -9,10 +9,20 @@ from typing import Any
 
 import pki
 import pytest
+from cryptography import x509
 from ends import BOOM, PSK, PSK_POLICY, ROLES, connected, pair, renegotiable, server_credential, talk
 from harness import Ours, credential_of
 
-from tls12 import CipherSuite, KeyLog, MemorySessionStore, Policy, TicketKeys, UsageError
+from tls12 import (
+    AcceptAnyPeer,
+    CipherSuite,
+    Credential,
+    KeyLog,
+    MemorySessionStore,
+    Policy,
+    TicketKeys,
+    UsageError,
+)
 from tls12.crypto.prf import prf
 from tls12.handshake.engine import Unit
 from tls12.wire.closing import Finished
@@ -239,6 +249,20 @@ def test_tls_server_end_point_is_undefined_for_certificates_signed_with_eddsa() 
     client, _ = connected("client", server={"credentials": (credential,)})
     with pytest.raises(UsageError, match="EdDSA"):
         client.connection.channel_binding("tls-server-end-point")
+
+
+def test_tls_server_end_point_is_refused_for_a_signature_algorithm_that_nobody_knows() -> None:
+    issued = pki.root("rsa-2048").issue(*pki.NAMES)
+    sha256_with_rsa, unassigned = (bytes.fromhex("2a864886f70d0101") + bytes([last]) for last in (11, 99))
+    leaf = x509.load_der_x509_certificate(issued.chain_der[0].replace(sha256_with_rsa, unassigned))
+    client, server = connected(
+        "client",
+        client={"verifier": AcceptAnyPeer()},
+        server={"credentials": (Credential.from_objects((leaf,), issued.private_key),)},
+    )
+    for end in (client, server):
+        with pytest.raises(UsageError, match="signature algorithm is known"):
+            end.connection.channel_binding("tls-server-end-point")
 
 
 def test_tls_server_end_point_needs_a_certificate() -> None:

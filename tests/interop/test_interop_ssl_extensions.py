@@ -103,6 +103,7 @@ def test_our_client_resumes_at_an_openssl_server(by: str) -> None:
     pump(first, server)
     session = first.connection.session
     assert session is not None
+    assert first.connection.channel_binding("tls-unique") == server.object.get_channel_binding("tls-unique")
     first.close()
     pump(first, server)
 
@@ -113,6 +114,7 @@ def test_our_client_resumes_at_an_openssl_server(by: str) -> None:
     assert again.negotiated.resumed
     assert theirs.object.session_reused
     assert theirs.data == b"still me"
+    assert again.connection.channel_binding("tls-unique") == theirs.object.get_channel_binding("tls-unique")
     assert again.negotiated.alpn_protocol == "echo"
     assert again.negotiated.peer_certificates == first.negotiated.peer_certificates
 
@@ -122,10 +124,11 @@ def test_openssl_resumes_at_our_server(by: str) -> None:
     config = {"ticket_keys": TicketKeys.generate()} if by == "ticket" else {"sessions": MemorySessionStore()}
     context = harness.openssl_context(server_side=False)
     first = OpenSSL(context, server_side=False, name=pki.NAME)
-    pump(first, our_server(**config))
+    pump(first, server := our_server(**config))
     session = first.object.session
     assert session is not None
     assert session.has_ticket is (by == "ticket")
+    assert server.connection.channel_binding("tls-unique") == first.object.get_channel_binding("tls-unique")
 
     again, ours = OpenSSL(context, server_side=False, name=pki.NAME, session=session), our_server(**config)
     pump(again, ours)
@@ -133,6 +136,7 @@ def test_openssl_resumes_at_our_server(by: str) -> None:
     pump(again, ours)
     assert again.object.session_reused
     assert ours.negotiated.resumed
+    assert ours.connection.channel_binding("tls-unique") == again.object.get_channel_binding("tls-unique")
     assert again.data == b"welcome back"
 
 

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from tls12.crypto.key_schedule import export_keying_material
 from tls12.errors import UsageError
@@ -38,7 +39,10 @@ def _tls_server_end_point(established: Established) -> bytes:
     """The hash of the server's certificate (RFC 5929 4.1), with its signature's hash, SHA-256 at least."""
     if established.server_certificate is None:
         raise UsageError("tls-server-end-point needs a server certificate; this connection has none")
-    algorithm = x509.load_der_x509_certificate(established.server_certificate).signature_hash_algorithm
+    try:
+        algorithm = x509.load_der_x509_certificate(established.server_certificate).signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        raise UsageError("tls-server-end-point needs a certificate whose signature algorithm is known here") from None
     if algorithm is None:
         raise UsageError("tls-server-end-point is undefined for certificates signed with EdDSA (RFC 5929 4.1)")
     name = "sha256" if algorithm.name in ("md5", "sha1") else algorithm.name
