@@ -237,17 +237,23 @@ def sha1_signature() -> IssuedCertificate:
     return IssuedCertificate((forged, *good.certificates[1:]), good.private_key)
 
 
-def _as_rsa_pss(issued: IssuedCertificate) -> IssuedCertificate:
+@once
+def restricted_rsa_pss(parameters: bytes) -> IssuedCertificate:
+    """A server certificate whose id-RSASSA-PSS key has these parameters (DER, RFC 4055 3.1)."""
+    return _as_rsa_pss(intermediate().issue(*NAMES, key=key("rsa-2048")), parameters)
+
+
+def _as_rsa_pss(issued: IssuedCertificate, parameters: bytes = b"") -> IssuedCertificate:
     """The same certificate, its key labelled id-RSASSA-PSS (RFC 8017 A.2.3), signed again."""
     leaf, *rest = issued.certificates
     plain = leaf.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    labelled = _sequence(_RSA_PSS + plain[plain.index(b"\x03\x82") :])
+    labelled = _sequence(_sequence(_RSA_PSS + parameters) + plain[plain.index(b"\x03\x82") :])
     tbs = leaf.tbs_certificate_bytes[4:].replace(plain, labelled)
     relabelled = _signed(_sequence(tbs), _ECDSA_SHA256, hashes.SHA256())
     return IssuedCertificate((relabelled, *rest), issued.private_key)
 
 
-_RSA_PSS = bytes.fromhex("300b06092a864886f70d01010a")
+_RSA_PSS = bytes.fromhex("06092a864886f70d01010a")
 _ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _ECDSA_SHA1 = bytes.fromhex("300906072a8648ce3d0401")
 

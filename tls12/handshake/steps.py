@@ -14,7 +14,6 @@ from typing import Any
 
 from tls12.crypto import key_schedule, signatures
 from tls12.crypto.protection import make_opener, make_sealer
-from tls12.crypto.signatures import SCHEMES
 from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerMisbehaved
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
 from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, SettleRecords, Story
@@ -133,9 +132,9 @@ class Steps(Handshake[C]):
         if scheme not in self.config.policy.signature_schemes:
             raise PeerMisbehaved(f"the {peer.role} signed with {scheme}, which was not offered", rule="RFC 5246 7.4.3")
         leaf = peer.facts
-        if leaf.key_kind is not SCHEMES[scheme].kind:
+        if not leaf.may_use(scheme):
             raise PeerMisbehaved(
-                f"the {peer.role} signed with {scheme}, but has a key of type {leaf.key_kind.name}",
+                f"the {peer.role} signed with {scheme}, which is not for its key of type {leaf.key_kind.name}",
                 rule="RFC 5246 7.4.3",
             )
         signatures.verify(leaf.public_key, scheme, signature, signed)

@@ -119,7 +119,7 @@ class Credential:
         return cls(
             tuple(certificate.public_bytes(Encoding.DER) for certificate in chain),
             facts,
-            tuple(scheme for scheme in able if schemes is None or scheme in schemes),
+            tuple(scheme for scheme in able if facts.may_use(scheme) and (schemes is None or scheme in schemes)),
             ocsp_response,
             tuple(scts),
             private_key,

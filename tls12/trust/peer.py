@@ -21,10 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-from tls12.crypto.signatures import KeyKind, group_of, key_kind
+from tls12.crypto.signatures import SCHEMES, KeyKind, group_of, key_kind
 from tls12.errors import CertificateError, UsageError
-from tls12.registry import Alert, NamedGroup
+from tls12.registry import Alert, NamedGroup, SignatureScheme
 from tls12.trust.names import printable
+from tls12.trust.pss import allowed_schemes
 from tls12.trust.sct import embedded_scts, stapled_scts
 
 Role = Literal["server", "client"]
@@ -123,6 +124,14 @@ class LeafFacts:
     allows_signing: bool
     allows_encipherment: bool
     rsa_bits: int | None
+    pss_schemes: frozenset[SignatureScheme]
+    """The schemes that an id-RSASSA-PSS key allows; empty for other kinds."""
+
+    def may_use(self, scheme: SignatureScheme) -> bool:
+        """Whether the scheme belongs to this kind of key, and the key does not exclude it."""
+        if self.key_kind is KeyKind.RSA_PSS:
+            return scheme in self.pss_schemes
+        return SCHEMES[scheme].kind is self.key_kind
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> LeafFacts:
@@ -138,6 +147,7 @@ class LeafFacts:
             usage is None or usage.digital_signature,
             usage is None or usage.key_encipherment,
             public_key.key_size if isinstance(public_key, rsa.RSAPublicKey) else None,
+            allowed_schemes(certificate) if restricted else frozenset(),
         )
 
 
