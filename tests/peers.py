@@ -13,6 +13,7 @@ import shutil
 import pytest
 
 PACKAGES = {
+    "escript": "erlang-ssl",
     "gnutls-cli": "gnutls-bin",
     "gnutls-serv": "gnutls-bin",
     "openssl": "openssl",

@@ -67,7 +67,7 @@ class Meeting:
     key: str = ""
     """The kind of the server's certificate; what suits the scheme and the suite, unless given."""
     extended_master_secret: bool = True
-    """GnuTLS can be told to do without."""
+    """GnuTLS can be told to do without, Erlang cannot do with."""
 
     @property
     def server_key(self) -> str:
@@ -297,7 +297,7 @@ class OpenSSLPrograms:
 
     def version(self) -> str:
         """As `openssl version` says it."""
-        return _printed(peers.program("openssl"), "version").split()[1]
+        return printed(peers.program("openssl"), "version").split()[1]
 
     @cache  # noqa: B019
     def suites(self) -> frozenset[CipherSuite]:
@@ -305,7 +305,7 @@ class OpenSSLPrograms:
         program = peers.find("openssl")
         if program is None:
             return frozenset(SUITES)
-        listed = _printed(program, "ciphers", "-V", "-tls1_2", self.CIPHERS)
+        listed = printed(program, "ciphers", "-V", "-tls1_2", self.CIPHERS)
         codes = re.findall(r"0x([0-9A-F]{2}),0x([0-9A-F]{2}) - ", listed)
         return frozenset(SUITES) & {CipherSuite.of(int(high + low, 16)) for high, low in codes}
 
@@ -397,7 +397,7 @@ class GnuTLSPrograms:
 
     def version(self) -> str:
         """As `gnutls-cli --version` says it."""
-        return _printed(peers.program("gnutls-cli"), "--version").split()[1]
+        return printed(peers.program("gnutls-cli"), "--version").split()[1]
 
     @cache  # noqa: B019
     def suites(self) -> frozenset[CipherSuite]:
@@ -405,7 +405,7 @@ class GnuTLSPrograms:
         program = peers.find("gnutls-cli")
         if program is None:
             return frozenset(SUITES)
-        listed = _printed(program, "--list")
+        listed = printed(program, "--list")
         codes = re.findall(r"^TLS_\S+\s+0x([0-9a-f]{2}), 0x([0-9a-f]{2})", listed, re.MULTILINE)
         return frozenset(SUITES) & {CipherSuite.of(int(high + low, 16)) for high, low in codes}
 
@@ -515,10 +515,10 @@ _GNUTLS_ANY_SCHEME = (
 )
 
 
-def _printed(*command: str) -> str:
+def printed(*command: str) -> str:
+    """What this command prints."""
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 OPENSSL: Peer = OpenSSLPrograms()
 GNUTLS: Peer = GnuTLSPrograms()
-PEERS = (OPENSSL, GNUTLS)

@@ -4,7 +4,8 @@ How it works: all parameters come from SUITES and from what the peers say they h
 it spoke with whom, and `pytest --write-interop` makes docs/interop.md of that (conftest.py, interop_table.py).
 
 By default: all suites among ourselves, and with openssl a selection in which each protection, key exchange, group and
-scheme occurs. With `-m slow` everything that openssl has, with `-m peers` everything that GnuTLS has.
+scheme occurs. With `-m slow` everything that openssl has, with `-m peers` everything that GnuTLS has, and with Erlang
+what both of them lack.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import interop_table
 import pytest
+from erlang_program import ERLANG
 from matrix import GNUTLS, MEET, OPENSSL, Meeting, Peer, among_ourselves, crossed
 
 from tls12 import CipherSuite, SignatureScheme
@@ -94,6 +96,14 @@ def test_every_suite_of_openssl(suite: CipherSuite, role: str, record_property: 
 @pytest.mark.parametrize("suite", suites_of(GNUTLS), ids=str)
 def test_every_suite_of_gnutls(suite: CipherSuite, role: str, record_property: Report) -> None:
     meet(GNUTLS, role, suite, record_property)
+
+
+@pytest.mark.peers
+@roles
+@pytest.mark.parametrize("suite", suites_of(ERLANG), ids=str)
+def test_every_suite_that_only_erlang_has(suite: CipherSuite, role: str, record_property: Report) -> None:
+    went = MEET[role](ERLANG, Meeting(SUITES[suite], extended_master_secret=False))
+    interop_table.report(record_property, "suite", suite, ERLANG.name, role, went)
 
 
 def with_the_mac_inside(suite: CipherSuite) -> Meeting:
