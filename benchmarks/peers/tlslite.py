@@ -25,7 +25,11 @@ _SUITES = {
     "ECDHE-ECDSA-AES128-GCM-SHA256": ("aes128gcm", "aead", "ecdhe_ecdsa"),
     "ECDHE-RSA-AES128-GCM-SHA256": ("aes128gcm", "aead", "ecdhe_rsa"),
     "ECDHE-ECDSA-CHACHA20-POLY1305": ("chacha20-poly1305", "aead", "ecdhe_ecdsa"),
+    "ECDHE-ECDSA-AES256-GCM-SHA384": ("aes256gcm", "aead", "ecdhe_ecdsa"),
+    "ECDHE-ECDSA-AES128-CCM": ("aes128ccm", "aead", "ecdhe_ecdsa"),
+    "ECDHE-ECDSA-AES128-CCM8": ("aes128ccm_8", "aead", "ecdhe_ecdsa"),
     "ECDHE-ECDSA-AES128-SHA": ("aes128", "sha", "ecdhe_ecdsa"),
+    "ECDHE-ECDSA-AES256-SHA384": ("aes256", "sha384", "ecdhe_ecdsa"),
 }
 """OpenSSL's name to tlslite's cipher, MAC and key exchange."""
 
