@@ -31,6 +31,20 @@ COMPOSITE = int("DB71AB9D308F3E5150FBFA0F1052056EC4CCC79909B1839B1C911EEA8CEE857
     "DAEFA6E248EB255B38847FE00952A105EB9841F3408DBB73C4090C0A2FE099FD", 16
 )
 
+# RFC 5114 2.1: p is no safe prime, but a group of 160 bits in it is known; 7 divides p - 1 as well
+RFC_5114_P = int(
+    "b10b8f96a080e01dde92de5eae5d54ec52c99fbcfb06a3c69a6a9dca52d23b616073e28675a23d189838ef1e2ee652c0"
+    "13ecb4aea906112324975c3cd49b83bfaccbdd7d90c4bd7098488e9c219a73724effd6fae5644738faa31a4ff55bccc0"
+    "a151af5f0dc8b4bd45bf37df365c1a65e68cfda76d4da708df1fb2bc2e4a4371",
+    16,
+)
+RFC_5114_G = int(
+    "a4d1cbd5c3fd34126765a442efb99905f8104dd258ac507fd6406cff14266d31266fea1e5c41564b777e690f5504f213"
+    "160217b4b01b886a5e91547f9e2749f4d7fbd7d3b9a92ee1909d0d2263f80a76a6a24c087a091f531dbf0a0169b6a28a"
+    "d662a4d18e73afa32d779d5918d08bc8858f4dcef97c2a24855e6eeb22b3b2e5",
+    16,
+)
+
 # RFC 7919 A: what is added to the digits of e
 OFFSETS = {2048: 560316, 3072: 2625351, 4096: 5736041, 6144: 15705020, 8192: 10965728}
 
@@ -96,6 +110,22 @@ def test_a_servers_own_safe_prime_is_computed_with(random: Random) -> None:
     client, secret = answer(SAFE, 2, int.from_bytes(server.public), random)
     assert server.exchange(client.public) == secret
     assert client.group is None
+
+
+@pytest.mark.parametrize("random", [os.urandom, lambda n: b"\x17" * n], ids=["backend", "injected"])
+def test_a_group_of_rfc_5114_is_computed_with(random: Random) -> None:
+    client, secret = answer(RFC_5114_P, RFC_5114_G, pow(RFC_5114_G, 12345, RFC_5114_P), random)
+    assert secret == pow(int.from_bytes(client.public), 12345, RFC_5114_P).to_bytes(128).lstrip(b"\0")
+    assert client.group is None
+
+
+def test_a_public_key_of_a_small_order_is_refused_where_there_is_one() -> None:
+    small = pow(2, (RFC_5114_P - 1) // 7, RFC_5114_P)
+    assert small != 1 == pow(small, 7, RFC_5114_P)
+    check(RFC_5114_P, RFC_5114_G, small, minimum_bits=1024, maximum_bits=4096)
+    with pytest.raises(InvalidKeyShare, match="subgroup") as error:
+        answer(RFC_5114_P, RFC_5114_G, small, os.urandom)
+    assert error.value.alert is Alert.ILLEGAL_PARAMETER
 
 
 @pytest.mark.parametrize("p", [UNSAFE, COMPOSITE], ids=["p of unknown order", "composite"])

@@ -5,10 +5,11 @@ deprecated (50.0) and will remove. Its names are fetched once, here, without the
 gives; where they are gone, `is_available()` is False and using DHE raises a UsageError that says so.
 
 A server takes a named group (`generate`); a client takes what the server sends (`check`, then `answer`). A
-group without a name costs dearly, because the backend proves that p is a safe prime before it computes with
+group that nobody knows costs dearly, because the backend proves that p is a safe prime before it computes with
 it: about 0.05 s for 1024 bits, 0.3 s for 2048, 5 s for 4096. So `check` refuses what can be refused by
 comparing numbers before anything is computed, and the proof is done once: the client's own key is generated
-in the group of the checked public key of the server.
+in the group of the checked public key of the server. The groups of RFC 3526, which most servers without RFC 7919
+send, and of RFC 5114 have no name in TLS, but the backend knows them and skips the proof.
 
 The shared secret loses its leading zeros (RFC 5246 8.1.2), unlike that of elliptic curves. How long stripping
 takes tells how many zeros there were (the Raccoon attack), which is harmless as long as no key is used twice,
@@ -217,7 +218,13 @@ class FiniteFieldShare:
         return self._exchange(_backend().public_numbers(y, self._numbers).public_key())
 
     def _exchange(self, peer: dh.DHPublicKey) -> bytes:
-        return self._private.exchange(peer).lstrip(b"\0")
+        try:
+            secret = self._private.exchange(peer)
+        except ValueError:  # only in the groups of RFC 5114, where p is not a safe prime but the subgroup is known
+            raise InvalidKeyShare(
+                "the peer's Diffie-Hellman public key is not in the subgroup of the generator", rule="RFC 2631 2.1.5"
+            ) from None
+        return secret.lstrip(b"\0")
 
 
 def generate(group: NamedGroup, random: Random) -> FiniteFieldShare:
@@ -231,7 +238,7 @@ def generate(group: NamedGroup, random: Random) -> FiniteFieldShare:
 def answer(p: int, g: int, ys: int, random: Random) -> tuple[FiniteFieldShare, bytes]:
     """A client's fresh key share in the server's group, and the shared secret, after `check`.
 
-    Raises InvalidKeyShare where p is not a safe prime.
+    Raises InvalidKeyShare where p is not a safe prime, or `ys` has another order than the known group's.
     """
     backend = _backend()
     try:

@@ -124,7 +124,7 @@ class LeafFacts:
     allows_signing: bool
     allows_encipherment: bool
     rsa_bits: int | None
-    pss_schemes: frozenset[SignatureScheme]
+    pss_schemes: frozenset[SignatureScheme] = frozenset()
     """The schemes that an id-RSASSA-PSS key allows; empty for other kinds."""
 
     def may_use(self, scheme: SignatureScheme) -> bool:
