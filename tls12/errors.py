@@ -146,7 +146,7 @@ class KeysExhausted(LimitExceeded):
 
     alert = Alert.INTERNAL_ERROR
     rule = "RFC 5246 6.1"
-    remedy = "renegotiate, or open a new connection, before the limit (near_limit says when)"
+    remedy = "renegotiate, or open a new connection, before the limit (the event KeysNearLimit says when)"
 
 
 class PeerIncompatible(TLSError):

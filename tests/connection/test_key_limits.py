@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from harness import Ours, our_client, our_server, pump
 
-from tls12 import ConnectionFailed, ConnectionState, KeysNearLimit, Policy, Renegotiation
+from tls12 import CipherSuite, ConnectionFailed, ConnectionState, KeysNearLimit, Policy, Renegotiation
 from tls12.errors import KeysExhausted
 
 
@@ -45,6 +48,27 @@ def test_new_keys_are_made_where_the_policy_allows_it_and_no_data_is_lost() -> N
     assert client.connection.state is server.connection.state is ConnectionState.ESTABLISHED
     assert client.connection._writer._sealer is not None
     assert client.connection._writer._sealer.sequence < 30
+
+
+@pytest.mark.parametrize("size", [1, 1000, 16_384, 50_000])
+@pytest.mark.parametrize("encrypt_then_mac", [True, False])
+def test_where_bytes_are_counted_the_warning_comes_at_seven_eighths_of_them(size: int, encrypt_then_mac: bool) -> None:
+    policy = Policy.compatible().replace(
+        cipher_suites=[CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256], encrypt_then_mac=encrypt_then_mac
+    )
+    client, server = our_client(policy=policy), our_server(policy=policy)
+    pump(client, server)
+    sealer: Any = client.connection._writer._sealer
+    sealer._volume = sealer._left = 1 << 20
+    client.connection._warn_at = sealer.near_from
+    warned_at = []
+    while sealer._left > size + 2000:
+        before = sealer._left
+        client.connection.send_data(bytes(size))
+        warned_at += [(before, sealer._left) for e in client.connection.events() if isinstance(e, KeysNearLimit)]
+    ((above, below),) = warned_at
+    assert above > 1 << 17 >= below
+    assert client.connection.error is None
 
 
 def test_a_memoryview_of_any_format_is_sent_as_its_bytes() -> None:

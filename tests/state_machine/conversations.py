@@ -96,7 +96,7 @@ class Clear:
     """A sealer and an opener that only frame."""
 
     sequence = 0
-    limit = 1 << 64
+    limit = near_from = 1 << 64
     near_limit = exhausted = False
 
     def seal(self, kind: int, data: bytes) -> bytes:

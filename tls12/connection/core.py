@@ -437,7 +437,7 @@ class Connection(Sending):
         self._writer.fragment_size = output.fragment_size
         self._writer.install(output.sealer)
         self._sealer = self._bounded(output.sealer)
-        self._warn_at = output.sealer.limit - (output.sealer.limit >> 3)
+        self._warn_at = output.sealer.near_from
 
     def _install_read_keys(self, output: InstallReadKeys) -> None:
         self._reader.plaintext_limit = output.plaintext_limit

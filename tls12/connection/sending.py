@@ -139,7 +139,13 @@ class Sending(Facts, ABC):
         self._put(ContentType.ALERT, AlertMessage(level, description).to_bytes())
 
     def _warn_of_limit(self) -> None:
-        """Our keys have protected nearly as much as they may (RFC 5246 6.1, RFC 8446 5.5): get new ones, or say so."""
+        """Our keys have protected nearly as much as they may (RFC 5246 6.1, RFC 8446 5.5): get new ones, or say so.
+
+        Where bytes are counted and not records (CBC), only the keys know whether they have.
+        """
+        if not self._sealer.near_limit:
+            self._warn_at = self._sealer.near_from
+            return
         self._warn_at = sys.maxsize
         self._events.append(KeysNearLimit())
         if not self._obstacle_to_renegotiation():

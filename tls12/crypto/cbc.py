@@ -38,7 +38,7 @@ from tls12.crypto.limits import USAGE_LIMITS, Direction
 from tls12.crypto.record_mac import Buffer, RecordMac, seal_each
 from tls12.crypto.suites import Cipher
 from tls12.errors import BadRecordMac
-from tls12.wire.records import HEADER
+from tls12.wire.records import HEADER, MAX_CIPHERTEXT
 
 BLOCK_CIPHERS: Mapping[str, Callable[[bytes], BlockCipherAlgorithm]] = MappingProxyType(
     {
@@ -73,6 +73,12 @@ class _CbcDirection(Direction):
         self._mac = RecordMac(mac, keys.mac_key)
         self._mac_length = self._mac.length
         self._volume = self._left = limit.blocks * block
+
+    @property
+    def near_from(self) -> int:
+        """The first sequence number at which `near_limit` may be true, if every record until then is as long as can be."""
+        records = max(0, self._left - (self._volume >> 3)) // MAX_CIPHERTEXT
+        return min(self.sequence + records, super().near_from)
 
     @property
     def near_limit(self) -> bool:

@@ -76,6 +76,11 @@ class Direction:
         self.limit = limit.records
 
     @property
+    def near_from(self) -> int:
+        """The first sequence number at which `near_limit` may be true; to ask it before is a waste."""
+        return self.limit - (self.limit >> 3)
+
+    @property
     def near_limit(self) -> bool:
         """Whether it is time to renegotiate or to close: seven eighths of the limit are used."""
         return self.sequence >= self.limit - (self.limit >> 3)

@@ -37,6 +37,10 @@ class Sealer(Protocol):
     """The first sequence number that application data may not have: the cipher's volume limit."""
 
     @property
+    def near_from(self) -> int:
+        """The first sequence number at which `near_limit` may be true; to ask it before is a waste."""
+
+    @property
     def near_limit(self) -> bool:
         """Whether it is time to renegotiate or to close: seven eighths of the limit are used."""
 
