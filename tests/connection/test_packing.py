@@ -296,7 +296,10 @@ def test_new_keys_are_made_where_the_policy_allows_it_and_no_write_is_lost() -> 
 
 def test_writes_wait_where_a_full_pack_begins_a_renegotiation() -> None:
     ours, theirs = packing("client", **RENEGOTIATING)
-    ours.connection._warn_at = ours.connection._sealer.sequence + 1
+    sealer = ours.connection._sealer
+    sealer.limit = 64
+    sealer.sequence = theirs.connection._opener.sequence = 55  # type: ignore[union-attr]
+    ours.connection._warn_at = sealer.near_from
     send(ours, b"x" * 16_000, b"y" * 1000, b"z")
     assert ours.connection._held == [b"y" * 1000, b"z"]
     talk(ours, theirs)

@@ -76,7 +76,7 @@ class _CbcDirection(Direction):
 
     @property
     def near_from(self) -> int:
-        """The first sequence number at which `near_limit` may be true, if every record until then is as long as can be."""
+        """The first sequence number at which `near_limit` may be true: if every record until then is a full one."""
         records = max(0, self._left - (self._volume >> 3)) // MAX_CIPHERTEXT
         return min(self.sequence + records, super().near_from)
 
