@@ -113,7 +113,7 @@ def digest_all(self: TLSTransport) -> None:
     self.flush()
 
 
-DATA_AT_ANY_TIME = removed(Conversation, "data_allowed", lambda self: True)
+DATA_AT_ANY_TIME = removed(Conversation, "data_allowed", lambda self, sender: True)
 ADAPTERS = {"sync": over_sync, "asyncio": over_asyncio}
 
 

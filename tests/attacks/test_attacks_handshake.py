@@ -135,7 +135,7 @@ def test_skipped_finished() -> None:
         carry(ours, script)
         return ours.data == b"and action"
 
-    assert_defended(attack, removed(Conversation, "data_allowed", lambda self: True))
+    assert_defended(attack, removed(Conversation, "data_allowed", lambda self, sender: True))
 
 
 def test_altered_hellos() -> None:

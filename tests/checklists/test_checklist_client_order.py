@@ -370,6 +370,26 @@ def test_a_renegotiation_with_the_right_renegotiation_info_completes() -> Duel:
     return duel.handshake()
 
 
+@accepts("C3.7")
+def test_application_data_may_come_up_to_the_servers_change_cipher_spec() -> Duel:
+    duel = renegotiating()
+    duel.script.send_data(b"before the ServerHello, ")
+    duel.flight()
+    duel.script.send_data(b"behind the client's Finished")
+    duel.finish()
+    assert duel.subject.data == b"before the ServerHello, behind the client's Finished"
+    return duel
+
+
+@refuses("C3.7", Alert.UNEXPECTED_MESSAGE)
+def test_application_data_behind_the_servers_change_cipher_spec_is_refused() -> Duel:
+    duel = renegotiating().flight()
+    duel.script.accept()
+    duel.script.change_cipher_spec()
+    duel.script.send_data(b"too late")
+    return duel
+
+
 @refuses("C3.7", Alert.HANDSHAKE_FAILURE)
 def test_a_renegotiation_without_renegotiation_info_is_refused() -> Duel:
     duel = renegotiating()

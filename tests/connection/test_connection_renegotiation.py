@@ -167,6 +167,20 @@ def test_data_that_was_under_way_arrives_during_it() -> None:
     assert handshakes(client) == 2
 
 
+def test_data_under_way_arrives_at_a_server_that_has_resumed_the_session_already() -> None:
+    """It is under the old keys, since the client's ChangeCipherSpec comes behind it (RFC 5246 7.1)."""
+    client, server = connected(
+        "client", client={"sessions": MemorySessionStore()}, server={"sessions": MemorySessionStore()}, **ALLOW
+    )
+    client.connection.renegotiate()
+    server.receive(client.take() + protected(client, ContentType.APPLICATION_DATA, b"under way"))
+    assert server.data == b"under way"
+    talk(client, server)
+    assert handshakes(client) == handshakes(server) == 2
+    assert server.connection.negotiated is not None
+    assert server.connection.negotiated.resumed
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_data_inside_a_fragmented_message_is_refused_where_renegotiation_is_allowed(role: str) -> None:
     ours, theirs = connected(role, **ALLOW)

@@ -148,19 +148,34 @@ ONE_HANDSHAKE = (
 )
 
 
-def test_application_data_may_come_after_a_handshake_and_never_around_a_changecipherspec() -> None:
-    terms = Terms(Kx.ECDHE)
+ABBREVIATED = (
+    "client ClientHello",
+    "server ServerHello",
+    "server NewSessionTicket",
+    "server ChangeCipherSpec",
+    "server Finished",
+    "client ChangeCipherSpec",
+    "client Finished",
+)
+
+
+@pytest.mark.parametrize("sender", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize(
+    ("again", "terms"),
+    [(ONE_HANDSHAKE, Terms(Kx.ECDHE)), (ABBREVIATED, Terms(Kx.ECDHE, ticket=True, resumed=True))],
+    ids=["full", "abbreviated"],
+)
+def test_application_data_may_come_after_a_handshake_and_up_to_its_senders_next_changecipherspec(
+    again: Sentence, terms: Terms, sender: Side
+) -> None:
     conversation = Conversation()
-    allowed = []
-    for letter in ("server HelloRequest", *ONE_HANDSHAKE)[1:]:
+    for letter in ONE_HANDSHAKE:
+        assert not conversation.data_allowed(sender)
+        say(conversation, letter, Terms(Kx.ECDHE))
+    for count, letter in enumerate(again):
+        assert conversation.data_allowed(sender) == (f"{sender.value} ChangeCipherSpec" not in again[:count])
         say(conversation, letter, terms)
-        allowed.append(conversation.data_allowed())
-    assert allowed == [False] * 9 + [True]
-    again = []
-    for letter in ("server HelloRequest", *ONE_HANDSHAKE):
-        say(conversation, letter, terms)
-        again.append(conversation.data_allowed())
-    assert again == [True] * 7 + [False] * 3 + [True]
+    assert conversation.data_allowed(sender)
 
 
 def test_a_second_handshake_forgets_what_the_first_agreed_on() -> None:

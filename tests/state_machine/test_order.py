@@ -67,8 +67,8 @@ class Stop:
 
     @property
     def data_allowed(self) -> bool:
-        """After a first handshake, and not between ChangeCipherSpec and Finished (RFC 5246 7.1)."""
-        changing = any("ChangeCipherSpec" in letter for letter in self.said)
+        """After a first handshake, and not behind the peer's ChangeCipherSpec in a later one (RFC 5246 7.1)."""
+        changing = f"{self.side.other.value} ChangeCipherSpec" in self.said
         return self.established or (self.dialogue.handshakes[self.side] > 1 and not changing)
 
     def hear(self, content_type: int, payload: bytes) -> tuple[TLSError | None, list[Event], bytes]:

@@ -480,7 +480,8 @@ class Connection(Sending):
     def _refresh(self) -> None:
         """Decide, now that something changed, whether application data may come."""
         renegotiable = self._config.policy.renegotiation is Renegotiation.ALLOW
-        self._data_flows = self._conversation.data_allowed() and not (renegotiable and self._reassembler.pending)
+        allowed = self._conversation.data_allowed(self._peer)
+        self._data_flows = allowed and not (renegotiable and self._reassembler.pending)
 
     def _check_duration(self) -> None:
         """From our ClientHello, or from the first byte of the client's, to the end of the handshake."""

@@ -255,7 +255,7 @@ ROWS: tuple[Row, ...] = (
 )  # fmt: skip
 """The protocol. A HelloRequest during a handshake is ignored by the client (RFC 5246 7.4.1.1) before it gets here."""
 
-DATA_STATES = frozenset(
+_NOBODY_HAS_CHANGED = frozenset(
     {
         State.ESTABLISHED,
         State.CLIENT_HELLO,
@@ -270,7 +270,14 @@ DATA_STATES = frozenset(
         State.CERTIFICATE_VERIFY,
     }
 )
-"""Where application data may arrive, once a first handshake is done: anywhere before a ChangeCipherSpec."""
+DATA_STATES: dict[tuple[Side, bool], frozenset[State]] = {
+    (_C, False): _NOBODY_HAS_CHANGED,
+    (_S, False): _NOBODY_HAS_CHANGED | {State.CLIENT_CCS, State.CLIENT_FINISHED, State.NEW_SESSION_TICKET},
+    (_C, True): _NOBODY_HAS_CHANGED | {State.NEW_SESSION_TICKET, State.SERVER_CCS, State.SERVER_FINISHED},
+    (_S, True): _NOBODY_HAS_CHANGED | {State.NEW_SESSION_TICKET},
+}
+"""By sender, in a full and in an abbreviated handshake: where its application data may arrive, once a first handshake
+is done. That is anywhere before its own ChangeCipherSpec, under the old keys (RFC 5246 7.1)."""
 
 _BY_PLACE: dict[Side, dict[State, dict[MessageKind, tuple[Row, ...]]]] = {
     side: {
@@ -342,9 +349,9 @@ class Conversation:
         if row.to is _ESTABLISHED:
             self.established_once = True
 
-    def data_allowed(self) -> bool:
-        """Whether application data may arrive here (RFC 5246 8.1 and 7.4.1.1)."""
-        return self.established_once and self.state in DATA_STATES
+    def data_allowed(self, sender: Side) -> bool:
+        """Whether application data of `sender` may arrive here (RFC 5246 7.1 and 7.4.1.1)."""
+        return self.established_once and self.state in DATA_STATES[sender, self.facts.resumed is True]
 
 
 _CONTEXTS = {key_exchange: Context(key_exchange) for key_exchange in Kx}

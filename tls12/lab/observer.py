@@ -155,7 +155,7 @@ class Observer:
         elif kind == ContentType.ALERT:
             self._take_alert(direction, fragment)
         else:
-            if not (self._lawless or direction.finished or self.conversation.data_allowed()):
+            if not (self._lawless or direction.finished or self.conversation.data_allowed(direction.side)):
                 what = self.conversation.describe(direction.side, "application data")
                 self._object(direction, UnexpectedMessage(what))
             self._events.append(ApplicationDataSeen(direction.role, fragment))
