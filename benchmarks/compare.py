@@ -1,9 +1,9 @@
 """One command for the whole picture: every question, every contender, one table of ratios beside the targets.
 
-    python -m benchmarks                     the table python -m benchmarks --only GCM          questions
-    whose name has this in it python -m benchmarks --json new.json     write the ratios, to be committed as
-    benchmarks/reference.json python -m benchmarks --check             exit 1 where a ratio fell below the
-    reference by more than the tolerance
+    python -m benchmarks                   the table
+    python -m benchmarks --only GCM        questions whose name has this in it
+    python -m benchmarks --json FILE       write the ratios too, to be committed as benchmarks/reference.json
+    python -m benchmarks --check           exit 1 where a ratio fell below the reference by more than the tolerance
 
 How costs grow with the work is another table: `python -m benchmarks.growth`.
 
@@ -21,12 +21,14 @@ import ssl
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.measure import Timing, interleaved
 from benchmarks.memory import TARGET_KIB, idle_kib
+from benchmarks.peers.tlslite import TLSLite
 from benchmarks.questions import OURS, PEERS, QUESTIONS, Question
 
 REFERENCE = Path(__file__).with_name("reference.json")
@@ -57,7 +59,8 @@ class Line:
 
 def ask(question: Question, *, rounds: int, seconds: float) -> list[Line]:
     """Let all contenders of one question take turns."""
-    timings = interleaved(dict(question.contenders()), rounds=rounds, seconds=seconds)
+    with ExitStack() as stack:
+        timings = interleaved(dict(question.contenders(stack)), rounds=rounds, seconds=seconds)
     ours = timings.pop(OURS)
     return [_line(question, rival, ours, timing) for rival, timing in timings.items()]
 
@@ -125,7 +128,8 @@ def environment() -> dict[str, str]:
         "vector AES": _vector_aes(),
         "ssl": ssl.OPENSSL_VERSION,
     }
-    return facts | {package: version(package) for package in ("cryptography", "pyOpenSSL", "tlslite-ng")}
+    facts |= {package: version(package) for package in ("cryptography", "pyOpenSSL", "tlslite-ng")}
+    return facts | {"accelerated by": TLSLite.accelerators()}
 
 
 def _vector_aes() -> str:

@@ -11,12 +11,14 @@ than that of `ssl` (AVX-512 with VAES). On a machine without, both ends of the c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
+from benchmarks.loopback import CONTENDERS, Loopback
 from benchmarks.measure import Action
-from benchmarks.peers import NotSupported, Pair, Peer, Scenario, Transfer
+from benchmarks.peers import MAX_PLAINTEXT, NotSupported, Pair, Peer, Scenario, Transfer
 from benchmarks.peers.ours import Ours
 from benchmarks.peers.pyopenssl import PyOpenSSL
 from benchmarks.peers.stdlib_ssl import StdlibSSL
@@ -29,14 +31,34 @@ GCM = "ECDHE-ECDSA-AES128-GCM-SHA256"
 CHACHA = "ECDHE-ECDSA-CHACHA20-POLY1305"
 CBC = "ECDHE-ECDSA-AES128-SHA"
 
+PROTECTIONS: Mapping[str, Scenario] = {
+    "AES-128-GCM": Scenario(GCM),
+    "AES-256-GCM": Scenario("ECDHE-ECDSA-AES256-GCM-SHA384"),
+    "ChaCha20-Poly1305": Scenario(CHACHA),
+    "AES-128-CCM": Scenario("ECDHE-ECDSA-AES128-CCM"),
+    "AES-128-CCM_8": Scenario("ECDHE-ECDSA-AES128-CCM8"),
+    "AES-128-CBC-SHA": Scenario(CBC, encrypt_then_mac=False),
+    "AES-128-CBC-SHA, encrypt-then-MAC": Scenario(CBC),
+    "AES-256-CBC-SHA384, encrypt-then-MAC": Scenario("ECDHE-ECDSA-AES256-SHA384"),
+    "Camellia-128-CBC-SHA256, encrypt-then-MAC": Scenario("ECDHE-ECDSA-CAMELLIA128-SHA256"),
+}
+SIZES = {"64 B": 64, "1 KiB": 1024, "16 KiB": 16384, "1 MiB": 1 << 20}
+BULK_TARGETS: Mapping[str, Mapping[str, float]] = {
+    "AES-128-GCM, 64 B": {"ssl": 0.6, "ssl until WantRead": 1.15, "pyOpenSSL": 1.8},
+    "AES-128-GCM, 16 KiB": {"ssl": 1.4, "ssl until WantRead": 1.6, "raw AEAD": 0.58, "tlslite-ng": 2000},
+    "AES-128-GCM, 1 MiB": {"ssl": 1.7},
+    "AES-128-CBC-SHA, 16 KiB": {"ssl": 0.95},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """One thing that every contender does, and the ratios that are wanted."""
 
     name: str
-    contenders: Callable[[], Iterator[tuple[str, Action]]]
-    """Label and action of each; ours is among them, labelled `OURS`. Made late: it does the handshakes."""
+    contenders: Callable[[ExitStack], Iterator[tuple[str, Action]]]
+    """Label and action of each; ours is among them, labelled `OURS`. Made late: it does the handshakes. What has to be
+    closed afterwards is left with the stack."""
     targets: Mapping[str, float] = field(default_factory=dict)
     """Label of a rival to the least ratio of its time to ours."""
 
@@ -44,7 +66,7 @@ class Question:
 def handshake(name: str, scenario: Scenario, *, resumed: bool = False, **targets: float) -> Question:
     """Whole handshakes, client and server together."""
 
-    def contenders() -> Iterator[tuple[str, Action]]:
+    def contenders(_: ExitStack) -> Iterator[tuple[str, Action]]:
         for peer in PEERS:
             try:
                 endpoints = peer.prepare(scenario)
@@ -66,7 +88,7 @@ def bulk(
     """Messages of `size` bytes from client to server; `ways` name how each is read."""
     data = bytes(size)
 
-    def contenders() -> Iterator[tuple[str, Action]]:
+    def contenders(_: ExitStack) -> Iterator[tuple[str, Action]]:
         for peer in PEERS:
             if size > 16384 and isinstance(peer, TLSLite):
                 continue  # two seconds a message
@@ -88,9 +110,21 @@ def often(name: str, scenario: Scenario, size: int, writes: int, **targets: floa
     """Several messages of `size` bytes for each flush."""
     data = bytes(size)
 
-    def contenders() -> Iterator[tuple[str, Action]]:
+    def contenders(_: ExitStack) -> Iterator[tuple[str, Action]]:
         for peer in PEERS:
             yield peer.name, _calling(peer.prepare(scenario).full().transfer_often(writes), data)
+
+    return Question(name, contenders, targets)
+
+
+def through_asyncio(name: str, what: Callable[[Loopback], Action], **targets: float) -> Question:
+    """Client and server under one event loop, over loopback sockets."""
+
+    def contenders(stack: ExitStack) -> Iterator[tuple[str, Action]]:
+        for make in CONTENDERS:
+            contender = make()
+            running = stack.enter_context(closing(Loopback(contender)))
+            yield contender.name, what(running)
 
     return Question(name, contenders, targets)
 
@@ -132,32 +166,19 @@ QUESTIONS: tuple[Question, ...] = (
     handshake("full handshake, RSA 2048, verified", _RSA_COLD, ssl=1.4),
     handshake("resumed by id", Scenario(resume_by="id"), resumed=True, ssl=4, pyOpenSSL=7, tlslite_ng=30),
     handshake("resumed by ticket", Scenario(resume_by="ticket"), resumed=True, ssl=4, pyOpenSSL=7),
-    bulk(
-        "AES-128-GCM, 64 B", Scenario(GCM), 64, _WAYS, raw_seal_and_open,
-        {"ssl": 0.6, "ssl until WantRead": 1.15, "pyOpenSSL": 1.8},
+    *(
+        bulk(
+            f"{protection}, {size}", scenario, SIZES[size], _WAYS,
+            raw_seal_and_open if scenario.suite == GCM and SIZES[size] <= MAX_PLAINTEXT else None,
+            BULK_TARGETS.get(f"{protection}, {size}"),
+        )
+        for protection, scenario in PROTECTIONS.items() for size in SIZES
     ),
-    often("AES-128-GCM, 64 B, 32 writes a flush", Scenario(GCM), 64, 32),
-    often(
-        "AES-128-GCM, 64 B, 32 writes a flush, packed", Scenario(GCM, pack_small_writes=True), 64, 32, ssl=1.0
-    ),
-    bulk("AES-128-GCM, 1 KiB", Scenario(GCM), 1024, _WAYS, raw_seal_and_open),
-    bulk(
-        "AES-128-GCM, 16 KiB", Scenario(GCM), 16384, _WAYS, raw_seal_and_open,
-        {"ssl": 1.4, "ssl until WantRead": 1.6, "raw AEAD": 0.58, "tlslite-ng": 2000},
-    ),
-    bulk("AES-128-GCM, 1 MiB", Scenario(GCM), 1 << 20, _WAYS, None, {"ssl": 1.7}),
-    bulk("AES-256-GCM, 16 KiB", Scenario("ECDHE-ECDSA-AES256-GCM-SHA384"), 16384, _WAYS),
-    bulk("AES-128-CCM, 16 KiB", Scenario("ECDHE-ECDSA-AES128-CCM"), 16384, _WAYS),
-    bulk("AES-128-CCM_8, 16 KiB", Scenario("ECDHE-ECDSA-AES128-CCM8"), 16384, _WAYS),
     bulk("ChaCha20-Poly1305, 64 B, seal", Scenario(CHACHA), 64, _SEAL, raw_chacha_seal, {"ssl": 0.45}),
     bulk("ChaCha20-Poly1305, 16 KiB, seal", Scenario(CHACHA), 16384, _SEAL, raw_chacha_seal, {"ssl": 0.9}),
-    bulk("ChaCha20-Poly1305, 16 KiB", Scenario(CHACHA), 16384, _WAYS),
-    bulk("AES-128-CBC-SHA, 16 KiB", Scenario(CBC, encrypt_then_mac=False), 16384, _WAYS, None, {"ssl": 0.95}),
-    bulk("AES-128-CBC-SHA, 16 KiB, encrypt-then-MAC", Scenario(CBC), 16384, _WAYS),
-    bulk(
-        "AES-256-CBC-SHA384, 16 KiB, encrypt-then-MAC", Scenario("ECDHE-ECDSA-AES256-SHA384"), 16384, _WAYS
-    ),
-    bulk(
-        "Camellia-128-CBC-SHA256, 16 KiB, encrypt-then-MAC", Scenario("ECDHE-ECDSA-CAMELLIA128-SHA256"), 16384, _WAYS
-    ),
+    often("AES-128-GCM, 64 B, 32 writes a flush", Scenario(GCM), 64, 32),
+    often("AES-128-GCM, 64 B, 32 writes a flush, packed", Scenario(GCM, pack_small_writes=True), 64, 32, ssl=1.0),
+    through_asyncio("asyncio, loopback: 100 requests", lambda loopback: loopback.requests),
+    through_asyncio("asyncio, loopback: 5 connections, a request each", lambda loopback: loopback.connections),
+    through_asyncio("asyncio, loopback: 16 MiB", lambda loopback: loopback.bulk),
 )  # fmt: skip

@@ -48,7 +48,6 @@ class RecordReader:
         "_empty_run",
         "_held",
         "_maximum",
-        "_maximum_protected",
         "_opener",
         "empty_record_limit",
         "plaintext_limit",
@@ -64,7 +63,6 @@ class RecordReader:
         self._held = bytearray()
         self._opener: Opener | None = None
         self._maximum = MAX_PLAINTEXT
-        self._maximum_protected = -1  # no length is short enough while nothing is protected
         self._empty_run = 0
         self._begun = False
 
@@ -95,7 +93,7 @@ class RecordReader:
     def install(self, opener: Opener) -> None:
         """Open every later record with `opener`: the peer's ChangeCipherSpec has been read."""
         self._opener = opener
-        self._maximum = self._maximum_protected = MAX_CIPHERTEXT
+        self._maximum = MAX_CIPHERTEXT
         self.version_fixed = True
 
     def only_data(self, data: bytes) -> bytes | None:
@@ -103,14 +101,13 @@ class RecordReader:
 
         Raises what `records` raises.
         """
-        size = len(data) - HEADER
-        if size < 0 or self._held:
+        opener, size = self._opener, len(data) - HEADER
+        if opener is None or size < 0 or self._held:
             return None
         kind, version, length = _read_header(data)
-        if kind != _APPLICATION_DATA or length != size or version != _TLS_1_2 or length > self._maximum_protected:
+        if length != size or kind != _APPLICATION_DATA or version != _TLS_1_2 or length > MAX_CIPHERTEXT:
             return None
-        assert self._opener is not None  # or no length would have been short enough
-        fragment = self._opener.open(data)
+        fragment = opener.open(data)
         if 0 < len(fragment) <= self.plaintext_limit:
             self._empty_run = 0
         else:

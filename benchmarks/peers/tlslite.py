@@ -161,7 +161,12 @@ class TLSLite:
     """tlslite-ng."""
 
     name = "tlslite-ng"
-    accelerated = bool(cryptomath.m2cryptoLoaded)
+
+    @staticmethod
+    def accelerators() -> str:
+        """Those that it has found."""
+        found = {"M2Crypto": cryptomath.m2cryptoLoaded, "gmpy2": cryptomath.GMPY2_LOADED}
+        return "+".join(name for name, loaded in found.items() if loaded) or "nothing"
 
     def prepare(self, scenario: Scenario) -> TLSLiteEndpoints:
         """Settings and keys."""
