@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -376,3 +378,16 @@ def test_an_error_of_the_application_is_not_spelled_out_to_the_peer() -> None:
     with pytest.raises(Secretive):
         talk(ours, theirs)
     assert "42" not in str(ours.connection.error)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"])
+def test_a_connection_is_neither_pickled_nor_copied(role: str, duplicate: Callable[[object], object]) -> None:
+    """Its keys would be written down, or two would count records under the same key."""
+    begun, _ = pair(role)
+    ours, _ = connected(role)
+    for connection in (begun.connection, ours.connection):
+        with pytest.raises(TypeError, match="neither pickled nor copied"):
+            duplicate(connection)
+    with pytest.raises(TypeError, match="holds secrets"):
+        duplicate(ours.connection._established)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pki
@@ -231,18 +233,62 @@ def test_a_bad_client_certificate_is_called_the_clients(name: str) -> None:
         verifier.verify(PeerChain(issued.chain_der, "client", None, NOW))
 
 
-@pytest.mark.parametrize("strict", [True, False])
-def test_name_constraints_are_refused_in_the_words_of_the_backend(strict: bool) -> None:
-    constraints = x509.NameConstraints([x509.DNSName("elsewhere.test")], None)
+def fenced(
+    constraints: x509.NameConstraints, *names: x509.GeneralName, strict: bool = True
+) -> tuple[X509Verifier, bytes]:
+    """A verifier that trusts a CA with these constraints, and a certificate of that CA for these names."""
     root_key = pki.key("ecdsa-p256", 41)
     root = pki.bare("Fenced CA", root_key, CA, *((SIGNS,) if strict else ()), (constraints, True))
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
     identified = ((authority, False),) if strict else ()
-    leaf = pki.bare("leaf", pki.key(), SAN, *identified, issuer="Fenced CA", signer=root_key)
-    verifier = X509Verifier(TrustStore.from_certificates(root), strict=strict)
-    with pytest.raises(CertificateError, match=r"the server's certificate CN=leaf was refused: .*constraint") as caught:
-        verifier.verify(PeerChain((leaf.public_bytes(Encoding.DER),), "server", pki.NAME, NOW))
+    san = (x509.SubjectAlternativeName(names), False)
+    leaf = pki.bare("leaf", pki.key(), san, *identified, issuer="Fenced CA", signer=root_key)
+    return X509Verifier(TrustStore.from_certificates(root), strict=strict), leaf.public_bytes(Encoding.DER)
+
+
+HOST, ADDRESS = x509.DNSName(pki.NAME), x509.IPAddress(ip_address("192.0.2.1"))
+NETWORK, ELSEWHERE = x509.IPAddress(ip_network("192.0.2.0/24")), x509.IPAddress(ip_network("198.51.100.0/24"))
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(
+    ("constraints", "names", "forbidden"),
+    [
+        (x509.NameConstraints([x509.DNSName("elsewhere.test")], None), (HOST,), pki.NAME),
+        (x509.NameConstraints(None, [x509.DNSName("test")]), (HOST,), pki.NAME),
+        (
+            x509.NameConstraints([x509.DNSName("test")], [x509.DNSName("b.test")]),
+            (HOST, x509.DNSName("a.b.test")),
+            "a.b",
+        ),
+        (x509.NameConstraints([ELSEWHERE], None), (HOST, ADDRESS), "192.0.2.1"),
+        (x509.NameConstraints(None, [NETWORK]), (HOST, ADDRESS), "192.0.2.1"),
+    ],
+    ids=["not permitted", "excluded", "one of several", "address not permitted", "address excluded"],
+)
+def test_a_ca_may_not_issue_outside_its_name_constraints(
+    constraints: x509.NameConstraints, names: tuple[x509.GeneralName, ...], forbidden: str, strict: bool
+) -> None:
+    verifier, leaf = fenced(constraints, *names, strict=strict)
+    with pytest.raises(CertificateError, match=f"CN=Fenced CA may not issue for {re.escape(forbidden)}") as caught:
+        verifier.verify(PeerChain((leaf,), "server", pki.NAME, NOW))
     assert caught.value.alert is Alert.BAD_CERTIFICATE
+    assert caught.value.rule == "RFC 5280 4.2.1.10"
+
+
+def test_constraints_that_permit_all_names_are_none() -> None:
+    verifier, leaf = fenced(x509.NameConstraints([x509.DNSName("test"), NETWORK], None), HOST, ADDRESS)
+    assert len(verifier.verify(PeerChain((leaf,), "server", pki.NAME, NOW))) == 2
+
+
+def test_an_address_that_stands_among_the_host_names_does_not_count() -> None:
+    issued = pki.root().issue(key=pki.key(), common_name="leaf", extensions=[
+        x509.SubjectAlternativeName([x509.DNSName("127.0.0.1")])
+    ])  # fmt: skip
+    with pytest.raises(NameMismatch, match="as a dNSName, where only an iPAddress counts"):
+        X509Verifier(TrustStore.from_pem(pki.root().pem)).verify(
+            PeerChain(issued.chain_der, "server", "127.0.0.1", NOW)
+        )
 
 
 def test_an_address_in_the_common_name_does_not_help() -> None:

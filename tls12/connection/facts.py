@@ -7,7 +7,7 @@ anything.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.crypto import key_schedule
@@ -58,6 +58,9 @@ class Facts:
     _handshakes: int
     _peer_closed: bool
     _reader: RecordReader
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a connection holds secrets and can be neither pickled nor copied")
 
     @property
     def config(self) -> ClientConfig | ServerConfig:

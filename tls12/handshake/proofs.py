@@ -10,6 +10,7 @@ leaving a check out does not type-check. Where the protocol really proves nothin
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from tls12.events import Negotiated
 from tls12.resumption.sessions import Session
@@ -70,6 +71,9 @@ class Established:
     prf_hash: str
     client_verify_data: bytes = field(repr=False)
     server_verify_data: bytes = field(repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Established handshake holds secrets and cannot be pickled")
 
     @property
     def is_renegotiable(self) -> bool:

@@ -12,9 +12,10 @@ This decides nothing: whatever comes out, the chain is refused. A wrong guess co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -304,9 +305,43 @@ def _names(step: _Step) -> CertificateError | None:
             rule="RFC 6125 6.4.4",
             remedy=f"issue it with a subjectAltName for {wanted}",
         )
+    if wanted in names.dns:
+        return NameMismatch(
+            f"{step.what} has the address {wanted} as a dNSName, where only an iPAddress counts",
+            rule="RFC 5280 4.2.1.6",
+            remedy="issue it with the address as an iPAddress",
+        )
     return NameMismatch(
         f"{step.what} is for {names}, not for {wanted}",
         remedy="connect under a name that it has, or issue it for this one",
+    )
+
+
+def _name_constraints(step: _Step) -> CertificateError | None:
+    found = step.extension(ExtensionOID.NAME_CONSTRAINTS)
+    if step.is_leaf or found is None or not isinstance(found.value, x509.NameConstraints):
+        return None
+    names = CertificateNames.of(step.path[0])
+    for kind, given in ((x509.DNSName, names.dns), (x509.IPAddress, names.addresses)):
+        permitted = [tree.value for tree in found.value.permitted_subtrees or () if isinstance(tree, kind)]
+        excluded = [tree.value for tree in found.value.excluded_subtrees or () if isinstance(tree, kind)]
+        for name in given:
+            if (permitted and not _in_one_of(permitted, name)) or _in_one_of(excluded, name):
+                return CertificateError(
+                    f"{step.what} may not issue for {printable(name)}, which the {step.peer.role}'s certificate names",
+                    rule="RFC 5280 4.2.1.10",
+                    remedy=f"the {step.peer.role} needs a certificate from a CA whose nameConstraints allow it",
+                )
+    return None
+
+
+def _in_one_of(subtrees: Iterable[object], name: str) -> bool:
+    """Whether a host name lies below one of the host names, or an address in one of the networks."""
+    return any(
+        f".{name}".endswith("." + subtree.lower().lstrip("."))
+        if isinstance(subtree, str)
+        else isinstance(subtree, IPv4Network | IPv6Network) and ip_address(name) in subtree
+        for subtree in subtrees
     )
 
 
@@ -319,6 +354,7 @@ _RULES: tuple[Callable[[_Step], CertificateError | None], ...] = (
     _keys,
     _signature_hashes,
     _names,
+    _name_constraints,
     _critical_extensions,
     _required_extensions,
 )
