@@ -140,6 +140,8 @@ class TLSSocket:
             try:
                 while not self._established:
                     self._raise_if_failed()
+                    if self._ended:
+                        raise ConnectionAbortedError(errno.ECONNABORTED, "the connection was closed during the TLS handshake")
                     next_wait()
                     self.flush()
                     self._pump()
@@ -272,6 +274,9 @@ class TLSSocket:
 
     def _collect(self) -> bool:
         """Move what the connection wants sent to the outbox; whether there was any. The caller holds `_core`."""
+        if self.connection.closed and not self._ended and self._failure is None:
+            self._failure = self.connection.error  # its owner ended it, and no event says so
+            self._ended = self._failure is None
         if data := self.connection.data_to_send():
             self._outbox.append(memoryview(data))
             return True

@@ -23,6 +23,7 @@ from streams import both_ends, closed, opened, run, serving, transport_of
 
 import tls12.asyncio
 from tls12 import (
+    Accept,
     Alert,
     ClientAuth,
     ClientHelloReceived,
@@ -33,6 +34,7 @@ from tls12 import (
     Renegotiation,
     ServerConnection,
     TicketKeys,
+    TLSError,
     TruncatedError,
     UsageError,
 )
@@ -618,6 +620,49 @@ def test_a_flipped_bit_is_caught_after_what_came_before_and_the_peer_is_told(rol
             assert await victim_reader.read(100) == b"before"
             with pytest.raises(BadRecordMac):
                 await victim_reader.read(100)
+
+    run(main())
+
+
+def test_what_its_owner_aborts_is_over_for_readers_too() -> None:
+    async def main() -> None:
+        async with both_ends() as ((reader, writer), (their_reader, _)):
+            writer.get_extra_info("connection").abort(Alert.ACCESS_DENIED)
+            transport_of(writer).flush()
+            with pytest.raises(TLSError, match="aborted by its owner"):
+                await reader.read()
+            with pytest.raises(PeerAlert) as told:
+                await their_reader.read()
+            assert told.value.received is Alert.ACCESS_DENIED
+
+    run(main())
+
+
+def test_a_handshake_that_its_owner_gives_up_ends() -> None:
+    def give_up(_: PeerCertificateReceived) -> Accept:
+        made[0].close()
+        return Accept()
+
+    made: list[ServerConnection] = []
+
+    def make(config: Any, **settings: Any) -> ServerConnection:
+        made.append(ServerConnection(config, **settings))
+        return made[0]
+
+    async def main() -> None:
+        failures: list[BaseException] = []
+        async with serving(
+            config=server_config(client_auth=ClientAuth.REQUIRED, verifier=harness.verifier()),
+            answers={PeerCertificateReceived: give_up},
+            make_connection=make,
+            on_failure=lambda _, error: failures.append(error),
+        ) as port:
+            credential = harness.credential_of(pki.client())
+            with pytest.raises((tls12.TLSError, OSError)):
+                await opened(port, client_config(credentials=(credential,)))
+            while not failures:
+                await asyncio.sleep(0.01)
+        assert isinstance(failures[0], ConnectionAbortedError)
 
     run(main())
 

@@ -18,21 +18,24 @@ import harness
 import loopback
 import pki
 import pytest
-from loopback import PATIENCE, client_config, in_thread, listening, read_to_end, server_config, tcp_pair
+from loopback import PATIENCE, client_config, in_thread, listening, openssl_reader, read_to_end, server_config, tcp_pair
 
 import tls12
 from tls12 import (
+    Accept,
     Alert,
     CertificateRequested,
     ClientAuth,
     ClientConnection,
     ClientHelloReceived,
     PeerAlert,
+    PeerCertificateReceived,
     Policy,
     Refuse,
     Renegotiation,
     ServerConnection,
     TicketKeys,
+    TLSError,
     TruncatedError,
     UsageError,
     sync,
@@ -366,6 +369,44 @@ def test_the_reason_is_raised_when_the_peer_hangs_up_during_the_handshake(reset:
         sync.wrap(one, ClientConnection(client_config(), pki.NAME))
     assert reason.value.received is Alert.HANDSHAKE_FAILURE
     assert one.fileno() == -1
+
+
+def test_what_its_owner_aborts_is_over_for_readers_and_writers_too() -> None:
+    with both_ends() as (client, server):
+        client.connection.abort(Alert.ACCESS_DENIED)
+        client.flush()
+        for act in (client.recv, lambda: client.sendall(b"?"), client.unwrap):
+            with pytest.raises(TLSError, match="aborted by its owner"):
+                act()
+        with pytest.raises(PeerAlert) as told:
+            server.recv()
+        assert told.value.received is Alert.ACCESS_DENIED
+
+
+def test_a_handshake_that_its_owner_gives_up_ends() -> None:
+    def give_up(_: PeerCertificateReceived) -> Accept:
+        connection.close()
+        return Accept()
+
+    connection = ClientConnection(client_config(), pki.NAME, pause_on=frozenset({PeerCertificateReceived}))
+    with listening(openssl_reader) as (port, outcome):
+        sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        with pytest.raises(ConnectionAbortedError):
+            sync.wrap(sock, connection, answers={PeerCertificateReceived: give_up})
+        with pytest.raises(OSError):
+            outcome.result()
+
+
+def test_a_peer_that_says_goodbye_during_the_handshake_is_not_waited_for() -> None:
+    def serve(sock: socket.socket) -> bytes:
+        sock.recv(65536)
+        sock.sendall(bytes((ContentType.ALERT, 3, 3, 0, 2, 1, Alert.CLOSE_NOTIFY)))
+        return read_to_end(sock)
+
+    with listening(serve) as (port, heard):
+        with pytest.raises(ConnectionAbortedError):
+            sync.connect("127.0.0.1", port, client_config(), timeout=PATIENCE)
+        assert heard.result() == bytes((ContentType.ALERT, 3, 3, 0, 2, 1, Alert.CLOSE_NOTIFY))
 
 
 def reset(sock: socket.socket) -> None:

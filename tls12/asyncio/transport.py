@@ -338,6 +338,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._packed = 0
         if data := self._connection.data_to_send():
             self._raw.write(data)
+        if self._connection.closed and not self._finishing:  # its owner ended it, and no event says so
+            self._fail(self._connection.error or ConnectionAbortedError("the connection was closed during the TLS handshake"))
 
     def _flush_soon(self, size: int) -> None:
         self._packed += size
