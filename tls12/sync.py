@@ -141,7 +141,9 @@ class TLSSocket:
                 while not self._established:
                     self._raise_if_failed()
                     if self._ended:
-                        raise ConnectionAbortedError(errno.ECONNABORTED, "the connection was closed during the TLS handshake")
+                        raise ConnectionAbortedError(
+                            errno.ECONNABORTED, "the connection was closed during the TLS handshake"
+                        )
                     next_wait()
                     self.flush()
                     self._pump()

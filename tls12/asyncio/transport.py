@@ -263,7 +263,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._app.connection_lost(self._failure)
         elif not self.established.done():
             self.established.set_exception(
-                self._failure or ConnectionAbortedError("the connection was closed during the TLS handshake")
+                self._failure or _closed_too_early()
             )
             self.established.exception()  # seen: a server has nobody who awaits it
 
@@ -339,7 +339,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         if data := self._connection.data_to_send():
             self._raw.write(data)
         if self._connection.closed and not self._finishing:  # its owner ended it, and no event says so
-            self._fail(self._connection.error or ConnectionAbortedError("the connection was closed during the TLS handshake"))
+            self._fail(self._connection.error or _closed_too_early())
 
     def _flush_soon(self, size: int) -> None:
         self._packed += size
@@ -442,3 +442,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def __repr__(self) -> str:
         return f"<TLSTransport {self._connection.state.name}{' closing' if self._finishing else ''}>"
+
+
+def _closed_too_early() -> ConnectionAbortedError:
+    return ConnectionAbortedError("the connection was closed during the TLS handshake")
