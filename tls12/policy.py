@@ -155,6 +155,9 @@ class Policy:
     """Elliptic curves and RFC 7919 groups."""
     signature_schemes: tuple[SignatureScheme, ...]
     """What the peer may sign with, and what we may sign with."""
+    certificate_schemes: tuple[SignatureScheme, ...] = ()
+    """What may sign the certificates of a peer's chain, if that is not the same: a client then says so in
+    signature_algorithms_cert (RFC 8446 4.2.3). The verifier decides what it accepts."""
     server_preference: bool = True
     """A server's order of suites wins over its client's."""
     equal_preference: tuple[tuple[CipherSuite, ...], ...] = ()
@@ -216,7 +219,7 @@ class Policy:
                 raise ValueError(f"group {group} cannot be computed here")
             if group is NamedGroup.SECP256K1 and not self._allows_lab():
                 raise ValueError("secp256k1 is for research; only tls12.lab.policy() may name it")
-        for scheme in self.signature_schemes:
+        for scheme in (*self.signature_schemes, *self.certificate_schemes):
             facts = SCHEMES.get(scheme)
             if facts is None:
                 raise ValueError(f"signature scheme {scheme} cannot be computed here")
@@ -278,6 +281,7 @@ _CODE_POINTS: dict[str, type[CodePoint]] = {
     "cipher_suites": CipherSuite,
     "groups": NamedGroup,
     "signature_schemes": SignatureScheme,
+    "certificate_schemes": SignatureScheme,
 }
 _PLAIN_TYPES = {"str": str, "bool": bool, "int": int, "Renegotiation": Renegotiation}
 """What a field of this annotation holds, and nothing that compares like it."""

@@ -124,6 +124,8 @@ class ClientHellos(Steps[ClientConfig]):
             if config.request_ocsp:
                 extensions.append(common.STAPLE_WANTED)
             extensions.append(common.signature_algorithms(policy.signature_schemes))
+            if policy.certificate_schemes:
+                extensions.append(common.signature_algorithms_cert(policy.certificate_schemes))
             if config.request_scts:
                 extensions.append(common.SCTS_WANTED)
         if config.alpn_protocols:

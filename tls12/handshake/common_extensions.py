@@ -24,6 +24,7 @@ from tls12.wire.extensions import (
     SessionTicket,
     SessionTicketAck,
     SignatureAlgorithms,
+    SignatureAlgorithmsCert,
     SignedCertificateTimestampRequest,
     StatusRequest,
     StatusRequestAck,
@@ -64,6 +65,12 @@ def supported_groups(groups: tuple[NamedGroup, ...]) -> SupportedGroups:
 def signature_algorithms(schemes: tuple[SignatureScheme, ...]) -> SignatureAlgorithms:
     """The signature schemes of a policy."""
     return encoded_once(SignatureAlgorithms(schemes))
+
+
+@lru_cache(maxsize=64)
+def signature_algorithms_cert(schemes: tuple[SignatureScheme, ...]) -> SignatureAlgorithmsCert:
+    """The same for the signatures inside certificates, where a policy tells them apart."""
+    return encoded_once(SignatureAlgorithmsCert(schemes))
 
 
 @lru_cache(maxsize=64)

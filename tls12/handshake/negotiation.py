@@ -49,6 +49,7 @@ from tls12.wire.extensions import (
     ServerNameList,
     SessionTicket,
     SignatureAlgorithms,
+    SignatureAlgorithmsCert,
     SignedCertificateTimestampRequest,
     StatusRequest,
     SupportedGroups,
@@ -86,6 +87,8 @@ class Offer:
     alpn_protocols: tuple[bytes, ...]
     groups: tuple[NamedGroup, ...] | None
     schemes: tuple[SignatureScheme, ...] | None
+    certificate_schemes: tuple[SignatureScheme, ...] | None
+    """For signatures inside certificates: signature_algorithms_cert, or without it signature_algorithms."""
     point_formats: tuple[ECPointFormat, ...] | None
     extended_master_secret: bool
     encrypt_then_mac: bool
@@ -106,6 +109,7 @@ class Offer:
         alpn = by_type.get(ApplicationLayerProtocolNegotiation)
         groups = by_type.get(SupportedGroups)
         schemes = by_type.get(SignatureAlgorithms)
+        in_certificates = by_type.get(SignatureAlgorithmsCert, schemes)
         formats = by_type.get(ECPointFormats)
         info = by_type.get(RenegotiationInfo)
         ticket = by_type.get(SessionTicket)
@@ -122,6 +126,7 @@ class Offer:
             alpn_protocols=alpn.protocol_name_list if alpn else (),
             groups=groups.named_group_list if groups else None,
             schemes=schemes.supported_signature_algorithms if schemes else None,
+            certificate_schemes=in_certificates.supported_signature_algorithms if in_certificates else None,
             point_formats=formats.ec_point_format_list if formats else None,
             extended_master_secret=ExtendedMasterSecret in by_type,
             encrypt_then_mac=EncryptThenMac in by_type,
@@ -138,7 +143,7 @@ class Offer:
     def without_key_exchange(self, policy: Policy) -> Offer:
         """The same, as if the client could do all that the policy can: a resumption ignores signature_algorithms
         (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
-        return replace(self, groups=policy.groups, schemes=policy.signature_schemes)
+        return replace(self, groups=policy.groups, schemes=policy.signature_schemes, certificate_schemes=None)
 
 
 def _host_name(names: ServerNameList) -> str | None:
@@ -189,13 +194,13 @@ class Choice:
 def choose(offer: Offer, config: ServerConfig) -> Choice:
     """The best suite for which everything can be found. Raises `PeerIncompatible`, saying what was missing."""
     policy = config.policy
-    credentials = candidate_credentials(offer.server_name, config)
     misses: list[_Miss] = []
-    for suite in candidate_suites(offer.hello.cipher_suites, policy):
-        try:
-            return _complete(SUITES[suite], offer, config, credentials)
-        except _Miss as miss:
-            misses.append(miss)
+    for credentials in _by_chain(candidate_credentials(offer.server_name, config), offer.certificate_schemes):
+        for suite in candidate_suites(offer.hello.cipher_suites, policy):
+            try:
+                return _complete(SUITES[suite], offer, config, credentials)
+            except _Miss as miss:
+                misses.append(miss)
     if not misses:
         raise PeerIncompatible(
             f"the client offers no cipher suite of the policy {policy.name}",
@@ -207,6 +212,17 @@ def choose(offer: Offer, config: ServerConfig) -> Choice:
     raise PeerIncompatible(
         f"no common cipher suite can be used: {reasons}", alert=named.alert, rule="RFC 5246 7.4.1.3"
     )
+
+
+def _by_chain(
+    credentials: tuple[Credential, ...], schemes: tuple[SignatureScheme, ...] | None
+) -> Iterator[tuple[Credential, ...]]:
+    """First those whose chain the client verifies by what it says (RFC 5246 7.4.2), then all, as RFC 8446 4.4.2.2."""
+    if schemes is not None and len(credentials) > 1:
+        verified = tuple(credential for credential in credentials if credential.is_verified_with(schemes))
+        if 0 < len(verified) < len(credentials):
+            yield verified
+    yield credentials
 
 
 def candidate_suites(offered: tuple[CipherSuite, ...], policy: Policy) -> Iterable[CipherSuite]:

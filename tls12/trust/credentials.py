@@ -33,7 +33,7 @@ from tls12.crypto.signatures import KeyKind
 from tls12.errors import UsageError
 from tls12.registry import ClientCertificateType, NamedGroup, SignatureScheme
 from tls12.trust.names import CertificateNames, describe
-from tls12.trust.parsing import CertificateLike, as_certificates
+from tls12.trust.parsing import CertificateLike, as_certificates, signed_with
 from tls12.trust.peer import LeafFacts
 from tls12.wire.certificates import Certificate
 from tls12.wire.messages import serialize
@@ -214,6 +214,12 @@ class Credential:
         return frozenset(certificate.issuer.public_bytes() for certificate in chain)
 
     @cached_property
+    def signed_with(self) -> tuple[frozenset[SignatureScheme], ...]:
+        """What each signature of the chain is called, but for those of roots on themselves, which nobody verifies."""
+        chain = (x509.load_der_x509_certificate(der) for der in self.certificate_list)
+        return tuple(signed_with(certificate) for certificate in chain if certificate.issuer != certificate.subject)
+
+    @cached_property
     def fingerprint(self) -> bytes:
         """SHA-256 of the leaf; a server's sessions are bound to it."""
         return hashlib.sha256(self.certificate_list[0]).digest()
@@ -231,6 +237,10 @@ class Credential:
     def matches(self, server_name: str | None) -> bool:
         """Whether the leaf covers this name (RFC 6125 6.4); a client that names nobody takes anything."""
         return server_name is None or self.names.cover(server_name.lower())
+
+    def is_verified_with(self, schemes: Collection[SignatureScheme]) -> bool:
+        """Whether a peer that verifies these signatures inside certificates can verify the chain (RFC 5246 7.4.2)."""
+        return not any(signature.isdisjoint(schemes) for signature in self.signed_with)
 
     def suits(
         self, certificate_types: Collection[ClientCertificateType], certificate_authorities: Collection[bytes]

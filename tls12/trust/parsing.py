@@ -11,8 +11,11 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import SignatureAlgorithmOID as Oid
 
 from tls12.errors import UsageError
+from tls12.registry import SignatureScheme
 
 CertificateLike: TypeAlias = x509.Certificate | bytes | str
 """An object of `cryptography`, DER, or PEM (which may hold several)."""
@@ -41,6 +44,43 @@ def _read(data: bytes | str, what: str) -> list[x509.Certificate]:
         return [x509.load_der_x509_certificate(encoded)]
     except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise UsageError(f"{what} is neither DER nor PEM: {error}") from error
+
+
+_SIGNED_WITH = {
+    Oid.RSA_WITH_SHA1: SignatureScheme.RSA_PKCS1_SHA1,
+    Oid.RSA_WITH_SHA224: SignatureScheme.RSA_PKCS1_SHA224,
+    Oid.RSA_WITH_SHA256: SignatureScheme.RSA_PKCS1_SHA256,
+    Oid.RSA_WITH_SHA384: SignatureScheme.RSA_PKCS1_SHA384,
+    Oid.RSA_WITH_SHA512: SignatureScheme.RSA_PKCS1_SHA512,
+    Oid.ECDSA_WITH_SHA1: SignatureScheme.ECDSA_SHA1,
+    Oid.ECDSA_WITH_SHA224: SignatureScheme.ECDSA_SHA224,
+    Oid.ECDSA_WITH_SHA256: SignatureScheme.ECDSA_SECP256R1_SHA256,
+    Oid.ECDSA_WITH_SHA384: SignatureScheme.ECDSA_SECP384R1_SHA384,
+    Oid.ECDSA_WITH_SHA512: SignatureScheme.ECDSA_SECP521R1_SHA512,
+    Oid.ED25519: SignatureScheme.ED25519,
+    Oid.ED448: SignatureScheme.ED448,
+}
+_SIGNED_WITH_PSS = {
+    "sha256": (SignatureScheme.RSA_PSS_RSAE_SHA256, SignatureScheme.RSA_PSS_PSS_SHA256),
+    "sha384": (SignatureScheme.RSA_PSS_RSAE_SHA384, SignatureScheme.RSA_PSS_PSS_SHA384),
+    "sha512": (SignatureScheme.RSA_PSS_RSAE_SHA512, SignatureScheme.RSA_PSS_PSS_SHA512),
+}
+"""The issuer's certificate tells which of the two it is, and the leaf's sender may not have it."""
+
+
+def signed_with(certificate: x509.Certificate) -> frozenset[SignatureScheme]:
+    """What a peer may call the signature under this certificate (RFC 8446 4.2.3); empty for what has no name.
+
+    As in all of TLS 1.2, an ECDSA scheme says nothing about the curve.
+    """
+    oid = certificate.signature_algorithm_oid
+    if oid == Oid.RSASSA_PSS:
+        try:
+            digest = certificate.signature_hash_algorithm
+        except (UnsupportedAlgorithm, ValueError):
+            return frozenset()
+        return frozenset(_SIGNED_WITH_PSS.get(digest.name if digest is not None else "", ()))
+    return frozenset({_SIGNED_WITH[oid]} if oid in _SIGNED_WITH else ())
 
 
 def subject_public_key_info(certificate: x509.Certificate) -> bytes:
