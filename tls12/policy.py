@@ -159,7 +159,7 @@ class Policy:
     """What may sign the certificates of a peer's chain, if that is not the same: a client then says so in
     signature_algorithms_cert (RFC 8446 4.2.3). The verifier decides what it accepts."""
     server_preference: bool = True
-    """A server's order of suites wins over its client's."""
+    """A server's order of suites and elliptic curves wins over its client's."""
     equal_preference: tuple[tuple[CipherSuite, ...], ...] = ()
     """Groups of suites that a server holds equal: inside one the client's order wins. With AES-GCM and
     ChaCha20-Poly1305 in a group, a device without AES hardware gets the ChaCha20 that it puts first."""

@@ -9,7 +9,7 @@ from harness import our_client, our_server, pump, their_client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls12 import CipherSuite, Policy, ServerConfig
+from tls12 import CipherSuite, NamedGroup, Policy, ServerConfig
 from tls12.handshake import negotiation
 from tls12.handshake.negotiation import Offer, choose
 from tls12.lab.script import Script
@@ -64,6 +64,28 @@ def test_openssl_gets_chacha20_when_it_puts_it_first_and_aes_otherwise(first: Ci
     client, server = their_client(ciphers=ciphers), our_server(policy=policy)
     pump(client, server)
     assert server.negotiated.cipher_suite is first
+
+
+X25519, P256, P384 = NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1
+
+
+@pytest.mark.parametrize(
+    ("server_preference", "theirs", "expected"),
+    [
+        (True, (P384, P256, X25519), X25519),
+        (False, (P384, P256, X25519), P384),
+        (False, (NamedGroup.X448, P256), P256),
+        (True, (NamedGroup.X448, P384, P256), P256),
+    ],
+    ids=str,
+)
+def test_whose_order_of_suites_wins_decides_about_curves_too(
+    server_preference: bool, theirs: tuple[NamedGroup, ...], expected: NamedGroup
+) -> None:
+    ours = Policy.default().replace(groups=(X25519, P256, P384), server_preference=server_preference)
+    client, server = our_client(policy=Policy.default().replace(groups=theirs)), our_server(policy=ours)
+    pump(client, server)
+    assert client.negotiated.group is server.negotiated.group is expected
 
 
 def a_choice(policy: Policy, theirs: tuple[CipherSuite, ...]) -> CipherSuite:

@@ -324,8 +324,9 @@ def choose_scheme(credential: Credential, offered: Iterable[SignatureScheme], po
 
 def _choose_ec_group(offer: Offer, policy: Policy) -> NamedGroup:
     offered = (NamedGroup.SECP256R1,) if offer.groups is None else offer.groups
-    for group in policy.groups:
-        if group in offered and group in EC_GROUPS:
+    first, second = (policy.groups, offered) if policy.server_preference else (offered, policy.groups)
+    for group in first:
+        if group in second and group in EC_GROUPS:
             return group
     raise _Miss("the client supports none of our elliptic curves")
 
