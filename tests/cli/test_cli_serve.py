@@ -76,6 +76,21 @@ def test_the_status_page_says_what_was_negotiated() -> None:
         assert talk(server.port, server.ca, b"GET /" + b"x: y\r\n" * 5000 + b"\r\n\r\n") == b""
 
 
+@pytest.mark.parametrize("options", [ssl.Options(0), ssl.OP_NO_TICKET], ids=["by ticket", "by id"])
+def test_clients_come_back(options: ssl.Options) -> None:
+    with serving() as server:
+        context = openssl_client(server.ca)
+        context.options |= options
+        session = None
+        for resumed in (False, True):
+            sock = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+            with sock, context.wrap_socket(sock, server_hostname="localhost", session=session) as tls:
+                assert tls.session_reused is resumed
+                session = tls.session
+                tls.sendall(b"x")
+                assert tls.recv(1) == b"x"
+
+
 def test_our_own_client_and_the_handshake_of_each_connection() -> None:
     with serving("--www", "--show-handshake") as server:
         assert server.ca is not None

@@ -33,6 +33,7 @@ from tls12.connection import ServerConnection
 from tls12.errors import TLSError
 from tls12.events import Negotiated
 from tls12.lab.pki import ThrowawayCA
+from tls12.resumption.stores import MemorySessionStore
 from tls12.resumption.tickets import TicketKeys
 from tls12.trust.credentials import Credential
 from tls12.trust.verifier import X509Verifier
@@ -76,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             credentials=(credential,),
             policy=options.policy(arguments),
             alpn_protocols=options.alpn_protocols(arguments),
+            sessions=MemorySessionStore(),
             ticket_keys=TicketKeys.generate(),
             psk=None if psk is None else {psk.identity: psk.key},
             keylog=options.keylog(arguments),
