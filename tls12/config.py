@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
+from tls12.crypto import finite_field
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import UsageError
 from tls12.keylog import KeyLog
@@ -164,7 +165,9 @@ class ClientConfig:
         offered = (
             row
             for row in rows
-            if (self.psk is not None or not row.uses_psk) and (self.verifier is not None or not row.uses_certificate)
+            if (self.psk is not None or not row.uses_psk)
+            and (self.verifier is not None or not row.uses_certificate)
+            and (finite_field.is_available() or not row.is_dhe)
         )
         object.__setattr__(self, "suites", tuple(offered))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tls12.config import ClientConfig
 from tls12.connection.core import Connection
+from tls12.crypto import finite_field
 from tls12.errors import (
     LimitExceeded,
     PeerMisbehaved,
@@ -58,7 +59,10 @@ class ClientConnection(Connection):
             raise UsageError(f"session is a {type(session).__name__}; give a Session, such as Session.from_bytes(...)")
         super().__init__(config, rewrite, pause_on, on_message)
         if not with_lookups(config, frozenset(pause_on)).suites:
-            raise UsageError("there is no cipher suite to offer: those of the policy need a verifier, or a psk")
+            why = "those of the policy need a verifier, or a psk"
+            if not finite_field.is_available():
+                why += f"; {finite_field.MISSING}"
+            raise UsageError(f"there is no cipher suite to offer: {why}")
         self._config: ClientConfig = config
         self._server_name = normalise_server_name(server_name) if server_name is not None else None
         if self._server_name is None and isinstance(config.verifier, X509Verifier):

@@ -2,7 +2,8 @@
 
 How it works: the only module that touches the backend's finite-field arithmetic, which `cryptography` has
 deprecated (50.0) and will remove. Its names are fetched once, here, without the warning that fetching them
-gives; where they are gone, `is_available()` is False and using DHE raises a UsageError that says so.
+gives; where they are gone, `is_available()` is False, no DHE suite is offered or chosen, and whoever computes
+all the same gets a UsageError that says so.
 
 A server takes a named group (`generate`); a client takes what the server sends (`check`, then `answer`). A
 group that nobody knows costs dearly, because the backend proves that p is a safe prime before it computes with
@@ -139,6 +140,10 @@ def _load_backend() -> _Backend | None:
 _BACKEND = _load_backend()
 
 
+MISSING = "the installed version of cryptography no longer computes finite-field Diffie-Hellman"
+"""What is said where `is_available` is False."""
+
+
 def is_available() -> bool:
     """Whether the installed `cryptography` still computes finite-field Diffie-Hellman."""
     return _BACKEND is not None
@@ -147,7 +152,7 @@ def is_available() -> bool:
 def _backend() -> _Backend:
     if _BACKEND is None:
         raise UsageError(
-            "the installed version of cryptography no longer computes finite-field Diffie-Hellman",
+            MISSING,
             remedy="leave out the DHE, DHE_PSK and DH_anon suites; ECDHE does the same job better",
         )
     return _BACKEND

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tls12.config import ServerConfig
+from tls12.crypto import finite_field
 from tls12.crypto.finite_field import FFDHE_PRIMES
 from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.signatures import KeyKind
@@ -332,6 +333,8 @@ def _choose_ec_group(offer: Offer, policy: Policy) -> NamedGroup:
 
 
 def _choose_ff_group(offer: Offer, policy: Policy, credential: Credential | None) -> NamedGroup:
+    if not finite_field.is_available():
+        raise _Miss(finite_field.MISSING)
     # RFC 7919 4: a client that names any finite-field group gets one of those or no DHE at all, preferably one as
     # strong as the certificate's key.
     ours = [group for group in policy.groups if group in FFDHE_GROUPS]
