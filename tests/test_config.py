@@ -65,6 +65,8 @@ def test_what_cannot_work_is_refused_when_it_is_made(role: str, options: dict[st
     [
         ({"ticket_keys": b"0123456789abcdef"}, "TicketKeys.generate"),
         ({"client_auth": True}, "ClientAuth.REQUIRED"),
+        ({"psk_identity_hint": "which"}, "psk_identity_hint is a str; give at most 65,535 bytes"),
+        ({"psk_identity_hint": bytes(65_536)}, "at most 65,535 bytes"),
         ({"verifier": "system"}, "X509Verifier"),
     ],
 )
@@ -156,6 +158,19 @@ def test_a_psk_can_be_long_hides_its_key_and_is_not_pickled() -> None:
     assert "key" not in repr(Psk(b"me", b"0123456789abcdef"))
     with pytest.raises(TypeError, match="pickled"):
         pickle.dumps(Psk(b"me", b"key"))
+
+
+def test_a_server_configuration_hides_its_keys_and_is_not_pickled_with_them() -> None:
+    config = ServerConfig(psk={b"me": b"a key that nobody sees"})
+    assert "nobody" not in repr(config)
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(config)
+    assert pickle.loads(pickle.dumps(ServerConfig(psk=keys_of_devices))) == ServerConfig(psk=keys_of_devices)
+
+
+def keys_of_devices(identity: bytes) -> bytes | None:
+    """A function, of which only the name is pickled."""
+    return None
 
 
 @pytest.mark.parametrize("role", ["client", "server"])

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 from tls12.crypto import finite_field
 from tls12.crypto.suites import SUITES, Suite
@@ -192,7 +192,7 @@ class ServerConfig:
     """Sessions for resumption by id."""
     ticket_keys: TicketKeys | None = None
     """Keys for resumption by ticket (RFC 5077)."""
-    psk: ServerPsk | None = None
+    psk: ServerPsk | None = field(default=None, repr=False)
     psk_identity_hint: bytes | None = None
     keylog: KeyLog | None = None
     limits: Limits = field(default_factory=Limits)
@@ -226,6 +226,11 @@ class ServerConfig:
                 "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"
             )
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        if isinstance(self.psk, Mapping):
+            raise TypeError("a ServerConfig with pre-shared keys holds secrets and cannot be pickled")
+        return object.__reduce_ex__(self, protocol)
+
 
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "policy": (lambda value: isinstance(value, Policy), "a Policy, such as Policy.compatible()"),
@@ -235,6 +240,10 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "keylog": (lambda value: isinstance(value, KeyLog | None), "a KeyLog, such as KeyLog.to_file(path)"),
     "ticket_keys": (lambda value: isinstance(value, TicketKeys | None), "TicketKeys, such as TicketKeys.generate()"),
     "client_auth": (lambda value: isinstance(value, ClientAuth), "ClientAuth.OPTIONAL or ClientAuth.REQUIRED"),
+    "psk_identity_hint": (
+        lambda value: value is None or (isinstance(value, bytes) and len(value) <= 0xFFFF),
+        "at most 65,535 bytes (RFC 4279 2)",
+    ),
     "random": (callable, "a function from a number to as many bytes"),
     "clock": (callable, "a function that gives seconds"),
 }
