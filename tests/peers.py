@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -31,10 +32,12 @@ def find(name: str) -> str | None:
 
 def program(name: str) -> str:
     """Where the program is; without it the test ends here, as a failure if TLS12_PEERS=required."""
-    path = find(name)
-    if path is None:
-        reason = f"{name} is not installed (Debian: {PACKAGES[name]})"
-        if REQUIRED:
-            pytest.fail(f"{reason}, and TLS12_PEERS=required")
-        pytest.skip(reason)
-    return path
+    return find(name) or missing(name)
+
+
+def missing(name: str) -> NoReturn:
+    """End the test: the program, or what it needs, is not there."""
+    reason = f"{name} is not installed (Debian: {PACKAGES[name]})"
+    if REQUIRED:
+        pytest.fail(f"{reason}, and TLS12_PEERS=required")
+    pytest.skip(reason)

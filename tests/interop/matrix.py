@@ -297,7 +297,7 @@ class OpenSSLPrograms:
 
     def version(self) -> str:
         """As `openssl version` says it."""
-        return printed(peers.program("openssl"), "version").split()[1]
+        return _printed(peers.program("openssl"), "version").split()[1]
 
     @cache  # noqa: B019
     def suites(self) -> frozenset[CipherSuite]:
@@ -305,7 +305,7 @@ class OpenSSLPrograms:
         program = peers.find("openssl")
         if program is None:
             return frozenset(SUITES)
-        listed = printed(program, "ciphers", "-V", "-tls1_2", self.CIPHERS)
+        listed = _printed(program, "ciphers", "-V", "-tls1_2", self.CIPHERS)
         codes = re.findall(r"0x([0-9A-F]{2}),0x([0-9A-F]{2}) - ", listed)
         return frozenset(SUITES) & {CipherSuite.of(int(high + low, 16)) for high, low in codes}
 
@@ -397,7 +397,7 @@ class GnuTLSPrograms:
 
     def version(self) -> str:
         """As `gnutls-cli --version` says it."""
-        return printed(peers.program("gnutls-cli"), "--version").split()[1]
+        return _printed(peers.program("gnutls-cli"), "--version").split()[1]
 
     @cache  # noqa: B019
     def suites(self) -> frozenset[CipherSuite]:
@@ -405,7 +405,7 @@ class GnuTLSPrograms:
         program = peers.find("gnutls-cli")
         if program is None:
             return frozenset(SUITES)
-        listed = printed(program, "--list")
+        listed = _printed(program, "--list")
         codes = re.findall(r"^TLS_\S+\s+0x([0-9a-f]{2}), 0x([0-9a-f]{2})", listed, re.MULTILINE)
         return frozenset(SUITES) & {CipherSuite.of(int(high + low, 16)) for high, low in codes}
 
@@ -515,8 +515,7 @@ _GNUTLS_ANY_SCHEME = (
 )
 
 
-def printed(*command: str) -> str:
-    """What this command prints."""
+def _printed(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
