@@ -50,6 +50,7 @@ class RecordReader:
         "_maximum",
         "_opener",
         "empty_record_limit",
+        "empty_records",
         "plaintext_limit",
         "version_fixed",
     )
@@ -64,6 +65,8 @@ class RecordReader:
         self._opener: Opener | None = None
         self._maximum = MAX_PLAINTEXT
         self._empty_run = 0
+        self.empty_records = 0
+        """How many empty ones there have been; `Connection` counts warnings by what else came."""
         self._begun = False
 
     @property
@@ -226,6 +229,7 @@ class RecordReader:
             )
         if kind != _APPLICATION_DATA:
             raise UnexpectedMessage(f"the peer sent an empty {ContentType.of(kind)} record", rule="RFC 5246 6.2.1")
+        self.empty_records += 1
         self._empty_run += 1
         if self._empty_run > self.empty_record_limit:
             raise LimitExceeded(

@@ -143,6 +143,17 @@ def test_warnings_with_data_between_them_are_not_in_a_row(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_empty_records_between_warnings_do_not_excuse_them(role: str) -> None:
+    ours, theirs = connected(role, limits=Limits(warnings=2))
+    for count in range(3):
+        assert ours.error is None
+        for _ in range(count + 1):
+            ours.receive(protected(theirs, ContentType.APPLICATION_DATA, b""))
+        ours.receive(alert(theirs, USER_CANCELED))
+    assert isinstance(ours.error, LimitExceeded)
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_warnings_with_handshake_messages_between_them_are_not_in_a_row(role: str) -> None:
     ours, theirs = pair(role, limits=Limits(warnings=2), server={"limits": Limits(warnings=2)})
     for end in (ours, theirs):

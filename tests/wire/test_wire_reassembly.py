@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -87,6 +88,21 @@ def test_without_limits_the_largest_message_is_taken() -> None:
     message = reassembler.next_message()
     assert message is not None
     assert len(message) == 2**24 + 3
+
+
+def test_small_fragments_take_no_more_memory_than_their_message() -> None:
+    reassembler, size = HandshakeReassembler(), 65_536
+    reassembler.feed(b"\x0b" + size.to_bytes(3, "big"))
+    tracemalloc.start()
+    try:
+        for _ in range(size // 2):
+            assert reassembler.next_message() is None
+            reassembler.feed(bytes(bytearray(2)))
+        assert reassembler.next_message() is not None
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * size
 
 
 def _one_byte_at_a_time(size: int) -> tuple[int, int]:

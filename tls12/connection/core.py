@@ -361,10 +361,13 @@ class Connection(Sending):
             self._end_write()
 
     def _take_warning(self, level: AlertLevel, description: Alert) -> None:
-        """Bounded in a row: handshake messages and, by the number of the record, application data begin a new one."""
-        sequence = self._opener.sequence if self._opener is not None else self._warned_at + 1
-        self._warnings = self._warnings + 1 if sequence == self._warned_at + 1 else 1
-        self._warned_at = sequence
+        """Bounded in a row: handshake messages and, by the number of the record, application data begin a new one.
+
+        Empty records do not.
+        """
+        useful = self._warned_at + 1 if self._opener is None else self._opener.sequence - self._reader.empty_records
+        self._warnings = self._warnings + 1 if useful == self._warned_at + 1 else 1
+        self._warned_at = useful
         if self._warnings > self._config.limits.warnings:
             raise LimitExceeded(
                 f"the {self._peer.value} sent more than {self._config.limits.warnings} warnings in a row",

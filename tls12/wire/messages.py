@@ -170,22 +170,23 @@ class HandshakeReassembler:
         self._default = default
         self._data = b""
         self._pos = 0
-        self._later: list[bytes] = []
+        self._later = bytearray()
         self._need = HEADER
         self.pending = 0
         """How many bytes wait for the rest of their message."""
 
     def feed(self, fragment: bytes) -> None:
         """Take the payload of one handshake record; then call `next_message` until it gives None."""
-        if self.pending:
-            self._later.append(fragment)
-        else:
+        if not self.pending:
             self._data, self._pos = fragment, 0
+        else:
+            # One growing buffer: a list of fragments would keep 60 to 100 bytes for each, however short.
+            self._later += fragment
         self.pending += len(fragment)
 
     def rest(self) -> bytes:
         """The bytes that wait for the rest of their message."""
-        return b"".join((self._data[self._pos :], *self._later)) if self.pending else b""
+        return self._data[self._pos :] + self._later if self.pending else b""
 
     def next_message(self) -> bytes | None:
         """The next whole message with its header, or None while it is incomplete.
@@ -195,7 +196,7 @@ class HandshakeReassembler:
         if self.pending < self._need:
             return None
         if self._later:
-            self._data = b"".join((self._data[self._pos :], *self._later))
+            self._data = self._data[self._pos :] + self._later
             self._pos = 0
             self._later.clear()
         data, start = self._data, self._pos
