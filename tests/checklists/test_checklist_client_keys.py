@@ -300,6 +300,15 @@ def test_a_group_that_was_not_offered_is_refused(group: int) -> Duel:
 
 
 @refuses("C2.7", Alert.ILLEGAL_PARAMETER)
+def test_a_group_that_was_not_offered_is_refused_at_once_and_whatever_its_signature() -> Duel:
+    duel = AgainstClient(policy=Policy.compatible().replace(groups=(NamedGroup.X25519,))).hello().certificate()
+    share = duel.script.offer(NamedGroup.SECP256R1)
+    assert share is not None
+    duel.script.send(replace(share, signature=DigitallySigned(S.ECDSA_SECP256R1_SHA256, b"nonsense")))
+    return duel
+
+
+@refuses("C2.7", Alert.ILLEGAL_PARAMETER)
 def test_an_explicit_curve_is_refused() -> Duel:
     number = b"\x17"
     explicit = ExplicitCurveParams(number, number, number, number, number, number, b"\x04" + bytes(2))

@@ -1,9 +1,10 @@
 """The key exchanges: what both sides send each other, and the premaster secret that comes of it.
 
-How it works: one class for each kind, with the three steps of the handshake as methods. A server calls
+How it works: one class for each kind, with the steps of the handshake as methods. A server calls
 `offer`, sends what it returns (signed by the handshake where the suite signs it), and gives the client's
-answer to `accept`. A client gives the server's message to `respond` and sends what it returns. Either side
-ends with the premaster secret:
+answer to `accept`. A client gives the server's message to `check` as soon as it comes, which refuses on sight what
+is not worth a signature's verification, and later to `respond`, and sends what that returns. Either side ends with
+the premaster secret:
 
     ECDHE    the x-coordinate, as wide as the field                    RFC 8422 5.10
     DHE      the shared number without leading zeros                   RFC 5246 8.1.2
@@ -101,10 +102,16 @@ class KeyExchange(Protocol):
         Raises InvalidKeyShare.
         """
 
+    def check(self, message: ServerKeyExchange | None) -> None:
+        """Client: refuse a group that was not offered, or numbers that are bad on sight, before anything is computed.
+
+        Raises PeerMisbehaved (InvalidKeyShare among them) and PeerIncompatible.
+        """
+
     def respond(
         self, message: ServerKeyExchange | None, psk: IdentifiedKey | None = None
     ) -> tuple[ClientKeyExchange, bytes]:
-        """Client: the message to send, and the premaster secret.
+        """Client: the message to send, and the premaster secret; checks the message again.
 
         Raises PeerMisbehaved (InvalidKeyShare among them) and PeerIncompatible.
         """
@@ -133,10 +140,8 @@ class Ecdhe:
         assert isinstance(keys, EcdhPublic)
         return self._share.exchange(keys.point)
 
-    def respond(
-        self, message: ServerKeyExchange | None, psk: IdentifiedKey | None = None
-    ) -> tuple[ClientKeyExchange, bytes]:
-        """Our point in the server's group, which must be one that we offered."""
+    def check(self, message: ServerKeyExchange | None) -> None:
+        """The server's group must have a name, and be one that we offered."""
         params = message.params if message else None
         if isinstance(params, ExplicitCurveParams):
             raise PeerMisbehaved("the server spelled its curve out instead of naming one", rule="RFC 8422 5.4")
@@ -144,7 +149,15 @@ class Ecdhe:
         self.group = group = params.group
         if group not in self._inputs.offered_groups or group not in EC_GROUPS:
             raise PeerMisbehaved(f"the server chose the group {group}, which was not offered", rule="RFC 8422 5.4")
-        share = groups.generate(group, self._inputs.random)
+
+    def respond(
+        self, message: ServerKeyExchange | None, psk: IdentifiedKey | None = None
+    ) -> tuple[ClientKeyExchange, bytes]:
+        """Our point in the server's group."""
+        self.check(message)
+        params = message.params if message else None
+        assert isinstance(params, EcdheParams)
+        share = groups.generate(params.group, self._inputs.random)
         secret = share.exchange(params.public)
         return ClientKeyExchange(EcdhPublic(share.public)), secret
 
@@ -173,14 +186,10 @@ class Dhe:
         assert isinstance(keys, DhPublic)
         return self._share.exchange(keys.dh_Yc)
 
-    def respond(
-        self, message: ServerKeyExchange | None, psk: IdentifiedKey | None = None
-    ) -> tuple[ClientKeyExchange, bytes]:
-        """Our public key in the server's group, which must pass `finite_field.check` and our policy."""
-        params = message.params if message else None
-        assert isinstance(params, DheParams)
-        p, g, ys = (int.from_bytes(number) for number in (params.dh_p, params.dh_g, params.dh_Ys))
+    def check(self, message: ServerKeyExchange | None) -> None:
+        """The server's numbers must pass `finite_field.check` and our policy."""
         inputs = self._inputs
+        p, g, ys = _numbers(message)
         finite_field.check(p, g, ys, minimum_bits=inputs.minimum_dh_bits, maximum_bits=inputs.maximum_dh_bits)
         self.group = group = finite_field.named_group(p, g)
         offered = [known for known in inputs.offered_groups if known in finite_field.FFDHE_PRIMES]
@@ -190,8 +199,21 @@ class Dhe:
                 alert=Alert.INSUFFICIENT_SECURITY,
                 rule="RFC 7919 3",
             )
-        share, secret = finite_field.answer(p, g, ys, inputs.random)
+
+    def respond(
+        self, message: ServerKeyExchange | None, psk: IdentifiedKey | None = None
+    ) -> tuple[ClientKeyExchange, bytes]:
+        """Our public key in the server's group."""
+        self.check(message)
+        share, secret = finite_field.answer(*_numbers(message), self._inputs.random)
         return ClientKeyExchange(DhPublic(share.public)), secret
+
+
+def _numbers(message: ServerKeyExchange | None) -> tuple[int, int, int]:
+    """The server's modulus, generator and public key."""
+    params = message.params if message else None
+    assert isinstance(params, DheParams)
+    return int.from_bytes(params.dh_p), int.from_bytes(params.dh_g), int.from_bytes(params.dh_Ys)
 
 
 def _number(value: int) -> bytes:
@@ -233,6 +255,9 @@ class RsaTransport:
             plain = b""
         chosen = (random, plain[2:])[len(plain) == PREMASTER_LENGTH]
         return self._inputs.client_version.to_bytes(2) + chosen
+
+    def check(self, message: ServerKeyExchange | None) -> None:
+        """Nothing: there is no share, and a hint may say anything."""
 
     def respond(
         self, message: ServerKeyExchange | None, psk: IdentifiedKey | None = None
@@ -310,6 +335,11 @@ class PreSharedKey:
         """Both secrets together. `psk` must be given."""
         assert psk is not None
         return _premaster(self._inner.accept(message) if self._inner else bytes(len(psk)), psk)
+
+    def check(self, message: ServerKeyExchange | None) -> None:
+        """That of the wrapped exchange; a hint may say anything."""
+        if self._inner:
+            self._inner.check(message)
 
     def respond(
         self, message: ServerKeyExchange | None, psk: IdentifiedKey | None = None

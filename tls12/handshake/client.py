@@ -81,6 +81,8 @@ class ClientHandshake(ClientHellos):
             peer = self.check_certificate(suite, certificate, staple, agreed.scts)
             identity = yield from self.verify_identity(peer)
         exchange = yield from self.receive_share(suite)
+        key_exchange = make_key_exchange(suite, self.exchange_inputs(suite, peer))
+        key_exchange.check(exchange)
         possession = self.verify_share(suite, exchange, peer, agreed)
         request = yield from self.receive_request(suite)
         yield from self.receive(ServerHelloDone)
@@ -89,7 +91,6 @@ class ClientHandshake(ClientHellos):
         if request is not None:
             self.send(credential.certificate_message if credential else Certificate(()))
         psk = (yield from self.find_psk(exchange)) if suite.uses_psk else None
-        key_exchange = make_key_exchange(suite, self.exchange_inputs(suite, peer))
         message, premaster = key_exchange.respond(exchange, psk)
         self.send(message)
         secrets = self.derive_keys(agreed, self.master_secret(agreed, premaster))
