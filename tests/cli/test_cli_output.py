@@ -78,6 +78,17 @@ def test_people_read_the_same_words_in_a_terminal_and_in_a_pipe(
     assert ("\x1b[" in text) == (kind is Terminal)
 
 
+@pytest.mark.parametrize(("columns", "lines"), [(100, 1), (50, 2)])
+def test_a_narrow_terminal_shows_facts_below_and_not_in_a_sliver_beside(
+    columns: int, lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = FakeTerminal()
+    Terminal(stream).message("client", "ClientHello", 182, {"one": "fact", "and": "another"})
+    assert stream.getvalue().count("\n") == lines
+    assert "one fact, and another" in stream.getvalue()
+
+
 def test_programs_read_json_with_the_same_facts() -> None:
     stream = io.StringIO()
     say_everything(Json(stream))

@@ -53,6 +53,7 @@ _OPTIONS = {
     "'))": "'",
     "connect under a name that it has": "ask for a name that it has with --server-name NAME",
     "give credentials=(...) in the ClientConfig": "give one with --cert FILE",
+    "use TrustStore.from_pem()": "give --ca FILE",
     "it speaks none of our alpn_protocols": "it speaks none of the protocols after --alpn",
 }
 """What the library calls it, and what this program calls it."""

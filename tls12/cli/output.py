@@ -125,6 +125,8 @@ class Output:
 Plain = Output
 """Plain text, for pipes and files."""
 
+_WIDE = 72  # columns from which a message's facts have room beside its name
+
 _ARROWS = {"client": "client ->", "server": "server <-"}
 
 
@@ -195,7 +197,13 @@ class Terminal(Output):
         """A handshake message went over the wire."""
         colour = "cyan" if sender == "client" else "magenta"
         arrow = "client →" if sender == "client" else "server ←"
-        self._columns((arrow, 8, colour), (name, 18, "bold"), (f"{size} B", 8, "dim"), (as_text(facts), None, ""))
+        head = ((arrow, 8, colour), (name, 18, "bold"), (f"{size} B", 8, "dim"))
+        details = (as_text(facts), None, "")
+        if self._console.width >= _WIDE:
+            self._columns(*head, details)
+        else:
+            self._columns(*head)
+            self._columns(("", 2, ""), details)
 
     def facts(self, title: str, facts: Facts) -> None:
         """A list of names and values."""
