@@ -980,6 +980,28 @@ def test_an_answer_may_be_a_coroutine_that_takes_its_time() -> None:
     run(main())
 
 
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="tasks are never eager before CPython 3.12")
+def test_an_answer_may_come_at_once_out_of_an_eager_task() -> None:
+    async def no_other_config(_: ClientHelloReceived) -> None:
+        """Nothing to wait for."""
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(len(LONG) // 1024):
+            await reader.readexactly(1024)  # so that the reader pauses now and then
+        writer.write(b"everything came")
+        writer.close()
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        async with serving(slow, answers={ClientHelloReceived: no_other_config}) as port:
+            reader, writer = await opened(port)
+            writer.write(LONG)
+            assert await reader.read() == b"everything came"
+            await closed(writer)
+
+    run(main())
+
+
 def test_a_client_may_look_at_the_certificate_before_it_goes_on() -> None:
     seen: list[PeerCertificateReceived] = []
 

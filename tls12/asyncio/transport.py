@@ -204,7 +204,9 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def _answer(self, decision: Any) -> None:
         if inspect.isawaitable(decision):
             self._raw.pause_reading()
-            self._answering = self._loop.create_task(self._answer_later(decision))
+            answering = self._loop.create_task(self._answer_later(decision))
+            if not answering.done():  # an eager task may have ended before it could be seen
+                self._answering = answering
         else:
             self._connection.answer(decision)
 
