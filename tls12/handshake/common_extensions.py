@@ -3,7 +3,7 @@
 How it works: extensions do not change (`tls12.wire.extensions.base`), so one object serves any number of hellos,
 and remembers how it is encoded. Those without a choice are constants; the others are kept by what they say, as
 many as a program with a few dozen policies and some hundred servers needs. Making and encoding eleven of them for
-each ClientHello took 20 of the 490 µs of a resumption (`python -m benchmarks.count`).
+each ClientHello took 20 of the 490 µs of a resumption (`python -m benchmarks.operations`).
 """
 
 from __future__ import annotations
