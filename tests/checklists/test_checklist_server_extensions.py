@@ -18,6 +18,7 @@ from tls12 import (
     MemorySessionStore,
     NamedGroup,
     Policy,
+    Psk,
     Renegotiation,
     SignatureScheme,
     TicketKeys,
@@ -727,6 +728,21 @@ def test_certificate_types_are_not_answered(kind: ExtensionType) -> Duel:
     duel = offering(raw(kind, "020200"))
     assert kind not in {extension.extension_type for extension in answer(duel).extensions or ()}
     return complete(duel)
+
+
+@pytest.mark.parametrize("listed", ["0102", "020102", "01ff"])
+@refuses("S5.17", Alert.UNSUPPORTED_CERTIFICATE)
+def test_a_client_that_takes_no_x509_certificate_is_refused(listed: str) -> Duel:
+    return offering(raw(E.SERVER_CERTIFICATE_TYPE, listed))
+
+
+@accepts("S5.17")
+def test_a_client_that_takes_no_x509_certificate_may_use_a_psk() -> Duel:
+    psk = Psk(b"me", b"a pre-shared key of 32 bytes ...")
+    duel = AgainstServer(psk={psk.identity: psk.key}, policy=Policy.compatible())
+    hello = duel.script.hello(ECDSA_GCM, CipherSuite.TLS_PSK_WITH_AES_128_GCM_SHA256)
+    duel.hello(hello=with_extensions(hello, raw(E.SERVER_CERTIFICATE_TYPE, "0102")))
+    return duel.key_exchange(psk).finish()
 
 
 @pytest.mark.parametrize("mode", ["00", "01", "02", "03", "ff"])

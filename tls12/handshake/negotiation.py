@@ -28,6 +28,7 @@ from tls12.policy import FFDHE_GROUPS, Policy
 from tls12.registry import (
     Alert,
     CertificateStatusType,
+    CertificateType,
     CipherSuite,
     CompressionMethod,
     ECPointFormat,
@@ -47,6 +48,7 @@ from tls12.wire.extensions import (
     Padding,
     RecordSizeLimit,
     RenegotiationInfo,
+    ServerCertificateTypes,
     ServerNameList,
     SessionTicket,
     SignatureAlgorithms,
@@ -90,6 +92,8 @@ class Offer:
     schemes: tuple[SignatureScheme, ...] | None
     certificate_schemes: tuple[SignatureScheme, ...] | None
     """For signatures inside certificates: signature_algorithms_cert, or without it signature_algorithms."""
+    takes_x509: bool
+    """Whether X.509 is among the kinds of certificates that the client verifies (RFC 7250)."""
     point_formats: tuple[ECPointFormat, ...] | None
     extended_master_secret: bool
     encrypt_then_mac: bool
@@ -117,6 +121,7 @@ class Offer:
         status = by_type.get(StatusRequest)
         size = by_type.get(RecordSizeLimit)
         fragment = by_type.get(MaxFragmentLength)
+        kinds = by_type.get(ServerCertificateTypes)
         padding = by_type.get(Padding)
         if padding is not None and padding.padding.strip(b"\0"):
             raise PeerMisbehaved("the client's padding is not zeros", rule="RFC 7685 3")
@@ -128,6 +133,7 @@ class Offer:
             groups=groups.named_group_list if groups else None,
             schemes=schemes.supported_signature_algorithms if schemes else None,
             certificate_schemes=in_certificates.supported_signature_algorithms if in_certificates else None,
+            takes_x509=kinds is None or CertificateType.X509 in kinds.certificate_types,
             point_formats=formats.ec_point_format_list if formats else None,
             extended_master_secret=ExtendedMasterSecret in by_type,
             encrypt_then_mac=EncryptThenMac in by_type,
@@ -144,7 +150,8 @@ class Offer:
     def without_key_exchange(self, policy: Policy) -> Offer:
         """The same, as if the client could do all that the policy can: a resumption ignores signature_algorithms
         (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
-        return replace(self, groups=policy.groups, schemes=policy.signature_schemes, certificate_schemes=None)
+        able = policy.signature_schemes
+        return replace(self, groups=policy.groups, schemes=able, certificate_schemes=None, takes_x509=True)
 
 
 def _host_name(names: ServerNameList) -> str | None:
@@ -295,6 +302,8 @@ def _complete(suite: Suite, offer: Offer, config: ServerConfig, credentials: tup
 def _choose_credential(
     suite: Suite, offer: Offer, policy: Policy, credentials: tuple[Credential, ...]
 ) -> tuple[Credential, SignatureScheme | None]:
+    if not offer.takes_x509:
+        raise _Miss("the client takes no X.509 certificate, and we have no other", Alert.UNSUPPORTED_CERTIFICATE)
     fitting = [credential for credential in credentials if key_fits(suite, credential.key_kind)]
     if not fitting:
         raise _Miss(f"no credential with a key for {suite.authentication.name} suites")
