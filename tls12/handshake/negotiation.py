@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from tls12.config import ServerConfig
 from tls12.crypto import finite_field
@@ -30,6 +30,7 @@ from tls12.registry import (
     CertificateStatusType,
     CertificateType,
     CipherSuite,
+    CodePoint,
     CompressionMethod,
     ECPointFormat,
     NamedGroup,
@@ -61,6 +62,8 @@ from tls12.wire.extensions import (
 from tls12.wire.hello import ClientHello
 from tls12.wire.records import MAX_PLAINTEXT
 
+CP = TypeVar("CP", bound=CodePoint)
+
 _KEY_KINDS: dict[Authentication, frozenset[KeyKind]] = {
     Authentication.ECDSA: frozenset({KeyKind.ECDSA, KeyKind.ED25519, KeyKind.ED448}),
     Authentication.RSA: frozenset({KeyKind.RSA, KeyKind.RSA_PSS}),
@@ -78,6 +81,12 @@ def key_fits(suite: Suite, kind: KeyKind) -> bool:
     if suite.encrypts_premaster:
         return kind is KeyKind.RSA
     return kind in _KEY_KINDS.get(suite.authentication, ())
+
+
+_SHORT = 64
+"""Code points that nobody counts; what clients send is shorter."""
+_FINITE_FIELDS = range(256, 512)
+"""The groups of RFC 7919 2, with those that are yet to come."""
 
 
 @dataclass(slots=True)
@@ -130,9 +139,9 @@ class Offer:
             versions=versions.versions if versions else None,
             server_name=_host_name(names) if names else None,
             alpn_protocols=alpn.protocol_name_list if alpn else (),
-            groups=groups.named_group_list if groups else None,
-            schemes=schemes.supported_signature_algorithms if schemes else None,
-            certificate_schemes=in_certificates.supported_signature_algorithms if in_certificates else None,
+            groups=_of_use(groups.named_group_list) if groups else None,
+            schemes=_of_use(schemes.supported_signature_algorithms) if schemes else None,
+            certificate_schemes=_of_use(in_certificates.supported_signature_algorithms) if in_certificates else None,
             takes_x509=kinds is None or CertificateType.X509 in kinds.certificate_types,
             point_formats=formats.ec_point_format_list if formats else None,
             extended_master_secret=ExtendedMasterSecret in by_type,
@@ -152,6 +161,14 @@ class Offer:
         (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
         able = policy.signature_schemes
         return replace(self, groups=policy.groups, schemes=able, certificate_schemes=None, takes_x509=True)
+
+
+def _of_use(codes: tuple[CP, ...]) -> tuple[CP, ...]:
+    """What can be of use of a list of code points, which may have 32,000: each is asked about for every suite, group
+    and credential. Of numbers without a name only those that RFC 7919 4 asks about count."""
+    if len(codes) <= _SHORT:
+        return codes
+    return tuple(dict.fromkeys(code for code in codes if code.is_known or int(code) in _FINITE_FIELDS))
 
 
 def _host_name(names: ServerNameList) -> str | None:
@@ -347,7 +364,7 @@ def _choose_ff_group(offer: Offer, policy: Policy, credential: Credential | None
     # RFC 7919 4: a client that names any finite-field group gets one of those or no DHE at all, preferably one as
     # strong as the certificate's key.
     ours = [group for group in policy.groups if group in FFDHE_GROUPS]
-    named = {group for group in offer.groups or () if 256 <= group <= 511}
+    named = {group for group in offer.groups or () if int(group) in _FINITE_FIELDS}
     common = [group for group in ours if group in named] if named else ours[:1]
     if not common:
         raise _Miss("the client supports none of our finite-field groups", Alert.INSUFFICIENT_SECURITY)
