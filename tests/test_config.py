@@ -75,9 +75,10 @@ def test_what_only_a_server_has_is_checked_as_well(options: dict[str, Any], word
         ServerConfig(**options)
 
 
-def test_a_client_is_not_content_with_any_verifier() -> None:
+@pytest.mark.parametrize("verifier", ["system", AcceptAnyPeer])
+def test_a_client_is_not_content_with_any_verifier(verifier: Any) -> None:
     with pytest.raises(UsageError, match="X509Verifier"):
-        ClientConfig(verifier="system")  # type: ignore[arg-type]
+        ClientConfig(verifier=verifier)
 
 
 def test_each_role_takes_its_own_configuration_and_a_session_that_is_one() -> None:

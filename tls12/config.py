@@ -235,8 +235,8 @@ class ServerConfig:
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "policy": (lambda value: isinstance(value, Policy), "a Policy, such as Policy.compatible()"),
     "limits": (lambda value: isinstance(value, Limits), "Limits(...)"),
-    "verifier": (lambda value: value is None or hasattr(value, "verify"), "a Verifier, such as X509Verifier(...)"),
-    "sessions": (lambda value: value is None or hasattr(value, "get"), "a SessionStore, such as MemorySessionStore()"),
+    "verifier": (lambda value: _offers("verify", value), "a Verifier, such as X509Verifier(...)"),
+    "sessions": (lambda value: _offers("get", value), "a SessionStore, such as MemorySessionStore()"),
     "keylog": (lambda value: isinstance(value, KeyLog | None), "a KeyLog, such as KeyLog.to_file(path)"),
     "ticket_keys": (lambda value: isinstance(value, TicketKeys | None), "TicketKeys, such as TicketKeys.generate()"),
     "client_auth": (lambda value: isinstance(value, ClientAuth), "ClientAuth.OPTIONAL or ClientAuth.REQUIRED"),
@@ -248,6 +248,11 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "clock": (callable, "a function that gives seconds"),
 }
 """What each field must be, and what to give; found here, a mistake is not blamed on the first peer."""
+
+
+def _offers(method: str, value: object) -> bool:
+    """None, or an object, not a class, that has the method."""
+    return value is None or (hasattr(value, method) and not isinstance(value, type))
 
 
 def _check_common(config: ClientConfig | ServerConfig) -> None:

@@ -19,7 +19,7 @@ import loopback
 import pki
 import pytest
 from loopback import PATIENCE, client_config, listening, read_to_end, server_config
-from streams import both_ends, closed, opened, run, serving, transport_of
+from streams import both_ends, closed, echo, opened, run, serving, transport_of
 
 import tls12.asyncio
 from tls12 import (
@@ -1101,10 +1101,12 @@ def test_a_connection_of_ones_own_making() -> None:
     assert set(seen) == {"client", "server"}
 
 
-def test_a_mistake_in_the_server_name_is_found_before_anything_is_sent() -> None:
+def test_a_mistake_in_the_name_or_the_config_is_found_before_anything_is_sent() -> None:
     async def main() -> None:
         with pytest.raises(UsageError):
             await tls12.asyncio.open_connection("127.0.0.1", 1, config=client_config(), server_name="no name")
+        with pytest.raises(UsageError, match="a server needs a ServerConfig"):
+            await tls12.asyncio.start_server(echo, "127.0.0.1", 0, config=client_config())
 
     run(main())
 

@@ -365,6 +365,8 @@ def test_a_truncated_answer_is_printed_and_then_reported() -> None:
         (("localhost:1", "--cert", harness.trusted_file()), "no PEM private key"),
         (("localhost:1", "--server-name", ""), "--server-name is empty"),
         (("",), "not HOST:PORT"),
+        (("https://localhost/",), "not HOST:PORT"),
+        (("localhost:1", "--policy", "psk"), "--policy psk without --psk"),
     ],
 )
 def test_what_is_wrong_with_the_command_line_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -153,12 +154,42 @@ def test_a_pre_shared_key_instead_of_certificates() -> None:
         (("--require-client-cert",), "--require-client-cert without --client-ca", 2),
         (("--client-ca", "/nowhere"), "--client-ca: cannot read /nowhere", 2),
         (("192.0.2.1:4433",), "not one of this machine", 3),
+        (("host.invalid:4433",), "no such host", 3),
+        (("--name", "no name"), "not a server name", 2),
+        (("--alpn", "x" * 256), "not 1 to 255 bytes", 2),
+        (("--policy", "psk"), "--policy psk without --psk", 2),
     ],
 )
 def test_what_cannot_be_served_is_one_sentence(arguments: tuple[str, ...], said: str, code: int) -> None:
-    outcome = inside("serve", *arguments)
-    assert (outcome.code, outcome.stderr.count("\n")) == (code, 1)
+    address = () if arguments[0].endswith(":4433") else (":0",)
+    outcome = inside("serve", *address, *arguments)
+    assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (code, b"", 1)
     assert said in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("*.wild.test", "any.wild.test"),
+        ("bücher.test", "xn--bcher-kva.test"),
+        (".".join(["x" * 50] * 4), ".".join(["x" * 50] * 4)),
+    ],
+)
+def test_the_throw_away_certificate_has_any_name_that_one_can_have(given: str, asked: str) -> None:
+    with serving("--name", given) as server:
+        assert talk(server.port, server.ca, b"hello", asked) == b"hello"
+
+
+def test_an_echo_that_cannot_be_delivered_is_reported_with_its_connection() -> None:
+    with serving() as server:
+        sock = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        tls = openssl_client(server.ca).wrap_socket(sock, server_hostname="localhost")
+        tls.sendall(b"x" * 4_000_000)
+        tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        tls.close()
+        error = server.next_event("error")
+    assert error["connection"] == 1
+    assert error["message"].startswith("connection 1: ")
 
 
 def test_a_port_in_use_is_one_sentence() -> None:

@@ -154,6 +154,14 @@ def test_pem_in_memory_gives_the_same_as_the_objects(kind: str) -> None:
     assert ours.group is LeafFacts.of(issued.leaf).group
 
 
+def test_what_is_no_pem_is_refused_and_file_names_are_recognised_as_a_mistake() -> None:
+    issued = pki.server()
+    with pytest.raises(UsageError, match="from_pem_files"):
+        Credential.from_pem("chain.pem", "key.pem")
+    with pytest.raises(UsageError, match="bytes or str, not NoneType"):
+        Credential.from_pem(issued.chain_pem, None)  # type: ignore[arg-type]
+
+
 def test_chain_and_key_may_be_one_text_in_any_order() -> None:
     issued = pki.server()
     for text in (issued.key_pem + issued.chain_pem, (issued.chain_pem + issued.key_pem).decode()):

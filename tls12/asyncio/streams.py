@@ -18,6 +18,7 @@ from typing import Any
 from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, TLSTransport
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection import ClientConnection, Connection, ServerConnection
+from tls12.errors import UsageError
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.registry import Alert
 from tls12.resumption.sessions import Session
@@ -213,6 +214,8 @@ async def create_server(
     **options: Any,
 ) -> asyncio.Server:
     """As `start_server`, for an application that brings its own protocol: made after each handshake."""
+    if not isinstance(config, ServerConfig):
+        raise UsageError(f"a server needs a ServerConfig, not a {type(config).__name__}")
 
     def accept() -> TLSTransport:
         transport = TLSTransport(

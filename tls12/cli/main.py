@@ -52,6 +52,7 @@ _OPTIONS = {
     "use PinnedVerifier(bytes.fromhex('": "use --pin '",
     "'))": "'",
     "connect under a name that it has": "ask for a name that it has with --server-name NAME",
+    "check the password": "decrypt it first: openssl pkey -in FILE -out ANOTHER",
     "give credentials=(...) in the ClientConfig": "give one with --cert FILE",
     "use TrustStore.from_pem()": "give --ca FILE",
     "it speaks none of our alpn_protocols": "it speaks none of the protocols after --alpn",
@@ -144,20 +145,25 @@ def make_parser() -> argparse.ArgumentParser:
 def explain(error: Exception) -> tuple[str, str, Exit]:
     """An error as one sentence, its remedy, and the exit code."""
     if isinstance(error, CommandError):
-        return error.message, error.remedy, error.code
+        return error.message, _in_options(error.remedy), error.code
     code = next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAILED)
     if isinstance(error, TLSError):
         sentence = f"{error.message} ({error.rule})" if error.rule else error.message
         remedy = error.remedy or next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), "")
-        for name, option in _OPTIONS.items():
-            remedy = remedy.replace(name, option)
-        return sentence, remedy, code
+        return sentence, _in_options(remedy), code
     for kind, message, remedy in _NETWORK:
         if isinstance(error, kind):
             return message or str(error), remedy, code
     if isinstance(error, OSError) and error.errno in _ADDRESSES:
         return (*_ADDRESSES[error.errno], code)
     return getattr(error, "strerror", None) or str(error), "", code
+
+
+def _in_options(remedy: str) -> str:
+    """A remedy in the words of this program."""
+    for name, option in _OPTIONS.items():
+        remedy = remedy.replace(name, option)
+    return remedy
 
 
 def _alert(error: Exception) -> str | None:

@@ -20,6 +20,7 @@ from tls12.errors import UsageError
 from tls12.keylog import KeyLog
 from tls12.policy import Policy
 from tls12.trust.credentials import Credential
+from tls12.trust.names import normalise_server_name
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verifier import PinnedVerifier
 
@@ -87,7 +88,7 @@ def address(text: str, *, default_host: str, default_port: int) -> tuple[str, in
     elif not colon or (":" in host and not host.startswith("[")):
         host, port = (text, "") if colon or not text.isdigit() else ("", text)
     try:
-        if not text:
+        if not text or "/" in text:
             raise ValueError
         number = int(port) if port else default_port
     except ValueError:
@@ -110,6 +111,8 @@ def policy(arguments: argparse.Namespace) -> Policy:
 def psk(arguments: argparse.Namespace) -> Psk | None:
     """The identity and key after `--psk`."""
     if arguments.psk is None:
+        if arguments.policy == "psk":
+            raise CommandError("--policy psk without --psk", "give the key with --psk IDENTITY:HEX")
         return None
     identity, _, key = arguments.psk.rpartition(":")
     try:
@@ -151,6 +154,12 @@ def trust_store(option: str, path: str) -> TrustStore:
         return TrustStore.from_pem(read_file(option, path))
     except UsageError as error:
         raise CommandError(f"{option} {path}: {error.message}", "name a file with CA certificates, PEM") from None
+
+
+def certificate_name(text: str) -> str:
+    """A name that a certificate can have: a host name, with a wildcard perhaps, or an IP address."""
+    wildcard = "*." if text.startswith("*.") else ""
+    return wildcard + normalise_server_name(text.removeprefix(wildcard))
 
 
 def pinned(option: str, text: str) -> PinnedVerifier:

@@ -20,6 +20,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from tls12.lab.pki import ThrowawayCA
 from tls12.resumption.stores import MemorySessionStore
 from tls12.resumption.tickets import TicketKeys
 from tls12.trust.credentials import Credential
+from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import X509Verifier
 
 _HEAD_LIMIT = 16 * 1024  # bytes of an HTTP request before its empty line
@@ -69,20 +71,20 @@ def run(arguments: argparse.Namespace) -> int:
     psk = options.psk(arguments)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     client_auth = _client_auth(arguments)
+    config = ServerConfig(
+        policy=options.policy(arguments),
+        alpn_protocols=options.alpn_protocols(arguments),
+        sessions=MemorySessionStore(),
+        ticket_keys=TicketKeys.generate(),
+        psk=None if psk is None else {psk.identity: psk.key},
+        keylog=options.keylog(arguments),
+        **client_auth,
+    )
     with (
         socket.create_server((host, port), family=family) as listener,
         _credential(arguments, host, output) as credential,
     ):
-        config = ServerConfig(
-            credentials=(credential,),
-            policy=options.policy(arguments),
-            alpn_protocols=options.alpn_protocols(arguments),
-            sessions=MemorySessionStore(),
-            ticket_keys=TicketKeys.generate(),
-            psk=None if psk is None else {psk.identity: psk.key},
-            keylog=options.keylog(arguments),
-            **client_auth,
-        )
+        config = replace(config, credentials=(credential,))
         reporter = Reporter(output, arguments.show_handshake)
         asyncio.run(_serve(listener, config, answer_http if arguments.www else echo, reporter))
     return Exit.OK
@@ -95,7 +97,7 @@ def _credential(arguments: argparse.Namespace, host: str, output: Output) -> Ite
         yield given
         return
     ca = ThrowawayCA("tls12 serve: throw-away CA")
-    issued = ca.issue(*dict.fromkeys((arguments.name, host)))
+    issued = ca.issue(*dict.fromkeys((options.certificate_name(arguments.name), normalise_server_name(host))))
     with tempfile.TemporaryDirectory(prefix="tls12-serve-") as directory:
         path = Path(directory, "ca.pem")
         path.write_bytes(ca.pem)

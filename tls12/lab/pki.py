@@ -171,7 +171,9 @@ class ThrowawayCA:
         public = private_key.public_key()
         start = valid_from or self.now - timedelta(days=1)
         bits = ("digital_signature", *(("key_encipherment",) if isinstance(public, rsa.RSAPublicKey) else ()))
-        subject = (names[0] if names else "Throw-away certificate") if common_name is None else common_name
+        if common_name is None:
+            common_name = names[0] if names and len(names[0]) <= 64 else "Throw-away certificate"  # RFC 5280, A.1
+        subject = common_name
         builder = (
             x509.CertificateBuilder()
             .subject_name(_name(subject))

@@ -275,6 +275,8 @@ _PEM_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----
 
 
 def _as_bytes(text: bytes | str) -> bytes:
+    if not isinstance(text, bytes | str):
+        raise UsageError(f"PEM and passwords are bytes or str, not {type(text).__name__}")
     return text.encode() if isinstance(text, str) else text
 
 
@@ -288,7 +290,10 @@ def _facts(leaf: x509.Certificate) -> LeafFacts:
 def _load_private_key(pem: bytes, password: bytes | str | None) -> PrivateKey:
     block = _PEM_KEY.search(pem)
     if block is None:
-        raise UsageError("there is no PEM private key in what was given as the key")
+        raise UsageError(
+            "there is no PEM private key in what was given as the key",
+            remedy="give the PEM itself; from_pem_files() reads files",
+        )
     secret = _as_bytes(password) if password is not None else None
     try:
         return _supported(load_pem_private_key(block.group(), secret))

@@ -77,7 +77,8 @@ class TrustStore:
         if not self.certificates:
             why = "; ".join(f"{root.origin}: {root.reason}" for root in self.skipped[:3])
             raise UsageError(
-                "a trust store needs at least one certificate" + (f", and these are unreadable: {why}" if why else "")
+                "a trust store needs at least one certificate" + (f", and these are unreadable: {why}" if why else ""),
+                remedy="give the certificates themselves; from_pem_file() reads a file",
             )
 
     @classmethod
