@@ -49,6 +49,14 @@ def test_every_number_of_the_field_is_a_member_that_keeps_its_value(kind: type[C
 
 
 @each_registry
+def test_a_member_is_found_by_its_name_and_by_ianas_spelling(kind: type[CodePoint]) -> None:
+    for member in kind:
+        assert kind[member.name] is kind[str(member)] is member
+    with pytest.raises(KeyError, match="no such name"):
+        kind["no such name"]
+
+
+@each_registry
 def test_a_number_without_a_name_is_not_kept(kind: type[CodePoint]) -> None:
     before = len(kind)
     unknown = next(number for number in range(255, 0, -1) if number not in list(kind))

@@ -12,8 +12,10 @@ when somebody asks) and is never kept, so a peer cannot fill the memory with num
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from enum import EnumMeta, IntEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+
+T = TypeVar("T")
 
 GREASE_16 = frozenset(0x0A0A + 0x1010 * i for i in range(16))
 """The sixteen two-byte values of RFC 8701 2 that peers send so that nobody forgets to ignore the unknown."""
@@ -28,12 +30,26 @@ A look-up here costs 0.03 µs, an attribute of an enum class 0.15 (until Python 
 """
 
 
-class CodePoint(IntEnum):
+class _Named(EnumMeta):
+    """Finds a member by either of its names: Python's or IANA's."""
+
+    def __getitem__(cls: type[T], name: str) -> T:
+        try:
+            return super().__getitem__(name)  # type: ignore[misc, no-any-return]
+        except KeyError:
+            for member in cls:  # type: ignore[attr-defined]
+                if str(member) == name:
+                    return member  # type: ignore[no-any-return]
+            raise
+
+
+class CodePoint(IntEnum, metaclass=_Named):
     """A number of an IANA registry, with its name if it has one.
 
     Subclasses say how many bytes the field has on the wire, and which of its numbers RFC 8701 reserves:
     `class ExtensionType(CodePoint, size=2, grease=GREASE_16)`. A member is `NAME = number` or, where IANA's
-    spelling is not the lower-case name, `NAME = number, "spelling"`.
+    spelling is not the lower-case name, `NAME = number, "spelling"`. Either finds it: `ExtensionType["SERVER_NAME"]`,
+    `ExtensionType["server_name"]`.
     """
 
     # Set for each subclass by __init_subclass__.
