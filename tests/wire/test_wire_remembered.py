@@ -1,8 +1,11 @@
-"""Extensions that come again are read once, and those that are sent again are encoded once; nobody can tell."""
+"""Extensions that come again are read once, and those that are written again are encoded once; nobody can tell."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 
 import pytest
 
@@ -13,12 +16,12 @@ from tls12.wire.codec import Reader, Writer
 from tls12.wire.extensions import (
     IN_CLIENT_HELLO,
     ApplicationLayerProtocolNegotiation,
+    ExtendedMasterSecret,
     Extension,
     KeyShareClientHello,
     RawExtension,
     SessionTicket,
     SupportedGroups,
-    encoded_once,
     read_extensions,
     write_extensions,
 )
@@ -74,6 +77,14 @@ def test_no_more_than_a_few_extensions_and_blocks_are_remembered() -> None:
     assert 0 < len(IN_CLIENT_HELLO.blocks) <= 64
 
 
+def test_lists_of_a_hostile_peer_do_not_keep_others_from_being_remembered() -> None:
+    blocks = [b"\0\2" + number.to_bytes(2) for number in range(1000)]
+    for block in blocks:
+        assert Reader(block).list16("groups", NamedGroup) == (NamedGroup.of(int.from_bytes(block[2:])),)
+    first, second = (Reader(blocks[-1]).list16("groups", NamedGroup) for _ in range(2))
+    assert first is second
+
+
 def test_a_long_block_is_not_remembered_as_a_whole() -> None:
     block = written(*(RawExtension(ExtensionType.of(0x8000 + number), bytes(60)) for number in range(16)))
     assert read(block) == read(block)
@@ -120,24 +131,81 @@ def test_lenient_reading_remembers_nothing() -> None:
     assert first.extensions[0] is not second.extensions[0]
 
 
-def test_an_extension_that_is_encoded_once_is_written_like_any_other() -> None:
+def test_an_extension_is_encoded_when_it_is_first_written() -> None:
     groups = SupportedGroups((NamedGroup.X25519,))
+    assert not hasattr(groups, "encoded")
     before = written(groups, groups)
-    assert encoded_once(groups) is groups
     assert groups.encoded == before[2:10]
     assert written(groups, groups) == before
     assert written(SessionTicket(b"t"), groups)[7:] == groups.encoded
 
 
-def test_a_changed_copy_of_it_is_encoded_anew() -> None:
-    groups = encoded_once(SupportedGroups((NamedGroup.X25519,)))
+def test_a_hello_of_which_one_thing_changed_is_written_like_a_new_one() -> None:
+    shown = [SupportedGroups((NamedGroup.X25519,)), SessionTicket(b"one"), RawExtension(ExtensionType.of(0x8000), b"x")]
+    written(*shown)
+    shown[1] = SessionTicket(b"another")
+    assert written(*shown) == written(*map(copy.copy, shown))
+
+
+def test_what_an_extension_remembers_of_itself_is_seen_nowhere() -> None:
+    for extension in (SupportedGroups((NamedGroup.X25519,)), ExtendedMasterSecret(), SessionTicket(b"t")):
+        twin = copy.copy(extension)
+        before = repr(extension), hash(extension), pickle.dumps(extension)
+        written(extension)
+        assert extension.encoded
+        assert extension == twin
+        assert (repr(extension), hash(extension), pickle.dumps(extension)) == before
+        for other in (copy.copy(extension), copy.deepcopy(extension), pickle.loads(before[2]), replace(extension)):
+            assert other == extension
+            assert not hasattr(other, "encoded")
+
+
+def test_a_changed_copy_is_encoded_anew() -> None:
+    groups = SupportedGroups((NamedGroup.X25519,))
+    written(groups)
     other = replace(groups, named_group_list=(NamedGroup.X448,))
     assert written(other) == written(SupportedGroups((NamedGroup.X448,)))
 
 
-def test_what_does_not_fit_is_not_encoded_once() -> None:
-    with pytest.raises(EncodeError, match="named_group_list"):
-        encoded_once(SupportedGroups(()))
+@pytest.mark.parametrize("body", [bytearray(b"one"), memoryview(bytearray(b"one"))], ids=["bytearray", "memoryview"])
+def test_what_can_change_inside_is_encoded_each_time(body: Any) -> None:
+    ticket = SessionTicket(body)
+    assert written(ticket).endswith(b"one")
+    body[:] = b"two"
+    assert written(ticket).endswith(b"two")
+
+
+def test_a_list_in_the_place_of_a_tuple_is_encoded_each_time() -> None:
+    names = [b"h2"]
+    alpn = ApplicationLayerProtocolNegotiation(names)  # type: ignore[arg-type]
+    assert written(alpn).endswith(b"\x02h2")
+    names.append(b"http/1.1")
+    assert written(alpn).endswith(b"\x08http/1.1")
+
+
+def test_an_extension_of_another_make_is_encoded_each_time() -> None:
+    class Counter:
+        extension_type = ExtensionType.of(0x8000)
+        count = 0
+
+        def write(self, w: Writer) -> None:
+            self.count += 1
+            w.u8(self.count, "count")
+
+    counter = Counter()
+    assert [written(counter)[-1] for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_long_body_is_not_kept_twice() -> None:
+    ticket = SessionTicket(bytes(253))
+    assert written(ticket) == written(ticket)
+    assert not hasattr(ticket, "encoded")
+
+
+def test_what_does_not_fit_is_refused_each_time() -> None:
+    for _ in range(2):
+        with pytest.raises(EncodeError, match=r"extensions\[0\].supported_groups.named_group_list"):
+            written(SupportedGroups(()))
 
 
 def test_an_extension_does_not_change() -> None:

@@ -29,57 +29,56 @@ from tls12.wire.extensions import (
     StatusRequest,
     StatusRequestAck,
     SupportedGroups,
-    encoded_once,
 )
 
-FIRST = encoded_once(RenegotiationInfo(b""))
+FIRST = RenegotiationInfo(b"")
 """The first handshake of the connection (RFC 5746 3.4, 3.6)."""
-EXTENDED_MASTER_SECRET = encoded_once(ExtendedMasterSecret())
-ENCRYPT_THEN_MAC = encoded_once(EncryptThenMac())
-UNCOMPRESSED_POINTS = encoded_once(ECPointFormats((ECPointFormat.UNCOMPRESSED,)))
+EXTENDED_MASTER_SECRET = ExtendedMasterSecret()
+ENCRYPT_THEN_MAC = EncryptThenMac()
+UNCOMPRESSED_POINTS = ECPointFormats((ECPointFormat.UNCOMPRESSED,))
 """The one form of points that RFC 8422 5.1.2 leaves."""
 
-NO_TICKET_YET = encoded_once(SessionTicket(b""))
+NO_TICKET_YET = SessionTicket(b"")
 """In a ClientHello: a ticket would be welcome (RFC 5077 3.2)."""
-STAPLE_WANTED = encoded_once(StatusRequest(CertificateStatusType.OCSP, (), b""))
-SCTS_WANTED = encoded_once(SignedCertificateTimestampRequest())
+STAPLE_WANTED = StatusRequest(CertificateStatusType.OCSP, (), b"")
+SCTS_WANTED = SignedCertificateTimestampRequest()
 
-NAME_ACCEPTED = encoded_once(ServerNameAck())
-TICKET_PROMISED = encoded_once(SessionTicketAck())
-STAPLE_PROMISED = encoded_once(StatusRequestAck())
+NAME_ACCEPTED = ServerNameAck()
+TICKET_PROMISED = SessionTicketAck()
+STAPLE_PROMISED = StatusRequestAck()
 
 
 @lru_cache(maxsize=512)
 def server_name(name: str) -> ServerNameList:
     """The server whose certificate the client wants (RFC 6066 3): an A-label."""
-    return encoded_once(ServerNameList((ServerName(NameType.HOST_NAME, name.encode("ascii")),)))
+    return ServerNameList((ServerName(NameType.HOST_NAME, name.encode("ascii")),))
 
 
 @lru_cache(maxsize=64)
 def supported_groups(groups: tuple[NamedGroup, ...]) -> SupportedGroups:
     """The groups of a policy."""
-    return encoded_once(SupportedGroups(groups))
+    return SupportedGroups(groups)
 
 
 @lru_cache(maxsize=64)
 def signature_algorithms(schemes: tuple[SignatureScheme, ...]) -> SignatureAlgorithms:
     """The signature schemes of a policy."""
-    return encoded_once(SignatureAlgorithms(schemes))
+    return SignatureAlgorithms(schemes)
 
 
 @lru_cache(maxsize=64)
 def signature_algorithms_cert(schemes: tuple[SignatureScheme, ...]) -> SignatureAlgorithmsCert:
     """The same for the signatures inside certificates, where a policy tells them apart."""
-    return encoded_once(SignatureAlgorithmsCert(schemes))
+    return SignatureAlgorithmsCert(schemes)
 
 
 @lru_cache(maxsize=64)
 def application_protocols(protocols: tuple[str, ...]) -> ApplicationLayerProtocolNegotiation:
     """What a client offers, or the one protocol that a server chose."""
-    return encoded_once(ApplicationLayerProtocolNegotiation(tuple(name.encode() for name in protocols)))
+    return ApplicationLayerProtocolNegotiation(tuple(name.encode() for name in protocols))
 
 
 @lru_cache(maxsize=64)
 def record_size_limit(limit: int) -> RecordSizeLimit:
     """The largest plaintext record that we want to receive."""
-    return encoded_once(RecordSizeLimit(limit))
+    return RecordSizeLimit(limit)

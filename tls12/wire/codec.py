@@ -34,7 +34,7 @@ _U16 = Struct(">H")
 _U16S = tuple(Struct(f">{count}H") for count in range(64))
 # The same few lists of suites, groups and schemes come with nearly every hello, so some are remembered, by
 # registry and bytes: 0.3 µs where decoding takes 1.1 for fifteen suites. What a hostile peer can do with it is
-# fill it with its own (64 lists of 128 bytes a registry), after which every list is decoded again.
+# fill it with its own (64 lists of 128 bytes a registry), after which it begins anew.
 _SEEN: defaultdict[type, dict[bytes, tuple[Any, ...]]] = defaultdict(dict)
 _SEEN_LISTS, _SEEN_BYTES = 64, 128
 # By the bytes that a length field takes: the largest length, and the room to leave for it.
@@ -209,8 +209,11 @@ class Reader:
                 raise self.error(name, f"an odd length, {len(body)} bytes, for two-byte values")
             values = Struct(f">{len(body) >> 1}H").unpack(body)
         codes = tuple(map(of, values))
-        if len(body) <= _SEEN_BYTES and len(_SEEN[kind]) < _SEEN_LISTS:
-            _SEEN[kind][body] = codes
+        if len(body) <= _SEEN_BYTES:
+            seen = _SEEN[kind]
+            if len(seen) >= _SEEN_LISTS:
+                seen.clear()
+            seen[body] = codes
         return codes
 
     def opaques(self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1) -> tuple[bytes, ...]:
@@ -439,18 +442,21 @@ class Writer:
         item_at_least: int = 1,
     ) -> None:
         """A list of opaque vectors: a length of `size` bytes around the list, one of `item` bytes on each."""
-        buffer = self.buffer
-        length = sum(map(len, values)) + item * len(values)
-        if not at_least <= length <= _MOST[size]:
-            raise self._bad_length(name, length, at_least, _MOST[size])
-        buffer += length.to_bytes(size, "big")
+        # Joined, since a buffer that grows moves: 0.8 µs for three certificates, where adding each takes 2.4.
+        parts: list[bytes] = []
         most = _MOST[item]
-        for index, value in enumerate(values):
+        for value in values:
             length = len(value)
             if not item_at_least <= length <= most:
+                index = len(parts) // 2
                 raise self._bad_length(f"{name}[{index}]", length, item_at_least, most)
-            buffer += length.to_bytes(item, "big")
-            buffer += value
+            parts += (length.to_bytes(item, "big"), value)
+        body = b"".join(parts)
+        length = len(body)
+        if not at_least <= length <= _MOST[size]:
+            raise self._bad_length(name, length, at_least, _MOST[size])
+        self.buffer += length.to_bytes(size, "big")
+        self.buffer += body
 
     def scope8(self, name: str, at_least: int = 0) -> Self:
         """Open a one-byte length, filled in when the scope is left: `with w.scope8("..."):`."""

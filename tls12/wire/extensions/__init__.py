@@ -77,7 +77,6 @@ from tls12.wire.extensions.table import (
     IN_CLIENT_HELLO,
     IN_SERVER_HELLO,
     TABLE,
-    encoded_once,
     read_extensions,
     write_extensions,
 )
@@ -183,7 +182,6 @@ __all__ = [
     "UnknownStatusRequest",
     "UseSrtp",
     "UserMapping",
-    "encoded_once",
     "read_extensions",
     "write_extensions",
 ]

