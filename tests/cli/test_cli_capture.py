@@ -6,6 +6,7 @@ import builtins
 import io
 import random
 import socket
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tls12.cli.capture import MAGICS, Chunk, Endpoint, Problem, read_capture
+from tls12.cli.capture import Chunk, Endpoint, Problem, read_capture
+from tls12.cli.frames import MAGICS
 from tls12.cli.output import CommandError
 
 A, B = Endpoint("10.0.0.1", 4000), Endpoint("10.0.0.2", 443)
@@ -33,6 +35,30 @@ def tcp(sender: Endpoint, receiver: Endpoint, seq: int, data: bytes = b"", flags
 def ethernet(packet: Any) -> bytes:
     kind = dpkt.ethernet.ETH_TYPE_IP6 if isinstance(packet, dpkt.ip6.IP6) else dpkt.ethernet.ETH_TYPE_IP
     return bytes(dpkt.ethernet.Ethernet(src=b"\1" * 6, dst=b"\2" * 6, type=kind, data=packet))
+
+
+def carrier(protocol: int, data: bytes) -> Any:
+    """An IP packet around anything."""
+    return dpkt.ip.IP(src=b"\1" * 4, dst=b"\2" * 4, p=protocol, len=20 + len(data), data=data)
+
+
+def cooked(packet: Any) -> bytes:
+    return b"\x00\x00\x00\x01\x00\x06" + bytes(8) + b"\x08\x00" + bytes(packet)
+
+
+def parts(packet: Any, size: int) -> list[Any]:
+    """The packet in fragments of so many bytes, a multiple of 8."""
+    payload = bytes(packet.data)
+    starts = range(0, len(payload), size)
+    return [fragment(packet, at, payload[at : at + size], at + size < len(payload)) for at in starts]
+
+
+def fragment(packet: Any, at: int, data: bytes, more: bool) -> Any:
+    if isinstance(packet, dpkt.ip6.IP6):
+        header = bytes((6, 0)) + (at | more).to_bytes(2) + b"\0\0\0\7"
+        fixed = bytes(packet)[:4] + (8 + len(data)).to_bytes(2) + b"\x2c\x40" + packet.src + packet.dst
+        return dpkt.ip6.IP6(fixed + header + data)
+    return dpkt.ip.IP(src=packet.src, dst=packet.dst, p=6, id=7, mf=more, offset=at // 8, len=20 + len(data), data=data)
 
 
 def vlan(packet: Any) -> bytes:
@@ -63,15 +89,49 @@ def streams(data: bytes) -> dict[tuple[int, Endpoint], bytes]:
         (1, ethernet),
         (1, vlan),
         (0, lambda packet: b"\x02\x00\x00\x00" + bytes(packet)),
+        (108, lambda packet: b"\x00\x00\x00\x02" + bytes(packet)),
         (101, bytes),
         (228, bytes),
-        (113, lambda packet: b"\x00\x00\x00\x01\x00\x06" + bytes(8) + b"\x08\x00" + bytes(packet)),
+        (113, cooked),
+        (276, lambda packet: b"\x08\x00" + bytes(18) + bytes(packet)),
+        (1, lambda packet: ethernet(carrier(4, bytes(packet)))),
+        (1, lambda packet: ethernet(carrier(47, b"\x00\x00\x08\x00" + bytes(packet)))),
     ],
-    ids=["Ethernet", "VLAN", "loopback", "raw", "IPv4", "Linux cooked"],
+    ids=["Ethernet", "VLAN", "loopback", "OpenBSD", "raw", "IPv4", "cooked", "cooked v2", "IP in IP", "GRE"],
 )
 def test_streams_are_found_in_every_usual_frame(link: int, frame: Callable[[Any], bytes]) -> None:
     packets = [frame(tcp(A, B, 99, flags=SYN)), frame(tcp(A, B, 100, b"hello ")), frame(tcp(A, B, 106, b"world"))]
     assert streams(capture(packets, link)) == {(1, A): b"hello world"}
+
+
+@pytest.mark.parametrize("family", [10, 23, 24, 28, 30])
+@pytest.mark.parametrize("order", ["<I", ">I"])
+def test_a_loopback_that_calls_ipv6_by_the_number_of_any_system_is_read(family: int, order: str) -> None:
+    a, b = Endpoint("::1", 4000), Endpoint("::1", 443)
+    assert streams(capture([struct.pack(order, family) + bytes(tcp(a, b, 7, b"ask"))], 0)) == {(1, a): b"ask"}
+
+
+@pytest.mark.parametrize("ends", [(A, B), (Endpoint("::1", 4000), Endpoint("2001:db8::2", 443))], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("turn", [1, -1], ids=["in order", "backwards"])
+def test_ip_packets_in_fragments_are_put_together(ends: tuple[Endpoint, Endpoint], turn: int) -> None:
+    text = bytes(range(200))
+    pieces = [ethernet(part) for part in parts(tcp(*ends, 7, text), 64)][::turn]
+    assert len(pieces) == 4
+    for packets in (pieces, [*pieces[:2], *pieces]):
+        assert streams(capture(packets)) == {(1, ends[0]): text}
+
+
+def test_a_fragment_that_is_missing_is_said_and_overlapping_ones_are_dropped() -> None:
+    pieces = parts(tcp(A, B, 7, bytes(200)), 64)
+    missing = capture([ethernet(part) for part in (*pieces[:2], pieces[3])] + [ethernet(tcp(A, B, 207, b"after"))])
+    assert list(read_capture(missing)) == [Chunk(1, A, B, b"after"), Problem("1 fragmented packets are not whole")]
+    overlapping = [pieces[0], fragment(pieces[0], 56, bytes(72), True), *pieces[2:]]
+    assert list(read_capture(capture([ethernet(part) for part in overlapping]))) == []
+
+
+def test_a_packet_that_is_quoted_in_an_error_message_is_not_taken_for_one() -> None:
+    quoted = ethernet(carrier(1, b"\x03\x01\x00\x00\x00\x00\x00\x00" + bytes(tcp(B, A, 1, b"never sent"))))
+    assert streams(capture([quoted, ethernet(tcp(A, B, 1, b"x"))])) == {(1, A): b"x"}
 
 
 def test_ipv6_and_pcapng_are_read() -> None:

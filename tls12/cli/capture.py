@@ -1,24 +1,22 @@
-"""TCP streams out of a capture file (pcap or pcapng), by way of `dpkt`.
+"""TCP streams out of a capture file, by way of `dpkt`.
 
-How it works: `read_capture` walks over the packets once and yields, in the order of the capture, what each sender's
-stream gained: segments are put in order, repetitions cut away, early ones kept until the gap before them closes. What
-never closes is passed on at the end, behind a `Problem` that says how much is missing. A packet that cannot be read
-becomes a `Problem` too, and the next one is taken: one odd packet never stops it.
+How it works: `read_capture` walks over the frames (`frames.py`) once and yields, in the order of the capture, what each
+sender's stream gained. Of a frame the innermost IP packet counts, in whatever tunnel it came; its fragments are put
+together first. Then segments are put in order, repetitions cut away, early ones kept until the gap before them closes.
+What never closes is passed on at the end, behind a `Problem` that says how much is missing. A packet that cannot be
+read becomes a `Problem` too, and the next one is taken: one odd packet never stops it.
 """
 
 from __future__ import annotations
 
-import io
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
+from tls12.cli.frames import read_frames
 from tls12.cli.output import CommandError
-
-MAGICS = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a")
-"""How capture files begin: pcap in both byte orders, with microseconds or nanoseconds, and pcapng."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,51 +56,100 @@ def read_capture(data: bytes) -> Iterator[Chunk | Problem]:
     except ImportError as error:
         raise CommandError("reading captures needs dpkt", "pip install tls12[cli]") from error
     try:
-        packets = dpkt.pcap.UniversalReader(io.BytesIO(data))
-        link = packets.datalink()
-    except (ValueError, dpkt.Error) as error:
+        frames = read_frames(data)
+    except ValueError as error:
         raise CommandError(f"this capture file cannot be read: {error}") from error
     connections: dict[frozenset[Endpoint], _Connection] = {}
-    number = opened = 0
-    try:
-        for number, (_, packet) in enumerate(packets, 1):
-            try:
-                segment = _segment(_unwrap(dpkt, link, packet))
-            except Exception as error:  # dpkt documents no closed list of what a broken packet raises
-                yield Problem(f"packet {number} cannot be read ({type(error).__name__}: {error})")
-                continue
-            if segment is None:
-                continue
-            ends = frozenset((segment.sender, segment.receiver))
-            known = connections.get(ends)
-            if known is None or known.ended_by(segment):
-                if known is not None:
-                    yield from known.leftovers()
-                opened += 1
-                connections[ends] = known = _Connection(opened)
-            yield from known.take(segment)
-    except (ValueError, dpkt.Error) as error:
-        yield Problem(f"the capture file breaks off after packet {number} ({type(error).__name__}: {error})")
+    fragments = _Fragments()
+    opened = 0
+    for number, frame in enumerate(frames, 1):
+        if isinstance(frame, str):
+            yield Problem(f"packet {number} cannot be read: {frame}")
+            continue
+        try:
+            segment = _segment(dpkt, _innermost(dpkt, frame.link, frame.data), fragments)
+        except Exception as error:  # dpkt documents no closed list of what a broken packet raises
+            yield Problem(f"packet {number} cannot be read ({type(error).__name__}: {error})")
+            continue
+        if segment is None:
+            continue
+        ends = frozenset((segment.sender, segment.receiver))
+        known = connections.get(ends)
+        if known is None or known.ended_by(segment):
+            if known is not None:
+                yield from known.leftovers()
+            opened += 1
+            connections[ends] = known = _Connection(opened)
+        yield from known.take(segment)
+    if fragments.waiting:
+        yield Problem(f"{len(fragments.waiting)} fragmented packets are not whole")
     for connection in connections.values():
         yield from connection.leftovers()
 
 
-def _unwrap(dpkt: Any, link: int, packet: bytes) -> Any:
-    """The IP packet inside the frame of the link, or None."""
-    links: dict[int, Callable[[bytes], Any]] = {
-        0: dpkt.loopback.Loopback,
-        1: dpkt.ethernet.Ethernet,
-        108: dpkt.loopback.Loopback,
-        113: dpkt.sll.SLL,
-        276: dpkt.sll2.SLL2,
-    }
-    bare = dpkt.ip6.IP6 if packet[:1] >= b"\x60" else dpkt.ip.IP
-    inner = links[link](packet).data if link in links else bare(packet)
-    while not isinstance(inner, dpkt.ip.IP | dpkt.ip6.IP6):
-        if isinstance(inner, bytes):
+def _innermost(dpkt: Any, link: int, frame: bytes) -> Any:
+    """The innermost IP packet in a frame of the link layer, or None."""
+    layer: Any = _LINKS.get(link, _bare)(dpkt, frame)
+    found: Any = None
+    while not isinstance(layer, bytes | dpkt.icmp.ICMP | dpkt.icmp6.ICMP6):  # those two quote other packets
+        if isinstance(layer, dpkt.ip.IP | dpkt.ip6.IP6):
+            found = layer
+        inside = layer.data
+        layer = dpkt.ip.IP(inside) if layer is found and layer.p == _IP_IN_IP and isinstance(inside, bytes) else inside
+    return found
+
+
+def _bare(dpkt: Any, frame: bytes) -> Any:
+    return (dpkt.ip6.IP6 if frame[:1] >= b"\x60" else dpkt.ip.IP)(frame)
+
+
+_LINKS: dict[int, Callable[[Any, bytes], Any]] = {
+    # Of a loopback's four bytes only the system that wrote them knows what they mean and in which order they stand.
+    0: lambda dpkt, frame: _bare(dpkt, frame[4:]),
+    108: lambda dpkt, frame: _bare(dpkt, frame[4:]),
+    1: lambda dpkt, frame: dpkt.ethernet.Ethernet(frame),
+    # Linux' "cooked" headers end, or begin, like that of Ethernet: with the type of what is inside.
+    113: lambda dpkt, frame: dpkt.ethernet.Ethernet(bytes(12) + frame[14:]),
+    276: lambda dpkt, frame: dpkt.ethernet.Ethernet(bytes(12) + frame[:2] + frame[20:]),
+}
+"""Link types other than bare IP."""
+
+_TCP, _IP_IN_IP, _IPV6_FRAGMENT = 6, 4, 44
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What is there of an IP packet that comes in parts: by offset, in bytes together, and of how many in all."""
+
+    parts: dict[int, bytes] = field(default_factory=dict)
+    received: int = 0
+    whole: int | None = None
+
+
+class _Fragments:
+    """Puts IP packets together that came in parts, in any order (RFC 791 3.2, RFC 8200 4.5)."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[tuple[object, ...], _Parts] = {}
+
+    def take(self, key: tuple[object, ...], offset: int, data: bytes, more: bool) -> bytes | None:
+        """One part; gives the whole with the last that was missing. Parts that overlap give nothing (RFC 5722)."""
+        known = self.waiting.setdefault(key, _Parts())
+        if offset in known.parts:
             return None
-        inner = inner.data
-    return inner
+        known.parts[offset] = data
+        known.received += len(data)
+        if not more:
+            known.whole = offset + len(data)
+        if known.whole is None or known.received < known.whole:
+            return None
+        del self.waiting[key]
+        whole = b""
+        for offset, part in sorted(known.parts.items()):
+            if offset != len(whole):
+                return None
+            whole += part
+        return whole
 
 
 class _Segment(NamedTuple):
@@ -113,11 +160,24 @@ class _Segment(NamedTuple):
     payload: bytes
 
 
-def _segment(packet: Any) -> _Segment | None:
-    """The TCP segment in an IP packet, if it is one."""
-    if packet is None or type(packet.data).__name__ != "TCP":
+def _segment(dpkt: Any, packet: Any, fragments: _Fragments) -> _Segment | None:
+    """The TCP segment in an IP packet, if it is one; None also while parts of it are missing."""
+    if packet is None or packet.p != _TCP:
         return None
     tcp = packet.data
+    if isinstance(packet, dpkt.ip.IP):
+        part = (packet.id, packet.offset * 8, packet.mf) if packet.offset or packet.mf else None
+    else:
+        header = packet.extension_hdrs.get(_IPV6_FRAGMENT)
+        part = (header.id, header.frag_off * 8, header.m_flag) if header is not None else None
+    if part is not None:
+        identification, offset, more = part
+        whole = fragments.take((packet.src, packet.dst, identification), offset, bytes(packet.data), bool(more))
+        if whole is None:
+            return None
+        tcp = dpkt.tcp.TCP(whole)
+    if not isinstance(tcp, dpkt.tcp.TCP):
+        return None
     source, target = (str(ipaddress.ip_address(address)) for address in (packet.src, packet.dst))
     return _Segment(Endpoint(source, tcp.sport), Endpoint(target, tcp.dport), tcp.flags, tcp.seq, bytes(tcp.data))
 

@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tls12.cli.capture import MAGICS, Problem, read_capture
+from tls12.cli.capture import Problem, read_capture
 from tls12.cli.dissect import Dissector, Item, looks_like_records
+from tls12.cli.frames import MAGICS
 from tls12.cli.output import CommandError, Exit, Output, add_output_options, choose
 from tls12.registry import CodePoint
 from tls12.wire.context import Context, KeyExchangeAlgorithm
