@@ -2,7 +2,8 @@
 
     python -m benchmarks                   the table
     python -m benchmarks --only GCM        questions whose name has this in it
-    python -m benchmarks --json FILE       write the ratios too, to be committed as benchmarks/reference.json
+    python -m benchmarks --json FILE       also as JSON
+    python -m benchmarks --write           write benchmarks/reference.json and the table in docs/performance.md
     python -m benchmarks --check           exit 1 where a ratio fell below the reference by more than the tolerance
 
 How costs grow with the work is another table: `python -m benchmarks.growth`.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import ssl
 import statistics
@@ -26,8 +28,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks import pages
 from benchmarks.measure import Timing, interleaved
 from benchmarks.memory import TARGET_KIB, idle_kib
+from benchmarks.pages import markdown
 from benchmarks.peers.tlslite import TLSLite
 from benchmarks.questions import OURS, PEERS, QUESTIONS, Question
 
@@ -111,6 +115,21 @@ def _amount(value: float) -> str:
     return f"{value:7.2f}" if value < 100 else f"{value:7.0f}"
 
 
+COLUMNS = ("ssl", "ssl until WantRead", "pyOpenSSL", "tlslite-ng", "raw AEAD", "plain TCP")
+
+
+def page_table(lines: Sequence[Line]) -> list[str]:
+    """The ratios as a table for the documentation: a row for each question; with a target, on which side of it."""
+    rows: dict[str, dict[str, str]] = {}
+    for line in lines:
+        cell = f"{line.ratio:.2f}" if line.ratio < 100 else f"{line.ratio:.0f}"
+        if line.target is not None:
+            cell = f"**{cell} ≥ {line.target:g}**" if line.ratio >= line.target else f"{cell} < {line.target:g}"
+        rows.setdefault(line.question, {})[line.rival] = cell
+    cells = ([question, *(row.get(rival, "") for rival in COLUMNS)] for question, row in rows.items())
+    return markdown(("theirs / ours", *COLUMNS), cells)
+
+
 def regressions(lines: Sequence[Line], reference: Mapping[str, float], tolerance: float) -> list[str]:
     """The lines whose ratio is below the committed one by more than `tolerance`."""
     return [
@@ -132,6 +151,11 @@ def environment() -> dict[str, str]:
     return facts | {"accelerated by": TLSLite.accelerators()}
 
 
+def facts() -> str:
+    """The environment, for a reader."""
+    return ", ".join(f"{name} {value}" for name, value in environment().items()) + f", {os.cpu_count()} processors"
+
+
 def _vector_aes() -> str:
     """What decides how much faster a newer OpenSSL is: with AVX-512 and VAES several times, without hardly."""
     cpuinfo = Path("/proc/cpuinfo")
@@ -149,15 +173,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--connections", type=int, default=5000, help="idle connections whose memory is measured (5000)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the ratios")
+    parser.add_argument("--write", action="store_true", help="commit to the ratios, and show them in the documentation")
     parser.add_argument("--reference", type=Path, default=REFERENCE, help="earlier ratios to compare with")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="part by which a ratio may fall (0.25)")
     parser.add_argument("--check", action="store_true", help="exit 1 on a regression against the reference")
     options = parser.parse_args(arguments)
+    if options.write and options.only:
+        parser.error("--write needs the whole table, not --only a part of it")
 
     reference: dict[str, float] = {}
     if options.reference.exists():
         reference = json.loads(options.reference.read_text())["ratios"]
-    print("  ".join(f"{name} {value}" for name, value in environment().items()), HEADER, sep="\n")
+    print(facts(), HEADER, sep="\n")
     lines: list[Line] = []
     for question in QUESTIONS:
         if options.only.lower() in question.name.lower():
@@ -173,9 +200,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{aimed - len(missed)} of {aimed} targets met; {len(worse)} regressions since the reference")
     for text in worse:
         print("regression:", text)
+    ratios = {line.key: round(line.ratio, 3) for line in lines}
+    report = json.dumps({"environment": environment(), "ratios": ratios}, indent=2) + "\n"
     if options.json:
-        ratios = {line.key: round(line.ratio, 3) for line in lines}
-        options.json.write_text(json.dumps({"environment": environment(), "ratios": ratios}, indent=2) + "\n")
+        options.json.write_text(report)
+    if options.write:
+        REFERENCE.write_text(report)
+        pages.write("ratios", [f"{facts()}.", "", *page_table(lines)])
     return 1 if options.check and worse else 0
 
 

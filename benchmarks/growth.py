@@ -3,6 +3,7 @@
     python -m benchmarks.growth                 all of it, a minute or two
     python -m benchmarks.growth --only chain    questions whose name has this in it
     python -m benchmarks.growth --json FILE     also as JSON
+    python -m benchmarks.growth --write         write the table in docs/performance.md
     python -m benchmarks.growth --check         exit 1 where something grew faster than the work
 
 How it works: every question names its sizes and measures one cost for each. The exponent between two sizes is the
@@ -24,9 +25,11 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from benchmarks import pages
 from benchmarks.compare import environment
 from benchmarks.measure import Action, least
 from benchmarks.memory import idle_kib
+from benchmarks.pages import markdown
 from benchmarks.peers import Scenario
 from benchmarks.peers.ours import OurEndpoints
 from benchmarks.questions import OURS
@@ -256,14 +259,36 @@ def lines(measured: Measured) -> Iterator[str]:
         )
 
 
+def page_table(answers: Sequence[Measured]) -> list[str]:
+    """The answers as a table for the documentation: a row for each question."""
+    rows = (
+        (
+            f"{answer.name}, {answer.unit}",
+            answer.size,
+            "; ".join(f"{point.size:,}: {_figure(point)}" for point in answer.points),
+            "" if (last := answer.exponents[-1]) is None else f"{last:.2f}",
+        )
+        for answer in answers
+    )
+    return markdown(("cost", "of so many", "measured", "exponent"), rows)
+
+
+def _figure(point: Point) -> str:
+    cost = f"{point.cost:,.0f}" if point.cost >= 100 else f"{point.cost:.3g}"
+    return f"{cost} ({point.note})" if point.note else cost
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description="how costs grow with the work")
     parser.add_argument("--only", metavar="TEXT", default="", help="questions whose name contains this")
     parser.add_argument("--mib", type=int, default=1024, help="length of the streams in MiB (1024)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements")
+    parser.add_argument("--write", action="store_true", help="show them in the documentation")
     parser.add_argument("--check", action="store_true", help="exit 1 if something grew faster than the work")
     options = parser.parse_args(arguments)
+    if options.write and options.only:
+        parser.error("--write needs the whole table, not --only a part of it")
     answers = []
     for growth in questions(options.mib):
         if options.only.lower() in growth.name.lower():
@@ -274,6 +299,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         facts = [asdict(answer) | {"exponents": answer.exponents} for answer in answers]
         options.json.write_text(json.dumps({"environment": environment(), "growth": facts}, indent=2) + "\n")
+    if options.write:
+        pages.write("growth", page_table(answers))
     return 1 if options.check and faster else 0
 
 
