@@ -7,9 +7,10 @@
     python -m benchmarks.growth --check         exit 1 where something grew faster than the work
 
 How it works: every question names its sizes and measures one cost for each. The exponent between two sizes is the
-growth of the cost over the growth of the size, in logarithms: 1 is linear, 0 is constant, 2 is quadratic. The last
-one, between the two largest sizes, decides. Costs are processor time, or memory, of tls12 alone: both ends of a
-connection in this process, unless the question says otherwise (`stream.py` puts `openssl` at the other end).
+growth of the cost over the growth of the size, in logarithms: 1 is linear, 0 is constant, 2 is quadratic. The one
+between the largest size and the nearest that is a quarter of it or less decides. Costs are processor time, or memory,
+of tls12 alone: both ends of a connection in this process, unless the question says otherwise (`stream.py` puts
+`openssl` at the other end).
 """
 
 from __future__ import annotations
@@ -80,17 +81,26 @@ class Measured:
     @property
     def exponents(self) -> list[float | None]:
         """Between each point and the one before it; None for the first, and where nothing was measurable."""
-        steps: list[float | None] = [None]
-        for before, after in itertools.pairwise(self.points):
-            grew = after.cost > 0 < before.cost
-            steps.append(math.log(after.cost / before.cost) / math.log(after.size / before.size) if grew else None)
-        return steps
+        return [None, *(exponent(before, after) for before, after in itertools.pairwise(self.points))]
+
+    @property
+    def decisive(self) -> float | None:
+        """The exponent that decides; None where nothing was measurable."""
+        largest = self.points[-1]
+        base = max((point for point in self.points if 4 * point.size <= largest.size), key=lambda point: point.size)
+        return exponent(base, largest)
 
     @property
     def is_linear(self) -> bool:
-        """Linear or better, between the two largest sizes."""
-        last = self.exponents[-1]
-        return last is None or last <= LINEAR
+        """Linear or better."""
+        return self.decisive is None or self.decisive <= LINEAR
+
+
+def exponent(before: Point, after: Point) -> float | None:
+    """By which power of the size the cost grew; None if there was none before."""
+    if before.cost <= 0:
+        return None
+    return math.log(after.cost / before.cost) / math.log(after.size / before.size)
 
 
 def each(sizes: Iterable[int], prepare: Callable[[int], Action], scale: float = 1e6) -> Callable[[], Iterator[Point]]:
@@ -249,9 +259,10 @@ def measure(growth: Growth) -> Measured:
 
 def lines(measured: Measured) -> Iterator[str]:
     """The table of one question."""
-    yield f"{measured.name}: {'linear or better' if measured.is_linear else 'GROWS FASTER'}"
-    for point, exponent in zip(measured.points, measured.exponents, strict=True):
-        grew = "" if exponent is None else f"{exponent:8.2f}"
+    power = "" if measured.decisive is None else f", exponent {measured.decisive:.2f}"
+    yield f"{measured.name}: {'linear or better' if measured.is_linear else 'GROWS FASTER'}{power}"
+    for point, step in zip(measured.points, measured.exponents, strict=True):
+        grew = "" if step is None else f"{step:.2f}"
         each_one = point.cost / point.size
         yield (
             f"  {point.size:>10,} {measured.size:<12} {point.cost:14,.2f} {measured.unit:<3}"
@@ -266,7 +277,7 @@ def page_table(answers: Sequence[Measured]) -> list[str]:
             f"{answer.name}, {answer.unit}",
             answer.size,
             "; ".join(f"{point.size:,}: {_figure(point)}" for point in answer.points),
-            "" if (last := answer.exponents[-1]) is None else f"{last:.2f}",
+            "" if answer.decisive is None else f"{answer.decisive:.2f}",
         )
         for answer in answers
     )

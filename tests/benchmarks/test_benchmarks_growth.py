@@ -24,7 +24,7 @@ def answer(costs: dict[int, float]) -> Measured:
     ],
     ids=["constant", "linear", "quadratic in the end", "nothing measurable at first"],
 )
-def test_growth_is_judged_by_its_last_exponent(costs: dict[int, float], exponents: list[float], linear: bool) -> None:
+def test_growth_is_judged_by_its_largest_size(costs: dict[int, float], exponents: list[float], linear: bool) -> None:
     measured = answer(costs)
     assert measured.exponents == [known if known is None else pytest.approx(known) for known in exponents]
     assert measured.is_linear is linear
