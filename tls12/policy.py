@@ -172,7 +172,7 @@ class Policy:
     renegotiation: Renegotiation = Renegotiation.WARN
     """Whether a peer may begin a new handshake on the connection."""
     minimum_rsa_bits: int = 2048
-    """Smallest RSA key of a certificate, in bits."""
+    """Smallest RSA key of a certificate, in bits; from 2048 on, an ECDSA key needs a curve of 224."""
     minimum_dh_bits: int = 2048
     """Smallest finite-field modulus, in bits."""
     accept_custom_dh: bool = True

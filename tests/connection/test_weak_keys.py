@@ -1,14 +1,16 @@
-"""RSA keys shorter than the policy allows are refused, whoever verifies, and allowed where the policy says so."""
+"""Keys weaker than the policy allows are refused, whoever verifies, and allowed where the policy says so."""
 
 from __future__ import annotations
 
 import pki
 import pytest
-from harness import Ours, pump
+from cryptography.hazmat.primitives.asymmetric import ec
+from harness import Ours, our_client, our_server, pump
 
 from tls12 import (
     AcceptAnyPeer,
     Alert,
+    ClientAuth,
     ClientConfig,
     ClientConnection,
     Credential,
@@ -21,6 +23,7 @@ from tls12 import (
     X509Verifier,
 )
 from tls12.errors import WeakKey
+from tls12.lab.pki import CLIENT
 
 
 def verifiers() -> list[Verifier]:
@@ -51,6 +54,34 @@ def test_the_policy_for_legacy_devices_accepts_it(verifier: Verifier) -> None:
     client, _ = connect(Policy.legacy_device(), verifier)
     assert client.connection.error is None
     assert client.negotiated is not None
+
+
+WEAK, ENOUGH = ec.SECP192R1(), ec.SECP224R1()
+
+
+@pytest.mark.parametrize("verifier", verifiers(), ids=lambda verifier: type(verifier).__name__)
+@pytest.mark.parametrize(
+    ("curve", "policy", "accepted"),
+    [
+        (WEAK, Policy.default(), False),
+        (WEAK, Policy.compatible(), False),
+        (WEAK, Policy.legacy_device(), True),
+        (ENOUGH, Policy.default(), True),
+    ],
+    ids=["P-192", "P-192, compatible", "P-192, legacy", "P-224"],
+)
+def test_a_client_key_on_a_curve_weaker_than_rsa_of_2048_bits_is_refused(
+    curve: ec.EllipticCurve, policy: Policy, accepted: bool, verifier: Verifier
+) -> None:
+    issued = pki.intermediate().issue(key=ec.generate_private_key(curve), common_name="a client", purposes=CLIENT)
+    client = our_client(credentials=(Credential.from_objects(issued.certificates, issued.private_key),))
+    server = our_server(client_auth=ClientAuth.REQUIRED, verifier=verifier, policy=policy)
+    pump(client, server)
+    assert server.completed is accepted
+    if not accepted:
+        assert isinstance(server.error, WeakKey)
+        assert "192 bits" in str(server.error)
+        assert "legacy_device" in str(server.error)
 
 
 def test_an_x509_verifier_without_a_server_name_is_refused_when_the_connection_is_made() -> None:

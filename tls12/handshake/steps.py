@@ -30,7 +30,7 @@ from tls12.handshake.proofs import (
 from tls12.registry import Alert, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
-from tls12.trust.diagnosis import weak_key
+from tls12.trust.diagnosis import WEAKEST_CURVE, weak_curve, weak_key
 from tls12.trust.peer import PeerChain
 from tls12.wire.closing import ChangeCipherSpec, Finished
 from tls12.wire.hello import ClientHello, ServerHello
@@ -109,10 +109,12 @@ class Steps(Handshake[C]):
         return VerifiedFinished(finished.verify_data)
 
     def check_key_size(self, peer: PeerChain) -> None:
-        """The policy's minimum for RSA, whatever the verifier makes of it."""
-        bits = peer.leaf_rsa_bits
+        """The policy's minimum for RSA and what is as strong of ECDSA, whatever the verifier makes of it."""
+        bits, curve = peer.leaf_rsa_bits, peer.facts.curve_bits
         if bits is not None and bits < peer.minimum_rsa_bits:
             raise weak_key(f"the {peer.role}'s certificate", bits, peer.minimum_rsa_bits)
+        if curve is not None and curve < WEAKEST_CURVE and peer.minimum_rsa_bits >= 2048:
+            raise weak_curve(f"the {peer.role}'s certificate", curve)
 
     def verify_identity(self, peer: PeerChain) -> Story[VerifiedIdentity]:
         """Ask the verifier, then the application: the one place that proves an identity."""

@@ -251,6 +251,18 @@ def weak_key(what: str, bits: int, minimum: int) -> WeakKey:
     )
 
 
+def weak_curve(what: str, bits: int) -> WeakKey:
+    """The error for an ECDSA key that is weaker than the smallest RSA key of an ordinary policy."""
+    return WeakKey(
+        f"{what} has an elliptic-curve key of {bits} bits, fewer than {WEAKEST_CURVE}",
+        remedy="issue it with a key on P-256; Policy.legacy_device() accepts less",
+    )
+
+
+WEAKEST_CURVE = 224
+"""Bits of a curve that is as strong as RSA with 2048 (NIST SP 800-57 part 1, 5.6.1)."""
+
+
 def _signature_hashes(step: _Step) -> CertificateError | None:
     algorithm = step.certificate.signature_hash_algorithm
     if isinstance(algorithm, hashes.MD5 | hashes.SHA1) and step.position < len(step.path) - 1:

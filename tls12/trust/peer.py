@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
@@ -124,6 +124,8 @@ class LeafFacts:
     allows_signing: bool
     allows_encipherment: bool
     rsa_bits: int | None
+    curve_bits: int | None = None
+    """Of an ECDSA key."""
     pss_schemes: frozenset[SignatureScheme] = frozenset()
     """The schemes that an id-RSASSA-PSS key allows; empty for other kinds."""
 
@@ -147,6 +149,7 @@ class LeafFacts:
             usage is None or usage.digital_signature,
             usage is None or usage.key_encipherment,
             public_key.key_size if isinstance(public_key, rsa.RSAPublicKey) else None,
+            public_key.curve.key_size if isinstance(public_key, ec.EllipticCurvePublicKey) else None,
             allowed_schemes(certificate) if restricted else frozenset(),
         )
 
