@@ -65,6 +65,7 @@ class TwoEnds(RuleBasedStateMachine):
     @initialize(
         wishes=st.tuples(WISHES, WISHES),
         half_close=st.booleans(),
+        packs=st.booleans(),
         authenticated=st.booleans(),
         pauses=st.fixed_dictionaries(dict.fromkeys(("client", "server"), st.frozensets(st.sampled_from(ASKED)))),
         from_the_start=st.booleans(),
@@ -73,6 +74,7 @@ class TwoEnds(RuleBasedStateMachine):
         self,
         wishes: tuple[Renegotiation, Renegotiation],
         half_close: bool,
+        packs: bool,
         authenticated: bool,
         pauses: dict[str, frozenset[type]],
         from_the_start: bool,
@@ -82,6 +84,7 @@ class TwoEnds(RuleBasedStateMachine):
                 **(AUTHENTICATED[role] if authenticated else {}),
                 "policy": Policy.default().replace(renegotiation=wish),
                 "half_close": half_close,
+                "pack_small_writes": packs,
                 "sessions": MemorySessionStore(),
                 "limits": Limits(renegotiations=1000, hello_requests=1000),
             }
