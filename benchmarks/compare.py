@@ -183,7 +183,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     reference: dict[str, float] = {}
     if options.reference.exists():
-        reference = json.loads(options.reference.read_text())["ratios"]
+        earlier = json.loads(options.reference.read_text())
+        reference = earlier["ratios"]
+        for name, value in environment().items():
+            if (before := earlier["environment"].get(name)) != value:
+                print(f"the reference has another {name}: {before}")
     print(facts(), HEADER, sep="\n")
     lines: list[Line] = []
     for question in QUESTIONS:

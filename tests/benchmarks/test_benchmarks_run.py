@@ -47,3 +47,12 @@ def test_only_a_ratio_far_below_the_reference_is_a_regression(written: Path, fac
     result = run("--check", "--reference", str(path))
     assert result.returncode == code, result.stdout
     assert ("regression:" in result.stdout) is bool(code)
+
+
+def test_a_reference_from_elsewhere_says_what_differs(written: Path) -> None:
+    reference = json.loads(written.read_text())
+    path = written.with_name("reference-elsewhere.json")
+    assert "the reference has another" not in run("--reference", str(written)).stdout
+    reference["environment"]["vector AES"] = "aes"
+    path.write_text(json.dumps(reference))
+    assert "the reference has another vector AES: aes" in run("--reference", str(path)).stdout
