@@ -148,7 +148,8 @@ class DataReceived:
 
 @dataclass(slots=True)
 class RenegotiationRequested:
-    """The server asks for a new handshake. Where the policy allows it, `renegotiate()` begins one."""
+    """The server asks for a new handshake. Where `can_renegotiate` says so, `renegotiate()` begins one; elsewhere the
+    server has been answered with no_renegotiation already."""
 
 
 @dataclass(slots=True)

@@ -216,7 +216,7 @@ class TLSSocket:
         match event:
             case HandshakeCompleted():
                 self._established = True
-            case RenegotiationRequested():
+            case RenegotiationRequested() if self.connection.can_renegotiate:  # else the peer has been told so
                 self.connection.renegotiate()
             case ConnectionClosed():
                 self._ended = True

@@ -1072,6 +1072,20 @@ def test_client_certificates_under_asyncio() -> None:
     run(main())
 
 
+def test_a_renegotiation_that_the_policy_does_not_allow_is_declined_and_nothing_is_lost() -> None:
+    async def main() -> None:
+        asking = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
+        async with both_ends(server=server_config(policy=asking)) as ((reader, writer), (their_reader, server)):
+            server.get_extra_info("connection").renegotiate()
+            transport_of(server).flush()
+            server.write(b"before the answer")
+            assert await reader.readexactly(17) == b"before the answer"
+            writer.write(b"no, thank you")
+            assert await their_reader.readexactly(13) == b"no, thank you"
+
+    run(main())
+
+
 def test_a_renegotiation_that_the_policy_allows_happens_by_itself() -> None:
     async def main() -> None:
         policy = Policy.default().replace(renegotiation=Renegotiation.ALLOW)

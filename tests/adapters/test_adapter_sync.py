@@ -30,6 +30,7 @@ from tls12 import (
     ClientHelloReceived,
     PeerAlert,
     PeerCertificateReceived,
+    PeerMisbehaved,
     Policy,
     Refuse,
     Renegotiation,
@@ -618,6 +619,30 @@ def test_an_answer_that_raises_comes_through_after_the_alert() -> None:
         assert told.value.received is Alert.INTERNAL_ERROR
         with pytest.raises(ZeroDivisionError):
             failed.result()
+
+
+def test_a_renegotiation_that_the_policy_does_not_allow_is_declined_and_nothing_is_lost() -> None:
+    asking = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
+    with both_ends(server={"policy": asking}) as (client, server):
+        server.connection.renegotiate()
+        server.flush()
+        server.sendall(b"before the answer")
+        assert client.recv() == b"before the answer"
+        client.sendall(b"no, thank you")
+        assert server.recv() == b"no, thank you"
+
+
+def test_a_renegotiation_that_the_policy_holds_for_a_fault_is_called_one() -> None:
+    asking = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
+    strict = Policy.default().replace(renegotiation=Renegotiation.FATAL)
+    with both_ends({"policy": strict}, {"policy": asking}) as (client, server):
+        server.connection.renegotiate()
+        server.flush()
+        with pytest.raises(PeerMisbehaved, match="asked for a renegotiation"):
+            client.recv()
+        with pytest.raises(PeerAlert) as told:
+            server.recv()
+        assert told.value.received is Alert.NO_RENEGOTIATION
 
 
 def test_a_renegotiation_that_the_policy_allows_happens_by_itself() -> None:

@@ -87,6 +87,7 @@ def test_the_client_begins_another_handshake(role: str) -> None:
     ours, theirs = connected(role, **ALLOW)
     client, server = sides(ours, theirs, role)
     before = ours.connection.negotiated
+    assert ours.connection.can_renegotiate
     renegotiate(client, server)
     assert handshakes(ours) == 2
     after = ours.connection.negotiated
@@ -205,6 +206,7 @@ def test_where_it_is_not_allowed_a_half_sent_request_disturbs_nothing(role: str)
 @pytest.mark.parametrize("role", ROLES)
 def test_who_does_not_allow_it_does_not_begin_it(role: str, wish: Renegotiation) -> None:
     ours, _ = connected(role, policy=renegotiable(wish=wish))
+    assert not ours.connection.can_renegotiate
     with pytest.raises(UsageError, match=r"renegotiation=Renegotiation\.ALLOW"):
         ours.connection.renegotiate()
     assert ours.take() == b""

@@ -184,7 +184,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         match event:
             case HandshakeCompleted() if self._app is None:
                 self._start_application()
-            case RenegotiationRequested():
+            case RenegotiationRequested() if self._connection.can_renegotiate:  # else the peer has been told so
                 self._connection.renegotiate()
             case ConnectionClosed():
                 self._peer_closed()

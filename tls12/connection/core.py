@@ -257,6 +257,11 @@ class Connection(Sending):
             raise UsageError(obstacle)
         self._guard(self._begin_renegotiation)
 
+    @property
+    def can_renegotiate(self) -> bool:
+        """Whether `renegotiate()` would begin another handshake now, instead of raising `UsageError`."""
+        return not self._obstacle_to_renegotiation()
+
     def _obstacle_to_renegotiation(self) -> str:
         """Why a renegotiation cannot begin now; empty if it can."""
         established = self._established
