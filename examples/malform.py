@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tls12 import AcceptAnyPeer, ClientConfig, ClientConnection, ConnectionFailed
+from tls12.connection import Unit
 from tls12.registry import ExtensionType
 from tls12.wire.extensions import RawExtension
 from tls12.wire.hello import ClientHello
-from tls12.wire.messages import Message
 
 
-def malform(message: Message) -> Iterable[Message]:
+def malform(message: Unit) -> Iterable[Unit]:
     """The same extension twice, and nonsense in it."""
     if isinstance(message, ClientHello):
         lie = RawExtension(ExtensionType.SERVER_NAME, b"\x00\xff")
