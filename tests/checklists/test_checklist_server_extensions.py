@@ -392,6 +392,18 @@ def test_impossible_characters_in_a_host_name_are_refused(name: bytes) -> Duel:
     return offering(server_name((0, name)))
 
 
+@refuses("S5.9", Alert.ILLEGAL_PARAMETER)
+def test_a_host_name_longer_than_any_is_refused() -> Duel:
+    return offering(server_name((0, b"a." * 127 + b"ab")))
+
+
+@accepts("S5.9")
+def test_the_longest_host_name_is_read() -> Duel:
+    duel = complete(offering(server_name((0, b"a." * 127 + b"a"))))
+    assert duel.subject.negotiated.server_name == "a." * 127 + "a"
+    return duel
+
+
 @accepts("S5.9")
 def test_unknown_types_of_names_are_ignored() -> Duel:
     duel = offering(server_name((1, b"\0\xff"), (0, b"server.test"), (255, b"")))

@@ -85,6 +85,8 @@ def key_fits(suite: Suite, kind: KeyKind) -> bool:
 
 _SHORT = 64
 """Code points that nobody counts; what clients send is shorter."""
+_LONGEST_NAME = 255
+"""Bytes of a DNS name (RFC 1035 2.3.4). What is longer would stay in every session and ticket of the client."""
 _FINITE_FIELDS = range(256, 512)
 """The groups of RFC 7919 2, with those that are yet to come."""
 
@@ -174,6 +176,11 @@ def _of_use(codes: tuple[CP, ...]) -> tuple[CP, ...]:
 def _host_name(names: ServerNameList) -> str | None:
     for name in names.server_name_list:
         if name.name_type == NameType.HOST_NAME:
+            if len(name.host_name) > _LONGEST_NAME:
+                raise PeerMisbehaved(
+                    f"the client asks for a host name of {len(name.host_name)} bytes; no DNS name is that long",
+                    rule="RFC 6066 3",
+                )
             return name.host_name.decode("ascii").lower()
     return None
 
