@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import array
-from time import perf_counter
+from time import process_time
 
 import pytest
 from ends import ROLES, connected, pair, talk
@@ -86,10 +86,10 @@ def test_small_portions_of_a_large_output_take_linear_time() -> None:
 
     def drain(size: int) -> float:
         ours.send(bytes(size))
-        begin = perf_counter()
+        begin = process_time()
         while ours.connection.data_to_send(512):
             pass
-        return perf_counter() - begin
+        return process_time() - begin
 
     drain(1 << 16)
     small = min(drain(1 << 19) for _ in range(3))
@@ -239,10 +239,10 @@ def test_events_are_taken_one_by_one_in_linear_time() -> None:
         for _ in range(count):
             theirs.send(b".")
         ours.connection.receive_data(theirs.take())
-        begin = perf_counter()
+        begin = process_time()
         while ours.connection.next_event() is not None:
             pass
-        return perf_counter() - begin
+        return process_time() - begin
 
     small = min(drain(2000) for _ in range(3))
     assert min(drain(32_000) for _ in range(2)) < 16 * small * 5

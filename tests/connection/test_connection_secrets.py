@@ -23,13 +23,18 @@ from tls12 import (
     MemorySessionStore,
     Policy,
     TicketKeys,
+    TrustStore,
     UsageError,
+    X509Verifier,
 )
 from tls12.crypto.prf import prf
 from tls12.handshake.engine import Unit
-from tls12.wire.closing import Finished
+from tls12.wire import messages
+from tls12.wire.closing import ChangeCipherSpec, Finished
 from tls12.wire.extensions import ExtendedMasterSecret
 from tls12.wire.hello import ClientHello
+from tls12.wire.key_exchange import KeyExchangeAlgorithm, ServerKeyExchange
+from tls12.wire.messages import Context
 
 LABEL = "EXPERIMENTAL tls12 test"
 LENIENT = Policy.legacy_device()
@@ -391,3 +396,34 @@ def test_a_connection_is_neither_pickled_nor_copied(role: str, duplicate: Callab
             duplicate(connection)
     with pytest.raises(TypeError, match="holds secrets"):
         duplicate(ours.connection._established)
+
+
+FLAWS: dict[str, dict[str, Any]] = {
+    "a wrong Finished": {"rewrite": lambda message: [spoilt(message, Finished)]},
+    "a wrong signature": {"rewrite": lambda message: [spoilt(message, ServerKeyExchange)]},
+    "an unknown issuer": {},
+}
+
+
+def spoilt(message: Unit, kind: type[Unit]) -> Unit:
+    """The message with its last byte changed, if it is of this class."""
+    if not isinstance(message, kind):
+        return message
+    assert not isinstance(message, ChangeCipherSpec)
+    data = messages.serialize(message)
+    return messages.parse(data[:-1] + bytes([data[-1] ^ 1]), Context(KeyExchangeAlgorithm.ECDHE))
+
+
+@pytest.mark.parametrize("flaw", FLAWS.values(), ids=FLAWS.keys())
+def test_the_error_of_a_failed_connection_holds_no_frames_and_so_no_secrets(flaw: dict[str, Any]) -> None:
+    """A reporter that prints the local variables of each frame would print a premaster secret."""
+    verifier = AcceptAnyPeer() if flaw else X509Verifier(TrustStore.from_pem(pki.trusted_pem()))
+    stranger = {"credentials": (credential_of(pki.untrusted_issuer()),)}
+    theirs, ours = pair("server", client={"verifier": verifier}, server=stranger, mine=flaw)
+    talk(theirs, ours)
+    error: BaseException | None = ours.error
+    assert error is not None
+    while error is not None:
+        assert error.__traceback__ is None
+        assert error.__context__ is None
+        error = error.__cause__

@@ -77,6 +77,16 @@ _FLIGHT_ENDS = frozenset(
 """Behind these the sender must wait (or change keys), so nothing may follow in the same record."""
 
 
+def _forget_frames(error: BaseException | None) -> None:
+    """Take the tracebacks off an error that is told and not raised, for it may be kept.
+
+    Their frames would keep the peer's messages, megabytes of them, and our secrets.
+    """
+    while error is not None:
+        error.__traceback__ = error.__context__ = None
+        error = error.__cause__
+
+
 class Connection(Sending):
     """What `ClientConnection` and `ServerConnection` share; not made by itself."""
 
@@ -567,6 +577,7 @@ class Connection(Sending):
         self._events.append(ConnectionFailed(reason))
         if not peers_fault:
             raise error
+        _forget_frames(error)
 
     def _end_with(self, error: TLSError) -> None:
         """Queue the alert that is owed, if it may still be sent, and end both directions."""
