@@ -232,6 +232,20 @@ def test_a_server_that_does_not_want_it_warns_and_both_go_on() -> None:
     assert client.data == b"still here"
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_refusals_of_what_we_asked_for_are_no_flood_of_warnings(role: str) -> None:
+    limits = Limits(renegotiations=10, hello_requests=10, warnings=2)
+    ours, theirs = connected(role, limits=limits, **{role: ALLOW})
+    for _ in range(5):
+        ours.connection.renegotiate()
+        talk(ours, theirs)
+        assert ours.events[-1] == WARNED
+    for _ in range(3):
+        assert ours.error is None
+        ours.receive(alert(theirs, NO_RENEGOTIATION))
+    assert isinstance(ours.error, LimitExceeded)
+
+
 def test_a_server_that_forbids_it_ends_the_connection() -> None:
     client, server = connected("client", client=ALLOW, server={"policy": renegotiable(wish=Renegotiation.FATAL)})
     renegotiate(client, server)

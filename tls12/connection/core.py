@@ -92,7 +92,7 @@ class Connection(Sending):
 
     # Counted in instructions, slots save 3 % of a resumption.
     __slots__ = (
-        "__weakref__", "_ahead", "_began", "_config", "_conversation", "_data_flows", "_end_waits", "_error",
+        "__weakref__", "_ahead", "_asked", "_began", "_config", "_conversation", "_data_flows", "_end_waits", "_error",
         "_established", "_events", "_handshake", "_handshakes", "_hello_requests", "_on_message", "_opener",
         "_pause_on", "_peer_closed", "_read_ended", "_reader", "_reassembler", "_rewrite", "_warned_at", "_warnings",
         "_write_ended",
@@ -134,6 +134,7 @@ class Connection(Sending):
         self._write_ended = False
         self._peer_closed = False
         self._opener: Opener | None = None
+        self._asked = 0
         self._warnings = 0
         self._warned_at = 0
         self._hello_requests = 0
@@ -265,6 +266,7 @@ class Connection(Sending):
         obstacle = self._obstacle_to_renegotiation()
         if obstacle:
             raise UsageError(obstacle)
+        self._asked += 1
         self._guard(self._begin_renegotiation)
 
     @property
@@ -378,10 +380,11 @@ class Connection(Sending):
     def _take_warning(self, level: AlertLevel, description: Alert) -> None:
         """Bounded in a row: handshake messages and, by the number of the record, application data begin a new one.
 
-        Empty records do not.
+        Empty records do not; a refusal of what we asked for does.
         """
+        refused = description == Alert.NO_RENEGOTIATION and self._asked > 0
         useful = self._warned_at + 1 if self._opener is None else self._opener.sequence - self._reader.empty_records
-        self._warnings = self._warnings + 1 if useful == self._warned_at + 1 else 1
+        self._warnings = 0 if refused else self._warnings + 1 if useful == self._warned_at + 1 else 1
         self._warned_at = useful
         if self._warnings > self._config.limits.warnings:
             raise LimitExceeded(
@@ -390,9 +393,10 @@ class Connection(Sending):
                 remedy="raise Limits.warnings if that is normal for this peer",
             )
         self._events.append(AlertReceived(level, description))
-        awaits_answer = self._established is not None and self._conversation.state is State.CLIENT_HELLO
-        if description == Alert.NO_RENEGOTIATION and awaits_answer:
-            self._abandon_renegotiation()
+        if refused:
+            self._asked -= 1
+            if self._handshake is not None and self._conversation.state is State.CLIENT_HELLO:
+                self._abandon_renegotiation()
 
     _TAKERS: ClassVar[dict[int, Callable[[Connection, bytes], bool]]] = {
         ContentType.HANDSHAKE: _take_handshake,
@@ -484,6 +488,7 @@ class Connection(Sending):
         self._established = output.established
         self._handshake = None
         self._began = None
+        self._asked = 0
         self._events.append(HandshakeCompleted(output.established.negotiated))
         self._resume_sending()
 
