@@ -241,6 +241,7 @@ class TLSSocket:
             self._seal(portion)
             with contextlib.suppress(TimeoutError, BlockingIOError):
                 self._send_waiting()
+            self._raise_if_failed()  # the keys are used up: what was to be sealed was dropped
         except ConnectionError as hung_up:
             raise self._reason(hung_up) from None
         return len(portion)
@@ -256,6 +257,7 @@ class TLSSocket:
             for portion in _portions(data):
                 self._seal(portion)
                 self._send_waiting()
+                self._raise_if_failed()
         except ConnectionError as hung_up:
             raise self._reason(hung_up) from None
 

@@ -27,6 +27,7 @@ from tls12 import (
     Alert,
     ClientAuth,
     ClientHelloReceived,
+    Limits,
     PeerAlert,
     PeerCertificateReceived,
     Policy,
@@ -39,7 +40,7 @@ from tls12 import (
     UsageError,
 )
 from tls12.asyncio import TLSTransport
-from tls12.errors import ApplicationRefused, BadRecordMac, NameMismatch, NotTLS, UnknownIssuer
+from tls12.errors import ApplicationRefused, BadRecordMac, KeysExhausted, NameMismatch, NotTLS, UnknownIssuer
 from tls12.registry import ContentType
 
 LONG = bytes(range(256)) * 4096
@@ -624,6 +625,22 @@ def test_a_flipped_bit_is_caught_after_what_came_before_and_the_peer_is_told(rol
     run(main())
 
 
+@pytest.mark.usefixtures("patient")
+def test_a_writer_whose_keys_are_used_up_is_told_even_if_the_peer_says_nothing() -> None:
+    async def main() -> None:
+        limits = Limits(records_per_key=3)
+        async with both_ends(client_config(limits=limits), close_timeout=3600.0) as ((reader, writer), (_, theirs)):
+            transport_of(theirs).pause_reading()
+            for data in (b"one", b"two", b"three"):
+                writer.write(data)
+            assert writer.is_closing()
+            with pytest.raises(KeysExhausted):
+                await reader.read()
+            transport_of(theirs).resume_reading()
+
+    run(main())
+
+
 def test_what_its_owner_aborts_is_over_for_readers_too() -> None:
     async def main() -> None:
         async with both_ends() as ((reader, writer), (their_reader, _)):
@@ -847,6 +864,29 @@ def test_a_handler_that_lets_a_failure_through_is_no_bug(caplog: pytest.LogCaptu
     with caplog.at_level(logging.INFO, "tls12"):
         run(main())
     assert "access_denied" in caplog.text
+
+
+def test_a_handler_that_finds_its_client_gone_while_it_writes_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    ended = asyncio.Event()
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                writer.write(LONG)
+                await writer.drain()
+        finally:
+            ended.set()
+
+    async def main() -> None:
+        async with serving(handler) as port:
+            _, writer = await opened(port)
+            writer.get_extra_info("connection").abort(Alert.USER_CANCELED)
+            transport_of(writer).flush()
+            await ended.wait()
+
+    with caplog.at_level(logging.INFO, "tls12.asyncio"):
+        run(main())
+    assert "the peer sent the fatal alert user_canceled" in caplog.text
 
 
 def test_a_protocol_that_raises_fails_its_own_connection_with_an_alert() -> None:

@@ -28,6 +28,7 @@ from tls12 import (
     ClientAuth,
     ClientConnection,
     ClientHelloReceived,
+    Limits,
     PeerAlert,
     PeerCertificateReceived,
     PeerMisbehaved,
@@ -41,7 +42,7 @@ from tls12 import (
     UsageError,
     sync,
 )
-from tls12.errors import ApplicationRefused, BadRecordMac, NameMismatch, NotTLS, UnknownIssuer
+from tls12.errors import ApplicationRefused, BadRecordMac, KeysExhausted, NameMismatch, NotTLS, UnknownIssuer
 from tls12.registry import ContentType
 
 LONG = bytes(range(256)) * 4096
@@ -370,6 +371,20 @@ def test_the_reason_is_raised_when_the_peer_hangs_up_during_the_handshake(reset:
         sync.wrap(one, ClientConnection(client_config(), pki.NAME))
     assert reason.value.received is Alert.HANDSHAKE_FAILURE
     assert one.fileno() == -1
+
+
+@pytest.mark.parametrize("method", ["send", "sendall"])
+def test_what_could_not_be_sealed_any_more_is_not_passed_off_as_sent(method: str) -> None:
+    with both_ends({"limits": Limits(records_per_key=3)}) as (client, server):
+        with in_thread(lambda: read_to_end(server)) as heard:
+            write = getattr(client, method)
+            write(b"one")
+            write(b"two")
+            with pytest.raises(KeysExhausted):
+                write(b"three")
+            with pytest.raises(PeerAlert) as told:
+                heard.result()
+        assert told.value.received is Alert.INTERNAL_ERROR
 
 
 def test_what_its_owner_aborts_is_over_for_readers_and_writers_too() -> None:

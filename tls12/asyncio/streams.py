@@ -272,8 +272,11 @@ async def start_server(
         except asyncio.CancelledError:
             transport.abort()
         except Exception as error:
-            if error is reader.exception():
-                _log.info("TLS connection with %s failed: %s", transport.get_extra_info("peername"), error)
+            failure = reader.exception()
+            lost = isinstance(error, ConnectionResetError) and transport.is_closing()  # what drain makes of any end
+            if error is failure or lost:
+                peer = transport.get_extra_info("peername")
+                _log.info("TLS connection with %s failed: %s", peer, failure or error)
                 transport.close()
             else:
                 transport.abort_with(Alert.INTERNAL_ERROR)

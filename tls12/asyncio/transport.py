@@ -324,7 +324,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             if self._packs:
                 self._flush_soon(len(data))
             else:
-                self._raw.write(self._connection.data_to_send())
+                self.flush()
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Seal each piece in its own records, and hand them to the network at once."""
