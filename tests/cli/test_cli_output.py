@@ -122,11 +122,22 @@ def test_the_stream_and_the_options_choose_the_form(monkeypatch: pytest.MonkeyPa
 
 
 def test_text_from_a_peer_cannot_steer_the_terminal() -> None:
-    assert escape("CN=\x1b[2Jevil\r\nü") == "CN=\\x1b[2Jevil\\r\nü"
+    assert escape("CN=\x1b[2Jevil\r\nü") == "CN=\\x1b[2Jevil\\r\\nü"
     stream = FakeTerminal()
     Terminal(stream).facts("certificate", {"subject": "CN=\x1b[2J[bold]evil"})
     assert "\x1b[2J" not in stream.getvalue()
     assert "[bold]evil" in stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", [Output, Terminal])
+def test_text_from_a_peer_cannot_add_lines_to_the_report(kind: type[Output]) -> None:
+    stream = FakeTerminal()
+    output = kind(stream)
+    output.facts("certificate", {"subject": "CN=x\nagreed"})
+    output.message("client", "ClientHello", 1, {"alpn": "x\nagreed"})
+    output.failure("for\nagreed")
+    assert stream.getvalue().count("\\nagreed") == 3
+    assert "\nagreed" not in stream.getvalue()
 
 
 def test_what_the_stream_cannot_encode_is_escaped() -> None:

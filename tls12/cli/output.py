@@ -74,7 +74,8 @@ class Output:
 
     def title(self, text: str) -> None:
         """A new part of the report begins."""
-        self._line(f"\n{text}")
+        self._gap()
+        self._line(text)
 
     def note(self, text: str, **facts: object) -> None:
         """Something worth knowing; `facts` are the same for programs."""
@@ -108,9 +109,13 @@ class Output:
 
     def summary(self, passed: int, failed: int) -> None:
         """The last line of a series of checks."""
-        self._line(f"\n{passed} passed, {failed} failed")
+        self._gap()
+        self._line(f"{passed} passed, {failed} failed")
 
     # -- how it is written
+
+    def _gap(self) -> None:
+        self._write("")
 
     def _line(self, text: str) -> None:
         self._write(escape(text))
@@ -187,7 +192,8 @@ class Terminal(Output):
 
     def title(self, text: str) -> None:
         """A new part of the report begins."""
-        self._print((f"\n{text}", "bold"))
+        self._print(("", ""))
+        self._print((text, "bold"))
 
     def warning(self, text: str) -> None:
         """Something that the user must not overlook."""
@@ -223,7 +229,8 @@ class Terminal(Output):
 
     def summary(self, passed: int, failed: int) -> None:
         """The last line of a series of checks."""
-        self._print((f"\n{passed} passed, {failed} failed", "bold green" if failed == 0 else "bold red"))
+        self._print(("", ""))
+        self._print((f"{passed} passed, {failed} failed", "bold green" if failed == 0 else "bold red"))
 
     def _line(self, text: str) -> None:
         self._print((text, ""))
@@ -297,5 +304,5 @@ def as_words(value: object, *, most: int = 100) -> str:
 
 
 def escape(text: str) -> str:
-    """Make control characters visible, so that text from a peer cannot steer the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    """Make control characters visible, so that text from a peer cannot steer the terminal, or add lines of its own."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
