@@ -3,8 +3,9 @@
 How it works: the same classes read the same way, with a Reader whose `lenient` flag is set. An extension that does
 not decode becomes a `MalformedExtension` and its neighbours are read on; the end of a block that is no extension
 any more becomes an `ExtensionRemnant`; a second extension of one type stays. A message that does not decode as a
-whole becomes a `MalformedMessage`. Each of them keeps its bytes and its `DecodeError`, and `messages.serialize`
-gives back exactly what came in. The state machine never reads this way.
+whole becomes a `MalformedMessage`. Each of them keeps its bytes and its `DecodeError` (not the frames that it passed
+through, which weigh more), and `messages.serialize` gives back exactly what came in. The state machine never reads
+this way.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def read(r: Reader, context: Context | None = None) -> Message:
         msg_type, declared = r.code8("msg_type", HandshakeType), r.u24("length")
         message = read_message(r, msg_type, context)
     except DecodeError as error:
-        return MalformedMessage(data, error)
+        return MalformedMessage(data, error.with_traceback(None))
     if r.remaining:
         return MalformedMessage(data, r.left_over(), message)
     if declared != len(data) - HEADER:

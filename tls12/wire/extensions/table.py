@@ -245,7 +245,7 @@ def _read_leniently(r: Reader, column: Column) -> tuple[Extension, ...]:
                 found.append(extension)
             except DecodeError as error:
                 r.unwind(mark)
-                found.append(MalformedExtension(readers[kind][0], data[body:new], error))
+                found.append(MalformedExtension(readers[kind][0], data[body:new], error.with_traceback(None)))
         r.note_extension(pos, new, found[-1])
         pos = new
     r.pos = r.end = end
