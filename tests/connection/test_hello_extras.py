@@ -84,6 +84,26 @@ def test_a_server_takes_only_zeros_as_padding(padding: bytes, accepted: bool) ->
     assert accepted or (server.error is not None and server.error.alert is Alert.ILLEGAL_PARAMETER)
 
 
+@pytest.mark.parametrize(
+    ("kind", "accepted"),
+    [
+        (ExtensionType.KEY_SHARE, True),
+        (ExtensionType.ENCRYPTED_CLIENT_HELLO, True),
+        (ExtensionType.PSK_KEY_EXCHANGE_MODES, True),
+        (ExtensionType.HEARTBEAT, False),
+        (ExtensionType.SUPPORTED_VERSIONS, False),
+    ],
+    ids=str,
+)
+def test_a_server_overlooks_a_malformed_extension_that_only_tls_1_3_gives_a_meaning(
+    kind: ExtensionType, accepted: bool
+) -> None:
+    client, server = our_client(extensions=(RawExtension(kind, b"\xff\xff\xff"),)), our_server()
+    pump(client, server)
+    assert server.completed is accepted
+    assert accepted or (server.error is not None and server.error.alert is Alert.DECODE_ERROR)
+
+
 @pytest.mark.parametrize("answers", [True, False], ids=["answered", "ignored"])
 def test_an_extension_of_ones_own_travels_both_ways(answers: bool) -> None:
     def answer(hello: ClientHello) -> list[RawExtension]:

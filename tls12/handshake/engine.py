@@ -171,7 +171,9 @@ class Handshake(ABC, Generic[C]):
         conversation = self.conversation
         row = conversation.admit(self.peer, data[0])
         # Its length has been read when it was put together: `messages.parse` would read it again.
-        message = messages.read_message(Reader(data, pos=messages.HEADER), data[0], conversation.context)
+        message = messages.read_message(
+            Reader(data, pos=messages.HEADER, tls12_only=True), data[0], conversation.context
+        )
         conversation.learn(row, message)
         self.transcript.append(data)
         if self.on_message is not None:

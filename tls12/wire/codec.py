@@ -77,16 +77,23 @@ class Reader:
     """Reads one buffer from front to back; every method names the field that it reads.
 
     All methods raise DecodeError, which carries the path and the offset from the start of `data`.
+
+    With `lenient` what does not decode is kept and reading goes on (`tls12.wire.lenient`); with `tls12_only` so is,
+    and nothing else, the body of an extension that TLS 1.2 gives no meaning: whoever speaks only TLS 1.2 has no
+    reason to refuse a hello for it, and neither OpenSSL nor GnuTLS does.
     """
 
-    __slots__ = ("_ends", "data", "end", "lenient", "names", "pos")
+    __slots__ = ("_ends", "data", "end", "lenient", "names", "pos", "tls12_only")
 
-    def __init__(self, data: bytes, name: str = "", *, pos: int = 0, lenient: bool = False) -> None:
+    def __init__(
+        self, data: bytes, name: str = "", *, pos: int = 0, lenient: bool = False, tls12_only: bool = False
+    ) -> None:
         self.data = bytes(data)  # no copy, unless it is another kind of buffer
         self.pos = pos
         self.end = len(data)
         self.names: list[object] = [name]
         self.lenient = lenient
+        self.tls12_only = tls12_only
         self._ends: list[int] = []
 
     @property

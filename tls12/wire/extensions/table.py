@@ -1,12 +1,13 @@
 """The one table of extensions, and the reading and writing of extension blocks.
 
 How it works: a row tells how the body of one extension type is read in a ClientHello and in a ServerHello;
-None means that it does not belong there, and the bytes stay bytes. To add an extension, write its class in
-one of the modules beside this one and add its row.
+None means that it does not belong there, and the bytes stay bytes. `TLS13` stands in the rows of those that have no
+meaning before TLS 1.3. To add an extension, write its class in one of the modules beside this one and add its row.
 
-Strict reading refuses a second extension of the same type. Lenient reading (`tls12.wire.lenient`) keeps it,
-turns a body that does not decode into a `MalformedExtension`, and what follows the last whole extension into
-an `ExtensionRemnant`.
+Strict reading refuses a second extension of the same type, and a body that does not decode; but a Reader that is
+`tls12_only` makes a `MalformedExtension` of it where TLS 1.2 gives it no meaning. Lenient reading
+(`tls12.wire.lenient`) keeps the second, makes a `MalformedExtension` of any body that does not decode, and an
+`ExtensionRemnant` of what follows the last whole extension.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from struct import error as StructError
 from typing import NamedTuple
 
 from tls12.errors import DecodeError
-from tls12.registry import ExtensionType
+from tls12.registry import ExtensionType, ProtocolVersion
 from tls12.wire.codec import Progress, Reader, Writer, count_bytes
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
 from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension, Value
@@ -27,11 +28,15 @@ ReadExtension = Callable[[Reader], Extension]
 """Reads one body; the Reader's scope is exactly that body."""
 
 
+TLS12, TLS13 = ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3
+
+
 class Row(NamedTuple):
-    """How one type is read: in a ClientHello, and in a ServerHello."""
+    """How one type is read in a ClientHello and in a ServerHello, and the first version that gives it a meaning."""
 
     client: ReadExtension | None
     server: ReadExtension | None
+    since: ProtocolVersion = TLS12
 
 
 TABLE: Mapping[ExtensionType, Row] = {
@@ -74,28 +79,28 @@ TABLE: Mapping[ExtensionType, Row] = {
     ),
     ExtensionType.TOKEN_BINDING: Row(session.TokenBinding.read, session.TokenBinding.read),
     ExtensionType.CACHED_INFO: Row(certificates.CachedInfo.read, certificates.CachedInfoAck.read),
-    ExtensionType.COMPRESS_CERTIFICATE: Row(certificates.CompressCertificate.read, None),
+    ExtensionType.COMPRESS_CERTIFICATE: Row(certificates.CompressCertificate.read, None, TLS13),
     ExtensionType.RECORD_SIZE_LIMIT: Row(session.RecordSizeLimit.read, session.RecordSizeLimit.read),
-    ExtensionType.DELEGATED_CREDENTIAL: Row(cryptography.DelegatedCredentials.read, None),
+    ExtensionType.DELEGATED_CREDENTIAL: Row(cryptography.DelegatedCredentials.read, None, TLS13),
     ExtensionType.SESSION_TICKET: Row(session.SessionTicket.read, session.SessionTicketAck.read),
-    ExtensionType.PRE_SHARED_KEY: Row(tls13.OfferedPsks.read, tls13.SelectedPsk.read),
-    ExtensionType.EARLY_DATA: Row(tls13.EarlyData.read, None),
+    ExtensionType.PRE_SHARED_KEY: Row(tls13.OfferedPsks.read, tls13.SelectedPsk.read, TLS13),
+    ExtensionType.EARLY_DATA: Row(tls13.EarlyData.read, None, TLS13),
     ExtensionType.SUPPORTED_VERSIONS: Row(tls13.SupportedVersions.read, tls13.SelectedVersion.read),
-    ExtensionType.COOKIE: Row(tls13.Cookie.read, tls13.Cookie.read),
-    ExtensionType.PSK_KEY_EXCHANGE_MODES: Row(tls13.PskKeyExchangeModes.read, None),
-    ExtensionType.CERTIFICATE_AUTHORITIES: Row(certificates.CertificateAuthorities.read, None),
-    ExtensionType.POST_HANDSHAKE_AUTH: Row(tls13.PostHandshakeAuth.read, None),
+    ExtensionType.COOKIE: Row(tls13.Cookie.read, tls13.Cookie.read, TLS13),
+    ExtensionType.PSK_KEY_EXCHANGE_MODES: Row(tls13.PskKeyExchangeModes.read, None, TLS13),
+    ExtensionType.CERTIFICATE_AUTHORITIES: Row(certificates.CertificateAuthorities.read, None, TLS13),
+    ExtensionType.POST_HANDSHAKE_AUTH: Row(tls13.PostHandshakeAuth.read, None, TLS13),
     ExtensionType.SIGNATURE_ALGORITHMS_CERT: Row(cryptography.SignatureAlgorithmsCert.read, None),
-    ExtensionType.KEY_SHARE: Row(tls13.KeyShareClientHello.read, tls13.KeyShareServerHello.read),
+    ExtensionType.KEY_SHARE: Row(tls13.KeyShareClientHello.read, tls13.KeyShareServerHello.read, TLS13),
     ExtensionType.NEXT_PROTOCOL_NEGOTIATION: Row(
         names.NextProtocolNegotiationRequest.read, names.NextProtocolNegotiation.read
     ),
-    ExtensionType.APPLICATION_SETTINGS_OLD: Row(names.ApplicationSettingsOld.read, None),
-    ExtensionType.APPLICATION_SETTINGS: Row(names.ApplicationSettings.read, None),
+    ExtensionType.APPLICATION_SETTINGS_OLD: Row(names.ApplicationSettingsOld.read, None, TLS13),
+    ExtensionType.APPLICATION_SETTINGS: Row(names.ApplicationSettings.read, None, TLS13),
     ExtensionType.CHANNEL_ID: Row(session.ChannelId.read, session.ChannelId.read),
-    ExtensionType.ECH_OUTER_EXTENSIONS: Row(tls13.EchOuterExtensions.read, None),
+    ExtensionType.ECH_OUTER_EXTENSIONS: Row(tls13.EchOuterExtensions.read, None, TLS13),
     ExtensionType.ENCRYPTED_CLIENT_HELLO: Row(
-        tls13.EncryptedClientHelloOuter.read, tls13.EncryptedClientHelloConfirmation.read
+        tls13.EncryptedClientHelloOuter.read, tls13.EncryptedClientHelloConfirmation.read, TLS13
     ),
     ExtensionType.RENEGOTIATION_INFO: Row(session.RenegotiationInfo.read, session.RenegotiationInfo.read),
 }
@@ -127,12 +132,15 @@ class Column:
         self.readers: Mapping[int, tuple[ExtensionType, ReadExtension]] = {
             int(kind): (kind, read) for kind, read in found if read
         }
+        self.ignored_by_tls12 = frozenset(kind for kind, row in TABLE.items() if row.since == TLS13)
         self.extensions: dict[bytes, Extension] = {}
         self.blocks: dict[bytes, tuple[Extension, ...]] = {}
 
     def remember(self, encoded: bytes, extension: Extension) -> bool:
         """Keep an extension that may come again; whether it may."""
         if len(encoded) > _SEEN_BYTES or extension.extension_type in _NEW_IN_EVERY_HELLO:
+            return False
+        if type(extension) is MalformedExtension:  # others refuse it
             return False
         if len(self.extensions) >= _SEEN_EXTENSIONS:
             self.extensions.clear()
@@ -189,6 +197,7 @@ def _read_strictly(r: Reader, column: Column) -> tuple[tuple[Extension, ...], bo
     all_remembered = True
     data, pos, end, names = r.data, r.pos, r.end, r.names
     names += (found, "")
+    mark = r.mark()
     seen, readers, unpack = column.extensions, column.readers, _HEADER.unpack_from
     while pos < end:
         body = pos + 4
@@ -202,9 +211,14 @@ def _read_strictly(r: Reader, column: Column) -> tuple[tuple[Extension, ...], bo
             if kind in readers:
                 names[-1], read = readers[kind]
                 r.pos, r.end = body, new
-                extension = read(r)
-                if r.pos != new:
-                    raise r.left_over()
+                try:
+                    extension = read(r)
+                    if r.pos != new:
+                        raise r.left_over()
+                except DecodeError as error:
+                    if not r.tls12_only or kind not in column.ignored_by_tls12 or kind in kinds:
+                        raise
+                    extension = _malformed(r, mark, readers[kind][0], data[body:new], error)
             else:
                 extension = RawExtension(ExtensionType.of(kind), data[body:new])
             all_remembered = column.remember(data[pos:new], extension) and all_remembered
@@ -244,13 +258,19 @@ def _read_leniently(r: Reader, column: Column) -> tuple[Extension, ...]:
                     raise r.left_over()
                 found.append(extension)
             except DecodeError as error:
-                r.unwind(mark)
-                found.append(MalformedExtension(readers[kind][0], data[body:new], error.with_traceback(None)))
+                found.append(_malformed(r, mark, readers[kind][0], data[body:new], error))
         r.note_extension(pos, new, found[-1])
         pos = new
     r.pos = r.end = end
     del names[-2:]
     return tuple(found)
+
+
+def _malformed(
+    r: Reader, mark: tuple[int, int], kind: ExtensionType, body: bytes, error: DecodeError
+) -> MalformedExtension:
+    r.unwind(mark)
+    return MalformedExtension(kind, body, error.with_traceback(None))
 
 
 def _cut_off(r: Reader) -> DecodeError:
