@@ -102,9 +102,6 @@ class CertificateVerify:
         w.vector16(self.signature, "signature")
 
 
-_NO_STATUS_TYPE = "neither ocsp nor ocsp_multi"
-
-
 @dataclass(slots=True)
 class CertificateStatus:
     """Stapled OCSP responses, DER (RFC 6066 8, RFC 6961 2.2).
