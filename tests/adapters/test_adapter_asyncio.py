@@ -866,6 +866,21 @@ def test_a_handler_that_lets_a_failure_through_is_no_bug(caplog: pytest.LogCaptu
     assert "access_denied" in caplog.text
 
 
+def test_a_protocol_that_does_not_want_its_connection_fails_the_caller_too() -> None:
+    class Unwilling(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            raise RuntimeError("not now")
+
+    async def main() -> None:
+        async with serving() as port:
+            with pytest.raises(RuntimeError, match="not now"):
+                await tls12.asyncio.create_connection(
+                    Unwilling, "127.0.0.1", port, config=client_config(), server_name=pki.NAME
+                )
+
+    run(main())
+
+
 def test_a_handler_that_finds_its_client_gone_while_it_writes_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
     ended = asyncio.Event()
 

@@ -260,13 +260,13 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             return
         self._told = True
         if self._app is not None:
-            while self._held:
-                self._deliver_first()
-            self._app.connection_lost(self._failure)
-        elif not self.established.done():
-            self.established.set_exception(
-                self._failure or _closed_too_early()
-            )
+            try:
+                while self._held:
+                    self._deliver_first()
+            finally:
+                self._app.connection_lost(self._failure)
+        if not self.established.done():
+            self.established.set_exception(self._failure or _closed_too_early())
             self.established.exception()  # seen: a server has nobody who awaits it
 
     async def _linger(self) -> None:
