@@ -233,6 +233,15 @@ def test_plain_text_before_the_first_record_is_passed_over() -> None:
     assert names(odd)[0] == "2 bytes before the first record"
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 1000])
+def test_the_first_record_is_found_behind_plain_text_that_comes_in_any_portions(size: int) -> None:
+    for first in (record(CLIENT_HELLO), record(b"\x02\x28", 21)):
+        data = b"a line of text\r\n" * 20 + first
+        dissector = Dissector()
+        items = [item for at in range(0, len(data), size) for item in dissector.feed(None, data[at : at + size])]
+        assert [(item.kind, item.offset) for item in items] == [("remark", 0), ("record", 320), ("message", 325)]
+
+
 def test_an_ssl_2_hello_is_shown_and_what_follows_too() -> None:
     hello = bytes.fromhex("801c 01 0303 0003 0000 0010 00c02f" + "07" * 16)
     events = decoded((hello + record(FLIGHTS["server hello done"])).hex())

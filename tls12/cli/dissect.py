@@ -46,6 +46,8 @@ class Item:
 
 _RECORD = re.compile(rb"[\x14-\x18]\x03[\x00-\x04]")
 _FIRST_RECORD = re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]\x00|\x15\x03[\x00-\x04]\x00\x02[\x01\x02]", re.DOTALL)
+_FIRST_RECORD_BYTES = 7
+"""How many bytes tell it: where fewer are left, one may begin that is not whole yet."""
 _PAYLOADS: dict[ContentType, type[ChangeCipherSpec | AlertMessage | Heartbeat]] = {
     ContentType.CHANGE_CIPHER_SPEC: ChangeCipherSpec,
     ContentType.ALERT: AlertMessage,
@@ -140,6 +142,7 @@ class _Direction:
         self.given_up = False
         self.encrypted = False
         self.buffer = b""
+        self.searched = 0  # bytes of the buffer at which no first record begins
         self.offset = 0  # of the buffer's first byte in the stream
         self.reassembler = HandshakeReassembler()
         self.message_offset = 0  # of the message that is being collected
@@ -204,7 +207,7 @@ class _Direction:
                 yield _payload(Sslv2ClientHello, self.buffer[: length + 2], 0)
                 self._skip(length + 2)
                 self.begun = True
-        elif (first := _FIRST_RECORD.search(self.buffer)) is not None:
+        elif (first := _FIRST_RECORD.search(self.buffer, self.searched)) is not None:
             foreign = name_foreign(self.buffer)
             what = f" ({foreign.name})" if foreign is not None else ""
             yield Item("remark", f"{first.start()} bytes{what} before the first record", 0, first.start())
@@ -212,6 +215,8 @@ class _Direction:
             self.begun = True
         elif len(self.buffer) > _PLAIN_TEXT:
             yield from self._cut_short()
+        else:
+            self.searched = max(0, len(self.buffer) - _FIRST_RECORD_BYTES)
 
     def _record(self, data: bytes, offset: int) -> Iterator[Item]:
         r = TracingReader(data)
