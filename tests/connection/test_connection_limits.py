@@ -20,7 +20,7 @@ from ends import (
     server_credential,
     talk,
 )
-from harness import Ours
+from harness import Ours, our_server
 
 from tls12 import (
     Alert,
@@ -35,6 +35,7 @@ from tls12 import (
 )
 from tls12.errors import KeysExhausted, LimitExceeded, UnexpectedMessage
 from tls12.lab.pki import CLIENT, ThrowawayCA
+from tls12.lab.script import Script
 from tls12.registry import ContentType, HandshakeType
 from tls12.trust.credentials import Credential
 
@@ -106,12 +107,32 @@ def test_the_size_of_each_message_is_bounded(kind: HandshakeType) -> None:
 
 @pytest.mark.parametrize("limit", [99, 100, 101])
 @pytest.mark.parametrize("role", ROLES)
-def test_the_size_of_a_message_is_judged_by_what_it_declares(role: str, limit: int) -> None:
+def test_the_size_of_a_message_is_judged_by_what_it_declares_before_it_has_come(role: str, limit: int) -> None:
     kind = HandshakeType.CERTIFICATE
     ours, _ = pair(role, limits=Limits(message_sizes={kind: limit}))
     ours.start()
     ours.receive(record(ContentType.HANDSHAKE, bytes([kind, 0, 0, 100])))
-    assert isinstance(ours.error, DecodeError) is (limit < 100)
+    assert isinstance(ours.error, UnexpectedMessage) is (limit < 100)
+
+
+@pytest.mark.parametrize("kind", [0, 2, 4, 11, 14, 15, 16, 20, 22, 24, 99, 255], ids=str)
+@pytest.mark.parametrize("when", ["first", "in the handshake", "behind it"])
+def test_a_message_out_of_place_is_that_whatever_length_it_claims(when: str, kind: int) -> None:
+    script, server = Script("client"), our_server()
+    if when != "first":
+        script.send(script.hello())
+        server.receive(script.data_to_send())
+        script.receive_data(server.take())
+    if when == "behind it":
+        script.send(script.respond())
+        script.derive()
+        script.finish()
+    script.send_record(ContentType.HANDSHAKE, bytes([kind]) + b"\xff\xff\xff")
+    server.receive(script.data_to_send())
+    assert server.completed is (when == "behind it")
+    in_place = (when, kind) == ("in the handshake", HandshakeType.CLIENT_KEY_EXCHANGE)
+    assert server.error is not None
+    assert server.error.alert is (Alert.DECODE_ERROR if in_place else Alert.UNEXPECTED_MESSAGE)
 
 
 @pytest.mark.parametrize("limit", [99, 100, 101])
@@ -119,8 +140,8 @@ def test_the_size_of_a_message_is_judged_by_what_it_declares(role: str, limit: i
 def test_messages_of_other_types_have_a_limit_of_their_own(role: str, limit: int) -> None:
     ours, _ = pair(role, limits=Limits(other_message_size=limit))
     ours.start()
-    ours.receive(record(ContentType.HANDSHAKE, bytes([99, 0, 0, 100]) + bytes(100)))
-    assert isinstance(ours.error, DecodeError if limit < 100 else UnexpectedMessage)
+    ours.receive(record(ContentType.HANDSHAKE, bytes([99, 0, 0, 100]) + bytes(99)))
+    assert isinstance(ours.error, UnexpectedMessage) is (limit < 100)
 
 
 def how_many_extensions(role: str) -> int:

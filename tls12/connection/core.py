@@ -302,7 +302,7 @@ class Connection(Sending):
 
     def _take_messages(self) -> bool:
         """Every whole message that is there, until one pauses; whether one did."""
-        while (message := self._reassembler.next_message()) is not None:
+        while (message := self._next_message()) is not None:
             self._warnings = 0
             kind = message[0]
             if kind in _FLIGHT_ENDS and self._reassembler.pending:
@@ -320,6 +320,17 @@ class Connection(Sending):
             if self._must_stop():
                 return True
         return False
+
+    def _next_message(self) -> bytes | None:
+        """The next whole message. If its length and its place are both wrong, the peer hears of its place."""
+        reassembler = self._reassembler
+        try:
+            return reassembler.next_message()
+        except DecodeError:
+            kind = reassembler.rest()[0]
+            if kind not in self._conversation.expected(self._peer):
+                raise self._out_of_place(name_of(kind)) from None
+            raise
 
     def _must_stop(self) -> bool:
         """Whether no more may be read, for now or for ever."""
