@@ -206,10 +206,12 @@ def test_packets_that_are_not_tcp_are_passed_over() -> None:
 
 def test_one_broken_packet_does_not_stop_the_others() -> None:
     good = ethernet(tcp(A, B, 1, b"x"))
-    events = list(read_capture(capture([good[:5], good[:20], good])))
-    assert [event for event in events if isinstance(event, Chunk)] == [Chunk(1, A, B, b"x")]
-    assert isinstance(events[0], Problem)
-    assert events[0].text.startswith("packet 1 cannot be read (NeedData")
+    *problems, chunk = read_capture(capture([good[:5], good[:20], good[:40], good]))
+    assert chunk == Chunk(1, A, B, b"x")
+    assert [problem.text.partition(":")[0] for problem in problems if isinstance(problem, Problem)] == [
+        "packet 1 cannot be read (NeedData",
+        "packet 3 cannot be read (NeedData",
+    ]
 
 
 def test_a_capture_file_that_breaks_off_gives_what_was_there() -> None:

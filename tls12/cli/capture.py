@@ -164,7 +164,7 @@ def _segment(dpkt: Any, packet: Any, fragments: _Fragments) -> _Segment | None:
     """The TCP segment in an IP packet, if it is one; None also while parts of it are missing."""
     if packet is None or packet.p != _TCP:
         return None
-    tcp = packet.data
+    data = packet.data
     if isinstance(packet, dpkt.ip.IP):
         part = (packet.id, packet.offset * 8, packet.mf) if packet.offset or packet.mf else None
     else:
@@ -172,12 +172,10 @@ def _segment(dpkt: Any, packet: Any, fragments: _Fragments) -> _Segment | None:
         part = (header.id, header.frag_off * 8, header.m_flag) if header is not None else None
     if part is not None:
         identification, offset, more = part
-        whole = fragments.take((packet.src, packet.dst, identification), offset, bytes(packet.data), bool(more))
-        if whole is None:
+        data = fragments.take((packet.src, packet.dst, identification), offset, bytes(data), bool(more))
+        if data is None:
             return None
-        tcp = dpkt.tcp.TCP(whole)
-    if not isinstance(tcp, dpkt.tcp.TCP):
-        return None
+    tcp = data if isinstance(data, dpkt.tcp.TCP) else dpkt.tcp.TCP(data)  # bytes are what dpkt could not read before
     source, target = (str(ipaddress.ip_address(address)) for address in (packet.src, packet.dst))
     return _Segment(Endpoint(source, tcp.sport), Endpoint(target, tcp.dport), tcp.flags, tcp.seq, bytes(tcp.data))
 
