@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -35,7 +36,7 @@ def program(code: str, directory: Path, trusted: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=directory,
-        env={"SSL_CERT_FILE": trusted, "SSL_CERT_DIR": str(directory)},
+        env={**os.environ, "SSL_CERT_FILE": trusted, "SSL_CERT_DIR": str(directory)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -62,7 +63,7 @@ def example_com(sock: socket.socket) -> bytes:
 def test_a_first_connection_fetches_a_page(sample: str, asked: bytes, tmp_path: Path) -> None:
     with listening(example_com) as (port, heard):
         sample = RESOLVER.format(port=port) + sample
-        printed, complaints = program(sample, tmp_path, harness.trusted_file()).communicate(timeout=PATIENCE)
+        printed, complaints = program(sample, tmp_path, harness.trusted_file()).communicate(timeout=3 * PATIENCE)
         assert complaints == ""
         assert heard.result().startswith(asked)
     assert "the page" in printed
