@@ -78,6 +78,12 @@ def test_a_server_with_protocols_refuses_who_offers_only_others(theirs: tuple[st
         assert client.negotiated.alpn_protocol == (expected if theirs else None)
 
 
+def test_what_a_client_calls_its_protocols_adds_no_line_to_a_log() -> None:
+    _, server = connect(pki.NAME, ("x\nall is well",), alpn_protocols=("smtp",))
+    assert "\n" not in str(server.error)
+    assert "x\\u000aall is well" in str(server.error)
+
+
 @pytest.mark.parametrize("names", ["www.test", ("not a name",), ("*.wild.test",)], ids=str)
 def test_names_that_cannot_be_are_refused_when_the_config_is_made(names: Any) -> None:
     with pytest.raises(UsageError, match="name"):

@@ -254,7 +254,7 @@ class ClientHellos(Steps[ClientConfig]):
         extended = ExtendedMasterSecret in found
         if not extended and policy.require_extended_master_secret:
             raise PeerIncompatible(
-                "the server offers no extended master secret (RFC 7627)",
+                "the server offers no extended master secret",
                 rule="RFC 7627 5.2",
                 remedy="allow it with Policy.legacy_device(); risk: triple handshake attacks",
             )
@@ -328,7 +328,7 @@ class ClientHellos(Steps[ClientConfig]):
         if info is None:
             if previous is not None or self.config.policy.require_secure_renegotiation:
                 raise PeerIncompatible(
-                    "the server offers no secure renegotiation (RFC 5746)",
+                    "the server offers no secure renegotiation",
                     rule="RFC 5746 3.4",
                     remedy="allow it with Policy.legacy_device(); risk: injected prefixes",
                 )

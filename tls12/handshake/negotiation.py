@@ -39,6 +39,7 @@ from tls12.registry import (
     SignatureScheme,
 )
 from tls12.trust.credentials import Credential
+from tls12.trust.names import printable
 from tls12.wire.extensions import (
     ApplicationLayerProtocolNegotiation,
     ECPointFormats,
@@ -387,7 +388,7 @@ def choose_alpn(offered: tuple[bytes, ...], config: ServerConfig) -> str | None:
     for protocol in config.alpn_protocols:
         if protocol.encode() in offered:
             return protocol
-    theirs = ", ".join(name.decode("utf-8", "backslashreplace") for name in offered[:8])
+    theirs = printable(", ".join(name.decode("utf-8", "backslashreplace") for name in offered[:8]))
     raise PeerIncompatible(
         f"the client offers the application protocols {theirs}; we speak {', '.join(config.alpn_protocols)}",
         alert=Alert.NO_APPLICATION_PROTOCOL,

@@ -79,7 +79,7 @@ class ServerHellos(Steps[ServerConfig]):
                 )
             if not offer.secure_renegotiation and self.config.policy.require_secure_renegotiation:
                 raise PeerIncompatible(
-                    "the client offers no secure renegotiation (RFC 5746)",
+                    "the client offers no secure renegotiation",
                     rule="RFC 5746 3.6",
                     remedy="allow it with Policy.legacy_device(); risk: injected prefixes",
                 )
@@ -97,7 +97,7 @@ class ServerHellos(Steps[ServerConfig]):
         """By policy, RFC 7627 5.2."""
         if not offer.extended_master_secret and self.config.policy.require_extended_master_secret:
             raise PeerIncompatible(
-                "the client offers no extended master secret (RFC 7627)",
+                "the client offers no extended master secret",
                 rule="RFC 7627 5.2",
                 remedy="allow it with Policy.legacy_device(); risk: triple handshake attacks",
             )
