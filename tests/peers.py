@@ -19,6 +19,8 @@ PACKAGES = {
     "gnutls-serv": "gnutls-bin",
     "openssl": "openssl",
     "redis-server": "redis-server",
+    "sslscan": "sslscan",
+    "testssl": "testssl.sh",
 }
 """The Debian package of each program."""
 

@@ -65,7 +65,6 @@ from tls12.wire.messages import HandshakeReassembler
 K = TypeVar("K", Sealer, Opener)
 
 _APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
-_HANDSHAKE = int(ContentType.HANDSHAKE)
 _CHANGE_CIPHER_SPEC = int(ContentType.CHANGE_CIPHER_SPEC)
 _FLIGHT_ENDS = frozenset(
     {
@@ -448,23 +447,14 @@ class Connection(Sending):
         self._resume_sending()
 
     def _carry_out(self, handshake: Handshake[Any]) -> None:
-        """The handshake's outputs, in order. Messages of one flight share records."""
+        """The handshake's outputs, in order."""
         if not handshake.outputs or self._error is not None:  # a hook may have aborted the connection
             return
-        flight = b""
         for output in handshake.drain():
-            if type(output) is tuple and output[0] == _HANDSHAKE:
-                flight += output[1]
-                continue
-            if flight:
-                self._put(_HANDSHAKE, flight)
-                flight = b""
             if type(output) is tuple:
                 self._put(*output)
             else:
                 self._CARRIERS[type(output)](self, output)
-        if flight:
-            self._put(_HANDSHAKE, flight)
 
     def _install_write_keys(self, output: InstallWriteKeys) -> None:
         self._writer.fragment_size = output.fragment_size

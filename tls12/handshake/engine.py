@@ -68,10 +68,7 @@ OnMessage: TypeAlias = Callable[[str, Unit, int], None]
 
 
 Send: TypeAlias = tuple[int, bytes]
-"""Output: a content type and what to send under it. Handshake messages in a row may share records.
-
-A plain tuple, since half of all outputs are these.
-"""
+"""Output: a content type and what to send under it. A plain tuple, since half of all outputs are these."""
 
 
 @dataclass(slots=True)
