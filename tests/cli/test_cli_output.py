@@ -82,6 +82,7 @@ def test_people_read_the_same_words_in_a_terminal_and_in_a_pipe(
 def test_a_narrow_terminal_shows_facts_below_and_not_in_a_sliver_beside(
     columns: int, lines: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one has 80 columns whatever it says
     monkeypatch.setenv("COLUMNS", str(columns))
     stream = FakeTerminal()
     Terminal(stream).message("client", "ClientHello", 182, {"one": "fact", "and": "another"})
