@@ -140,8 +140,6 @@ class Column:
         """Keep an extension that may come again; whether it may."""
         if len(encoded) > _SEEN_BYTES or extension.extension_type in _NEW_IN_EVERY_HELLO:
             return False
-        if type(extension) is MalformedExtension:  # others refuse it
-            return False
         if len(self.extensions) >= _SEEN_EXTENSIONS:
             self.extensions.clear()
         object.__setattr__(extension, "encoded", encoded)
@@ -197,7 +195,7 @@ def _read_strictly(r: Reader, column: Column) -> tuple[tuple[Extension, ...], bo
     all_remembered = True
     data, pos, end, names = r.data, r.pos, r.end, r.names
     names += (found, "")
-    mark = r.mark()
+    mark = r.mark() if r.tls12_only else None
     seen, readers, unpack = column.extensions, column.readers, _HEADER.unpack_from
     while pos < end:
         body = pos + 4
@@ -216,12 +214,15 @@ def _read_strictly(r: Reader, column: Column) -> tuple[tuple[Extension, ...], bo
                     if r.pos != new:
                         raise r.left_over()
                 except DecodeError as error:
-                    if not r.tls12_only or kind not in column.ignored_by_tls12 or kind in kinds:
+                    if mark is None or kind not in column.ignored_by_tls12 or kind in kinds:
                         raise
                     extension = _malformed(r, mark, readers[kind][0], data[body:new], error)
+                    all_remembered = False  # nor may this one be: other readers refuse it
+                else:
+                    all_remembered &= column.remember(data[pos:new], extension)
             else:
                 extension = RawExtension(ExtensionType.of(kind), data[body:new])
-            all_remembered = column.remember(data[pos:new], extension) and all_remembered
+                all_remembered &= column.remember(data[pos:new], extension)
         found.append(extension)
         kinds.append(kind)
         pos = new
