@@ -7,8 +7,6 @@ a researcher overrides one of them in a subclass to misbehave at exactly one pla
 
 from __future__ import annotations
 
-from typing import Any
-
 from tls12.config import Psk
 from tls12.crypto.key_exchange import ExchangeInputs, make_key_exchange
 from tls12.crypto.suites import Suite
@@ -103,7 +101,7 @@ class ClientHandshake(ClientHellos):
         finished = yield from self.receive_finished(agreed, secrets)
         negotiated = self.negotiated(
             agreed,
-            **self.facts(agreed),
+            server_name=self.server_name,
             group=key_exchange.group,
             signature_scheme=signed_with,
             peer_signature_scheme=exchange.signature.algorithm if exchange and exchange.signature else None,
@@ -130,10 +128,7 @@ class ClientHandshake(ClientHellos):
         proof = self.accept_resumption(session, finished)
         negotiated = self.negotiated(
             agreed,
-            **self.facts(agreed),
-            group=None,
-            signature_scheme=None,
-            peer_signature_scheme=None,
+            server_name=self.server_name,
             resumed=True,
             peer_certificates=session.peer_certificates,
             verified_chain=session.verified_chain,
@@ -242,13 +237,6 @@ class ClientHandshake(ClientHellos):
         assert signature is not None
         signed = agreed.client_random + agreed.server_random + exchange.params_bytes()
         return self.verify_signature(peer, signature.algorithm, signature.signature, signed)
-
-    def facts(self, agreed: Agreed) -> dict[str, Any]:
-        """What a client knows about every handshake besides the agreement."""
-        return {
-            "server_name": self.server_name,
-            "peer_sent_downgrade_sentinel": agreed.downgrade_sentinel,
-        }
 
     # -- our flight ---------------------------------------------------------------------------------------
 

@@ -159,11 +159,12 @@ class Offer:
             max_fragment_length=fragment.max_fragment_length if fragment else None,
         )
 
-    def without_key_exchange(self, policy: Policy) -> Offer:
-        """The same, as if the client could do all that the policy can: a resumption ignores signature_algorithms
-        (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
+    def for_resumption(self, policy: Policy) -> Iterator[Offer]:
+        """The offer as it stands, and as if the client could do all that the policy can: a resumption ignores
+        signature_algorithms (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
+        yield self
         able = policy.signature_schemes
-        return replace(self, groups=policy.groups, schemes=able, certificate_schemes=None, takes_x509=True)
+        yield replace(self, groups=policy.groups, schemes=able, certificate_schemes=None, takes_x509=True)
 
 
 def _of_use(codes: tuple[CP, ...]) -> tuple[CP, ...]:

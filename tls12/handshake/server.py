@@ -7,8 +7,6 @@ be overridden one by one.
 
 from __future__ import annotations
 
-from typing import Any
-
 from tls12.config import ClientAuth
 from tls12.crypto.key_exchange import ExchangeInputs, KeyExchange, make_key_exchange
 from tls12.crypto.signatures import SCHEMES, KeyKind
@@ -115,7 +113,7 @@ class ServerHandshake(ServerHellos):
         finished = yield from self.receive_finished(agreed, secrets)
         negotiated = self.negotiated(
             agreed,
-            **self.facts(offer),
+            server_name=offer.server_name,
             group=choice.group,
             signature_scheme=choice.scheme,
             peer_signature_scheme=SignatureScheme.of(possession.scheme)
@@ -161,10 +159,7 @@ class ServerHandshake(ServerHellos):
         proof = self.accept_resumption(session, finished)
         negotiated = self.negotiated(
             agreed,
-            **self.facts(offer),
-            group=None,
-            signature_scheme=None,
-            peer_signature_scheme=None,
+            server_name=offer.server_name,
             resumed=True,
             peer_certificates=session.peer_certificates,
             verified_chain=session.verified_chain,
@@ -172,10 +167,6 @@ class ServerHandshake(ServerHellos):
         )
         leaf = choice.credential.certificate_list[0] if choice.credential is not None else None
         self.finish(agreed, secrets, proof, proof, finished, negotiated, session, server_verify_data, leaf)
-
-    def facts(self, offer: Offer) -> dict[str, Any]:
-        """What a server knows about every handshake besides the agreement."""
-        return {"server_name": offer.server_name, "ocsp_response": None, "scts": ()}
 
     # -- our flight ---------------------------------------------------------------------------------------
 

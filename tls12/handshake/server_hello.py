@@ -163,7 +163,7 @@ class ServerHellos(Steps[ServerConfig]):
         self.require_extended_master_secret(offer)
         if session.psk_identity is not None and self.look_up_psk(session.psk_identity) is None:
             return None
-        for view in (offer, offer.without_key_exchange(config.policy)):
+        for view in offer.for_resumption(config.policy):
             try:
                 choice = choose(view, config)
             except PeerIncompatible:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import os
 from dataclasses import dataclass, field
-from typing import Any
 
 from tls12.crypto import key_schedule, signatures
 from tls12.crypto.protection import make_opener, make_sealer
@@ -27,7 +26,7 @@ from tls12.handshake.proofs import (
     VerifiedIdentity,
     VerifiedSignature,
 )
-from tls12.registry import Alert, ProtocolVersion, SignatureScheme
+from tls12.registry import Alert, NamedGroup, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
 from tls12.trust.diagnosis import WEAKEST_CURVE, weak_curve, weak_key
@@ -184,28 +183,52 @@ class Steps(Handshake[C]):
             and before.psk_identity in (None, psk_identity)
         )
 
-    def negotiated(self, agreed: Agreed, **facts: Any) -> Negotiated:
-        """The facts for the application: those of the hellos, and `facts`.
+    def negotiated(
+        self,
+        agreed: Agreed,
+        *,
+        server_name: str | None,
+        resumed: bool,
+        peer_certificates: tuple[bytes, ...],
+        verified_chain: tuple[bytes, ...],
+        psk_identity: bytes | None,
+        group: NamedGroup | None = None,
+        signature_scheme: SignatureScheme | None = None,
+        peer_signature_scheme: SignatureScheme | None = None,
+        ocsp_response: bytes | None = None,
+        scts: tuple[bytes, ...] = (),
+    ) -> Negotiated:
+        """The facts for the application: those of the hellos, and what came later.
 
         Raises PeerMisbehaved when a renegotiation changes or drops the peer's identity (RFC 7627 6.1).
         """
-        if not self.is_same_peer(facts["peer_certificates"], facts["psk_identity"]):
+        if not self.is_same_peer(peer_certificates, psk_identity):
             raise PeerMisbehaved(
                 f"the identity of the {self.peer.value} would change in a renegotiation", rule="RFC 7627 6.1"
             )
         return Negotiated(
             version=ProtocolVersion.TLS_1_2,
             cipher_suite=agreed.suite.suite,
+            group=group,
+            signature_scheme=signature_scheme,
+            peer_signature_scheme=peer_signature_scheme,
+            server_name=server_name,
             alpn_protocol=agreed.alpn_protocol,
             extended_master_secret=agreed.extended_master_secret,
             encrypt_then_mac=agreed.encrypt_then_mac,
             secure_renegotiation=agreed.secure_renegotiation,
+            resumed=resumed,
             session_id=agreed.session_id,
+            peer_certificates=peer_certificates,
+            verified_chain=verified_chain,
+            ocsp_response=ocsp_response,
+            scts=scts,
+            psk_identity=psk_identity,
             client_random=agreed.client_random,
             server_random=agreed.server_random,
             record_size_limit=agreed.fragment_size,
             custom_extensions=agreed.custom_extensions,
-            **facts,
+            peer_sent_downgrade_sentinel=agreed.downgrade_sentinel,
         )
 
     def finish(
