@@ -202,4 +202,4 @@ def test_small_pieces_are_put_together_in_linear_time(role: str) -> None:
         return process_time() - begin
 
     small = min(dribble(1000) for _ in range(3))
-    assert min(dribble(16_000) for _ in range(2)) < 80 * small
+    assert min(dribble(16_000) for _ in range(2)) < 8 * 16 * small
