@@ -18,11 +18,18 @@ from tls12.errors import CertificateExpired, NameMismatch, UnknownIssuer, WrongP
 from tls12.lab import policy as lab_policy
 from tls12.lab.hellos import with_extensions
 from tls12.lab.pki import IssuedCertificate, key_usage
-from tls12.registry import CertificateStatusType, ClientCertificateType, ExtensionType, HandshakeType
+from tls12.registry import (
+    CertificateStatusType,
+    CertificateType,
+    ClientCertificateType,
+    ExtensionType,
+    HandshakeType,
+)
+from tls12.trust.parsing import subject_public_key_info
 from tls12.wire import messages
 from tls12.wire.certificates import Certificate, CertificateRequest, CertificateStatus, CertificateVerify
 from tls12.wire.context import Context, KeyExchangeAlgorithm
-from tls12.wire.extensions import Extension, RawExtension, StatusRequestAck
+from tls12.wire.extensions import Extension, RawExtension, SelectedServerCertificateType, StatusRequestAck
 from tls12.wire.hello import HelloRequest, ServerHelloDone
 from tls12.wire.key_exchange import DheParams, DigitallySigned, ExplicitCurveParams, ServerKeyExchange
 from tls12.wire.messages import RawMessage
@@ -253,7 +260,20 @@ def test_scts_are_delivered() -> Duel:
     return duel
 
 
-# -- C2.6 and C2.7 ------------------------------------------------------------------------------------------
+# -- C2.5 to C2.7 -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [CertificateType.RAW_PUBLIC_KEY, CertificateType.X509])
+@refuses("C2.5", Alert.UNSUPPORTED_EXTENSION)
+def test_a_kind_of_certificate_that_nobody_asked_about_is_refused(kind: CertificateType) -> Duel:
+    return promising(SelectedServerCertificateType(kind))
+
+
+@refuses("C2.5", Alert.DECODE_ERROR)
+def test_a_bare_key_instead_of_a_list_of_certificates_is_refused() -> Duel:
+    key = subject_public_key_info(pki.server().leaf)
+    duel = AgainstClient().hello()
+    return sending(duel, HandshakeType.CERTIFICATE, len(key).to_bytes(3, "big") + key)
 
 
 @refuses("C2.6", Alert.UNEXPECTED_MESSAGE)

@@ -25,6 +25,7 @@ from tls12 import (
     RenegotiationRequested,
     Session,
     TruncatedError,
+    UsageError,
 )
 from tls12.errors import NotTLS
 from tls12.handshake.grammar import name_of
@@ -347,6 +348,20 @@ def test_application_data_before_the_servers_finished_is_refused(stage: str, dat
     STAGES[stage][0](duel)
     duel.script.send_data(data)
     return duel
+
+
+# -- C3.6 false start ---------------------------------------------------------------------------------------
+
+
+@shows("C3.6", "UsageError")
+def test_nothing_can_be_sent_before_the_servers_finished_is_verified() -> None:
+    duel = due()
+    with pytest.raises(UsageError, match="before HandshakeCompleted"):
+        duel.subject.send(b"too early")
+    duel.script.send(duel.script.finished())
+    duel.carry()
+    duel.subject.send(b"in time")
+    assert duel.subject.completed
 
 
 # -- C3.7 renegotiation -------------------------------------------------------------------------------------
