@@ -2,7 +2,7 @@
 
 How it works: `receive_data` lets the record layer open records one by one. Application data becomes an event at
 once; handshake fragments are reassembled and shown to the handshake; ChangeCipherSpec and alerts are dealt with
-here. After each step the handshake's outputs are carried out in order: bytes to send, keys to install, events.
+here. After each step the handshake's outputs are carried out in order (`handshaking.py`).
 
 The peer's fault is an event, never an exception: whatever is wrong with its bytes ends in one `_fail`, which queues
 the alert that the error carries and emits `ConnectionFailed`. What an application's own object raises (a verifier,
@@ -17,13 +17,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import ClassVar, NoReturn
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection.buffers import NOTHING, Data, byte_buffer
+from tls12.connection.handshaking import Handshaking
 from tls12.connection.remedies import remedy_for
-from tls12.connection.sending import Sending
-from tls12.crypto.protection import Opener, Sealer
 from tls12.errors import (
     DecodeError,
     EncodeError,
@@ -43,26 +42,17 @@ from tls12.events import (
     ConnectionFailed,
     DataReceived,
     Event,
-    HandshakeCompleted,
 )
 from tls12.handshake.engine import (
-    Complete,
-    Handshake,
-    InstallReadKeys,
-    InstallWriteKeys,
     Notify,
     OnMessage,
     Rewrite,
-    SettleRecords,
 )
-from tls12.handshake.grammar import CCS, Conversation, State, name_of
-from tls12.handshake.proofs import Established
+from tls12.handshake.grammar import CCS, State, name_of
 from tls12.policy import Renegotiation
 from tls12.record_layer import RecordReader
-from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType, ProtocolVersion
+from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType
 from tls12.wire.messages import HandshakeReassembler
-
-K = TypeVar("K", Sealer, Opener)
 
 _APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
 _CHANGE_CIPHER_SPEC = int(ContentType.CHANGE_CIPHER_SPEC)
@@ -86,15 +76,13 @@ def _forget_frames(error: BaseException | None) -> None:
         error = error.__cause__
 
 
-class Connection(Sending):
+class Connection(Handshaking):
     """What `ClientConnection` and `ServerConnection` share; not made by itself."""
 
     # Counted in instructions, slots save 3 % of a resumption.
     __slots__ = (
-        "__weakref__", "_ahead", "_asked", "_began", "_config", "_conversation", "_data_flows", "_end_waits", "_error",
-        "_established", "_events", "_handshake", "_handshakes", "_hello_requests", "_on_message", "_opener",
-        "_pause_on", "_peer_closed", "_read_ended", "_reader", "_reassembler", "_rewrite", "_warned_at", "_warnings",
-        "_write_ended",
+        "__weakref__", "_ahead", "_end_waits", "_error", "_events", "_hello_requests", "_on_message",
+        "_pause_on", "_peer_closed", "_read_ended", "_rewrite", "_warned_at", "_warnings", "_write_ended",
     )  # fmt: skip
 
     _opened_by: ClassVar[HandshakeType | None]
@@ -113,32 +101,20 @@ class Connection(Sending):
             strange = set(pause_on) - PAUSABLE
             names = ", ".join(sorted(getattr(item, "__name__", str(item)) for item in strange))
             raise UsageError(f"pause_on names {names}, which cannot pause; see tls12.events.PAUSABLE")
-        super().__init__()
-        limits = config.limits
-        self._config = config
+        super().__init__(config)
         self._pause_on = frozenset(pause_on)
         self._rewrite = rewrite
         self._on_message = on_message
-        self._reader = RecordReader(empty_record_limit=limits.empty_records)
-        self._reassembler = HandshakeReassembler(limits.message_sizes, default=limits.other_message_size)
-        self._conversation = Conversation()
-        self._handshake: Handshake[Any] | None = None
-        self._established: Established | None = None
         self._events: list[Event] = []
         self._ahead: list[Event] | None = None
         self._end_waits = False
         self._error: TLSError | None = None
-        self._data_flows = False
         self._read_ended = False
         self._write_ended = False
         self._peer_closed = False
-        self._opener: Opener | None = None
-        self._asked = 0
         self._warnings = 0
         self._warned_at = 0
         self._hello_requests = 0
-        self._handshakes = 0
-        self._began: float | None = None
 
     # -- in -----------------------------------------------------------------------------------------------
 
@@ -414,109 +390,6 @@ class Connection(Sending):
         ContentType.ALERT: _take_alert,
         ContentType.APPLICATION_DATA: _take_application_data,
     }
-
-    # -- handshakes ---------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def _make_handshake(self) -> Handshake[Any]:
-        """One more handshake on this connection."""
-
-    def _begin_handshake(self) -> Handshake[Any]:
-        self._handshakes += 1
-        if self._handshakes > 1 + self._config.limits.renegotiations:
-            raise LimitExceeded(
-                f"more than {self._config.limits.renegotiations} renegotiations", alert=Alert.NO_RENEGOTIATION
-            )
-        self._check_duration()
-        self._handshake = handshake = self._make_handshake()
-        handshake.start()
-        self._carry_out(handshake)
-        self._refresh()
-        return handshake
-
-    @abstractmethod
-    def _begin_renegotiation(self) -> None:
-        """Do our part to begin another handshake."""
-
-    def _abandon_renegotiation(self) -> None:
-        """The peer said no: back to where we were, with nothing lost."""
-        self._handshake = None
-        self._began = None
-        self._conversation.state = State.ESTABLISHED
-        self._refresh()
-        self._resume_sending()
-
-    def _carry_out(self, handshake: Handshake[Any]) -> None:
-        """The handshake's outputs, in order."""
-        if not handshake.outputs or self._error is not None:  # a hook may have aborted the connection
-            return
-        for output in handshake.drain():
-            if type(output) is tuple:
-                self._put(*output)
-            else:
-                self._CARRIERS[type(output)](self, output)
-
-    def _install_write_keys(self, output: InstallWriteKeys) -> None:
-        self._writer.fragment_size = output.fragment_size
-        self._writer.install(output.sealer)
-        self._sealer = self._bounded(output.sealer)
-        self._warn_at = output.sealer.near_from
-
-    def _install_read_keys(self, output: InstallReadKeys) -> None:
-        self._reader.plaintext_limit = output.plaintext_limit
-        self._reader.install(output.opener)
-        self._opener = self._bounded(output.opener)
-
-    def _bounded(self, keys: K) -> K:
-        """These keys, to be used no more than `Limits.records_per_key` allows."""
-        records = self._config.limits.records_per_key
-        if records is not None:
-            keys.limit = min(keys.limit, records)
-        return keys
-
-    def _settle_records(self, output: SettleRecords) -> None:
-        self._writer.version = ProtocolVersion.TLS_1_2
-        self._reader.version_fixed = True
-        if output.fragment_size is not None:
-            self._writer.fragment_size = self._reader.plaintext_limit = output.fragment_size
-
-    def _notify(self, output: Notify) -> None:
-        self._events.append(output.event)
-
-    def _complete(self, output: Complete) -> None:
-        assert self._handshake is not None
-        self._config = self._handshake.owners_config
-        self._established = output.established
-        self._handshake = None
-        self._began = None
-        self._asked = 0
-        self._events.append(HandshakeCompleted(output.established.negotiated))
-        self._resume_sending()
-
-    _CARRIERS: ClassVar[dict[type, Callable[[Connection, Any], None]]] = {
-        InstallWriteKeys: _install_write_keys,
-        InstallReadKeys: _install_read_keys,
-        SettleRecords: _settle_records,
-        Notify: _notify,
-        Complete: _complete,
-    }
-
-    def _refresh(self) -> None:
-        """Decide, now that something changed, whether application data may come."""
-        renegotiable = self._config.policy.renegotiation is Renegotiation.ALLOW
-        allowed = self._conversation.data_allowed(self._peer)
-        self._data_flows = allowed and not (renegotiable and self._reassembler.pending)
-
-    def _check_duration(self) -> None:
-        """From our ClientHello, or from the first byte of the client's, to the end of the handshake."""
-        limit = self._config.limits.handshake_seconds
-        if limit is None:
-            return
-        now = self._config.clock()
-        if self._began is None:
-            self._began = now
-        if now - self._began > limit:
-            raise LimitExceeded(f"the handshake took longer than {limit} seconds", alert=Alert.USER_CANCELED)
 
     # -- ends ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,152 @@
+"""What a handshake does to its connection: its outputs, carried out in order.
+
+How it works: a handshake touches neither records nor sockets, it queues what it wants (`handshake.engine.Output`).
+`_carry_out` does it: bytes become records, keys go into the record layer from exactly that record on, events go to the
+application, and `Complete` ends the handshake. A handshake begins here too, the first one as well as a renegotiation.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+from tls12.config import ClientConfig, ServerConfig
+from tls12.connection.sending import Sending
+from tls12.crypto.protection import Opener, Sealer
+from tls12.errors import LimitExceeded
+from tls12.events import HandshakeCompleted
+from tls12.handshake.engine import Complete, Handshake, InstallReadKeys, InstallWriteKeys, Notify, SettleRecords
+from tls12.handshake.grammar import Conversation, State
+from tls12.handshake.proofs import Established
+from tls12.policy import Renegotiation
+from tls12.record_layer import RecordReader
+from tls12.registry import Alert, ProtocolVersion
+from tls12.wire.messages import HandshakeReassembler
+
+K = TypeVar("K", Sealer, Opener)
+
+
+class Handshaking(Sending):
+    """The part of a connection that handshakes act on; `Connection` adds the rest."""
+
+    __slots__ = (
+        "_asked", "_began", "_config", "_conversation", "_data_flows", "_established", "_handshake", "_handshakes",
+        "_opener", "_reader", "_reassembler",
+    )  # fmt: skip
+
+    def __init__(self, config: ClientConfig | ServerConfig) -> None:
+        super().__init__()
+        limits = config.limits
+        self._config = config
+        self._reader = RecordReader(empty_record_limit=limits.empty_records)
+        self._reassembler = HandshakeReassembler(limits.message_sizes, default=limits.other_message_size)
+        self._conversation = Conversation()
+        self._handshake: Handshake[Any] | None = None
+        self._established: Established | None = None
+        self._data_flows = False
+        self._opener: Opener | None = None
+        self._asked = 0
+        self._handshakes = 0
+        self._began: float | None = None
+
+    @abstractmethod
+    def _make_handshake(self) -> Handshake[Any]:
+        """One more handshake on this connection."""
+
+    def _begin_handshake(self) -> Handshake[Any]:
+        self._handshakes += 1
+        if self._handshakes > 1 + self._config.limits.renegotiations:
+            raise LimitExceeded(
+                f"more than {self._config.limits.renegotiations} renegotiations", alert=Alert.NO_RENEGOTIATION
+            )
+        self._check_duration()
+        self._handshake = handshake = self._make_handshake()
+        handshake.start()
+        self._carry_out(handshake)
+        self._refresh()
+        return handshake
+
+    @abstractmethod
+    def _begin_renegotiation(self) -> None:
+        """Do our part to begin another handshake."""
+
+    def _abandon_renegotiation(self) -> None:
+        """The peer said no: back to where we were, with nothing lost."""
+        self._handshake = None
+        self._began = None
+        self._conversation.state = State.ESTABLISHED
+        self._refresh()
+        self._resume_sending()
+
+    def _carry_out(self, handshake: Handshake[Any]) -> None:
+        """The handshake's outputs, in order."""
+        if not handshake.outputs or self._error is not None:  # a hook may have aborted the connection
+            return
+        for output in handshake.drain():
+            if type(output) is tuple:
+                self._put(*output)
+            else:
+                self._CARRIERS[type(output)](self, output)
+
+    def _install_write_keys(self, output: InstallWriteKeys) -> None:
+        self._writer.fragment_size = output.fragment_size
+        self._writer.install(output.sealer)
+        self._sealer = self._bounded(output.sealer)
+        self._warn_at = output.sealer.near_from
+
+    def _install_read_keys(self, output: InstallReadKeys) -> None:
+        self._reader.plaintext_limit = output.plaintext_limit
+        self._reader.install(output.opener)
+        self._opener = self._bounded(output.opener)
+
+    def _bounded(self, keys: K) -> K:
+        """These keys, to be used no more than `Limits.records_per_key` allows."""
+        records = self._config.limits.records_per_key
+        if records is not None:
+            keys.limit = min(keys.limit, records)
+        return keys
+
+    def _settle_records(self, output: SettleRecords) -> None:
+        self._writer.version = ProtocolVersion.TLS_1_2
+        self._reader.version_fixed = True
+        if output.fragment_size is not None:
+            self._writer.fragment_size = self._reader.plaintext_limit = output.fragment_size
+
+    def _notify(self, output: Notify) -> None:
+        self._events.append(output.event)
+
+    def _complete(self, output: Complete) -> None:
+        assert self._handshake is not None
+        self._config = self._handshake.owners_config
+        self._established = output.established
+        self._handshake = None
+        self._began = None
+        self._asked = 0
+        self._events.append(HandshakeCompleted(output.established.negotiated))
+        self._resume_sending()
+
+    _CARRIERS: ClassVar[dict[type, Callable[[Handshaking, Any], None]]] = {
+        InstallWriteKeys: _install_write_keys,
+        InstallReadKeys: _install_read_keys,
+        SettleRecords: _settle_records,
+        Notify: _notify,
+        Complete: _complete,
+    }
+
+    def _refresh(self) -> None:
+        """Decide, now that something changed, whether application data may come."""
+        renegotiable = self._config.policy.renegotiation is Renegotiation.ALLOW
+        allowed = self._conversation.data_allowed(self._peer)
+        self._data_flows = allowed and not (renegotiable and self._reassembler.pending)
+
+    def _check_duration(self) -> None:
+        """From our ClientHello, or from the first byte of the client's, to the end of the handshake."""
+        limit = self._config.limits.handshake_seconds
+        if limit is None:
+            return
+        now = self._config.clock()
+        if self._began is None:
+            self._began = now
+        if now - self._began > limit:
+            raise LimitExceeded(f"the handshake took longer than {limit} seconds", alert=Alert.USER_CANCELED)
