@@ -2,9 +2,8 @@
 
 How it works: `Established` is what a handshake ends in, and it cannot be built without a proof of who the peer is,
 of who owns the key share, and of the Finished message. Each proof class is constructed in exactly one function of
-`steps.py` (a test counts the places), behind the comparison that it stands for; so
-leaving a check out does not type-check. Where the protocol really proves nothing, the story has to say so with an
-`Unauthenticated` and its reason.
+`steps.py` (a test counts the places), behind the comparison that it stands for; so leaving a check out does not
+type-check. Where the protocol really proves nothing, the story has to say so with an `Unauthenticated` and its reason.
 """
 
 from __future__ import annotations
