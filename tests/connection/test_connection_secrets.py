@@ -93,10 +93,12 @@ def test_label_context_and_connection_all_matter_and_no_context_is_not_an_empty_
     assert len(exports) == 9
 
 
-def test_the_label_of_an_exporter_is_text() -> None:
+def test_the_label_of_an_exporter_is_text_and_its_context_bytes() -> None:
     ours, _ = connected("client")
     with pytest.raises(UsageError, match="label of an exporter is a str"):
         ours.connection.export_keying_material(LABEL.encode(), None, 32)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="context of an exporter is bytes or None, not str"):
+        ours.connection.export_keying_material(LABEL, "context", 32)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -160,6 +160,8 @@ def test_what_is_no_pem_is_refused_and_file_names_are_recognised_as_a_mistake() 
         Credential.from_pem("chain.pem", "key.pem")
     with pytest.raises(UsageError, match="bytes or str, not NoneType"):
         Credential.from_pem(issued.chain_pem, None)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="certificate 1 is neither DER nor PEM: int"):
+        Credential.from_objects(5, issued.private_key)  # type: ignore[arg-type]
 
 
 def test_chain_and_key_may_be_one_text_in_any_order() -> None:

@@ -128,6 +128,8 @@ class Facts:
         """
         if not isinstance(label, str):
             raise UsageError(f"the label of an exporter is a str, not {type(label).__name__}")
+        if not isinstance(context, bytes | None):
+            raise UsageError(f"the context of an exporter is bytes or None, not {type(context).__name__}")
         if length < 1:
             raise UsageError(f"export_keying_material() with a length of {length} bytes exports nothing")
         established = self._quiet("export_keying_material")

@@ -28,6 +28,8 @@ def as_certificates(given: Iterable[CertificateLike | Iterable[CertificateLike]]
     """
     found: list[x509.Certificate] = []
     for element in given:
+        if not isinstance(element, CertificateLike | Iterable):
+            raise UsageError(f"{what} {len(found) + 1} is neither DER nor PEM: {type(element).__name__}")
         for one in (element,) if isinstance(element, CertificateLike) else element:
             if isinstance(one, x509.Certificate):
                 found.append(one)
