@@ -8,9 +8,9 @@ The peer's fault is an event, never an exception: whatever is wrong with its byt
 the alert that the error carries and emits `ConnectionFailed`. What an application's own object raises (a verifier,
 a signer, a hook) reaches the caller, after internal_error was queued.
 
-The path of application data is kept short on purpose: one generator step, one test of `_data_flows` and one event
-a record (benchmarks/test_bulk.py); everything rare is decided when the state changes, not when data passes. What goes
-out is in `sending.py`.
+The path of application data is kept short on purpose: one test of `_data_flows` and one event a record, and a step of
+a generator only where a chunk is not exactly one record (benchmarks/test_bulk.py); everything rare is decided when the
+state changes, not when data passes. What goes out is in `sending.py`.
 """
 
 from __future__ import annotations
