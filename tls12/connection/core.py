@@ -277,10 +277,18 @@ class Connection(Handshaking):
 
     def _take_messages(self) -> bool:
         """Every whole message that is there, until one pauses; whether one did."""
-        while (message := self._next_message()) is not None:
+        reassembler = self._reassembler
+        while reassembler.pending:
+            try:
+                message = reassembler.next_message()
+            except DecodeError:
+                self._judge_place(reassembler.rest()[0])
+                raise
+            if message is None:
+                return False
             self._warnings = 0
             kind = message[0]
-            if kind in _FLIGHT_ENDS and self._reassembler.pending:
+            if reassembler.pending and kind in _FLIGHT_ENDS:
                 raise UnexpectedMessage(
                     f"the {self._peer.value} sent more behind its {name_of(kind)}, in the same record"
                 )
@@ -292,20 +300,14 @@ class Connection(Handshaking):
                     handshake = self._begin_handshake()
                 handshake.take_message(message)
                 self._carry_out(handshake)
-            if self._must_stop():
+            if self._read_ended or (handshake := self._handshake) is not None and handshake.asking is not None:
                 return True
         return False
 
-    def _next_message(self) -> bytes | None:
-        """The next whole message. If its length and its place are both wrong, the peer hears of its place."""
-        reassembler = self._reassembler
-        try:
-            return reassembler.next_message()
-        except DecodeError:
-            kind = reassembler.rest()[0]
-            if kind not in self._conversation.expected(self._peer):
-                raise self._out_of_place(name_of(kind)) from None
-            raise
+    def _judge_place(self, kind: int) -> None:
+        """If the length of a message and its place are both wrong, the peer hears of its place."""
+        if kind not in self._conversation.expected(self._peer):
+            raise self._out_of_place(name_of(kind)) from None
 
     def _must_stop(self) -> bool:
         """Whether no more may be read, for now or for ever."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
-from tls12.crypto.prf import prf
+from tls12.crypto.prf import Keyed, prf
 from tls12.crypto.suites import Suite
 from tls12.errors import UsageError
 
@@ -66,7 +66,7 @@ def extended_master_secret(prf_hash: str, premaster: bytes, session_hash: bytes)
     return prf(prf_hash, premaster, b"extended master secret", session_hash, MASTER_SECRET_LENGTH)
 
 
-def key_block(suite: Suite, master: bytes, client_random: bytes, server_random: bytes) -> KeyBlock:
+def key_block(suite: Suite, master: bytes | Keyed, client_random: bytes, server_random: bytes) -> KeyBlock:
     """The keys of both directions (RFC 5246 6.3)."""
     mac, key, iv = suite.mac_length, suite.cipher.key_length, suite.cipher.fixed_iv_length
     block = prf(suite.prf_hash, master, b"key expansion", server_random + client_random, 2 * (mac + key + iv))
@@ -79,7 +79,7 @@ def key_block(suite: Suite, master: bytes, client_random: bytes, server_random: 
 
 def verify_data(
     prf_hash: str,
-    master: bytes,
+    master: bytes | Keyed,
     sender: Literal["client", "server"],
     transcript_hash: bytes,
     length: int = VERIFY_DATA_LENGTH,

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
 
 from tls12.crypto.suites import SUITES
 from tls12.errors import UnexpectedMessage
@@ -200,7 +199,8 @@ def not_resumed(facts: Facts) -> bool:
     return facts.resumed is False
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """In state `at`, `sender` may send `message`, which leads to `to`, only if the guard holds."""
 
     at: State
@@ -324,7 +324,8 @@ class Conversation:
         """The row that allows this message. Raises `UnexpectedMessage`, which names what was expected."""
         facts = self.facts
         for row in _BY_PLACE[sender][self.state].get(kind, ()):
-            if row.only_if(facts):
+            guard = row.only_if
+            if guard is always or guard(facts):
                 return row
         refusal = UnexpectedMessage(self.describe(sender, name_of(kind)))
         if kind == HandshakeType.CERTIFICATE_REQUEST and self.state is State.SERVER_KEY_EXCHANGE and anonymous(facts):
@@ -340,13 +341,13 @@ class Conversation:
 
     def learn(self, row: Row, message: Message | None) -> None:
         """Move along `row`, and keep from the message what later guards ask about."""
-        learner = _LEARNERS.get(row.message)
-        if learner is not None and message is not None:
-            learner(self, row, message)
+        kind = row.message
+        if kind in _LEARNERS and message is not None:
+            _LEARNERS[kind](self, row, message)
         elif self.facts.resumed is None:
-            self.facts.resumed = row.message in (CCS, HandshakeType.NEW_SESSION_TICKET)
-        self.state = row.to
-        if row.to is _ESTABLISHED:
+            self.facts.resumed = kind in _TELL_A_RESUMPTION
+        self.state = state = row.to
+        if state is _ESTABLISHED:
             self.established_once = True
 
     def data_allowed(self, sender: Side) -> bool:
@@ -392,6 +393,7 @@ def _learn_certificate_request(conversation: Conversation, row: Row, message: Me
     conversation.facts.certificate_requested = True
 
 
+_TELL_A_RESUMPTION = frozenset({CCS, HandshakeType.NEW_SESSION_TICKET})
 _LEARNERS: dict[MessageKind, Callable[[Conversation, Row, Message], None]] = {
     HandshakeType.CLIENT_HELLO: _learn_client_hello,
     HandshakeType.SERVER_HELLO: _learn_server_hello,

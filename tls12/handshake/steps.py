@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass, field
 
 from tls12.crypto import key_schedule, signatures
+from tls12.crypto.prf import Keyed, keyed
 from tls12.crypto.protection import make_opener, make_sealer
 from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerMisbehaved
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
@@ -40,6 +41,8 @@ class Secrets:
     """The master secret of one handshake, and the keys made from it."""
 
     master: bytes = field(repr=False)
+    keyed: Keyed = field(repr=False)
+    """The master secret as the PRF takes it: three of its outputs are wanted."""
     keys: key_schedule.KeyBlock = field(repr=False)
 
 
@@ -72,13 +75,14 @@ class Steps(Handshake[C]):
         """The key block (RFC 5246 6.3), and a line in the key log."""
         if self.config.keylog is not None:
             self.config.keylog.log("CLIENT_RANDOM", agreed.client_random, master)
-        keys = key_schedule.key_block(agreed.suite, master, agreed.client_random, agreed.server_random)
-        return Secrets(master, keys)
+        prepared = keyed(agreed.suite.prf_hash, master)
+        keys = key_schedule.key_block(agreed.suite, prepared, agreed.client_random, agreed.server_random)
+        return Secrets(master, prepared, keys)
 
     def verify_data(self, agreed: Agreed, secrets: Secrets, sender: Side) -> bytes:
         """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""
         prf_hash = agreed.suite.prf_hash
-        return key_schedule.verify_data(prf_hash, secrets.master, sender.value, self.transcript.digest(prf_hash))
+        return key_schedule.verify_data(prf_hash, secrets.keyed, sender.value, self.transcript.digest(prf_hash))
 
     def send_finished(self, agreed: Agreed, secrets: Secrets) -> bytes:
         """Switch our keys on and send Finished; the verify_data sent."""

@@ -14,6 +14,7 @@ limit as soon as its four bytes of header are there, so nothing is collected for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from struct import Struct
 from typing import Any
 
 from tls12.errors import DecodeError
@@ -91,6 +92,9 @@ VERSION_BOUND = frozenset((HandshakeType.CERTIFICATE_REQUEST, HandshakeType.CERT
 
 CONTEXTUAL = KEY_EXCHANGE_BOUND | VERSION_BOUND | {HandshakeType.FINISHED}
 """Types on which the outcome of the hellos has a bearing; of these, `VERSION_BOUND` alone do without."""
+
+_read_header = Struct(">I").unpack_from
+"""Type and length of a message, in one number."""
 
 ReadMessage = Callable[[Reader, Context | None], Message]
 
@@ -193,24 +197,24 @@ class HandshakeReassembler:
 
         Raises DecodeError when a message declares more than its limit, before its body is collected.
         """
-        if self.pending < self._need:
+        pending = self.pending
+        if pending < self._need:
             return None
         if self._later:
             self._data = self._data[self._pos :] + self._later
             self._pos = 0
             self._later.clear()
         data, start = self._data, self._pos
-        body = start + HEADER
-        length = int.from_bytes(data[start + 1 : body], "big")
-        limit = self._limits.get(data[start], self._default)
-        if length > limit:
-            name = str(HandshakeType.of(data[start]))
-            raise DecodeError(f"length {length} exceeds the limit of {limit} bytes", path=name, offset=1)
-        end = body + length
-        if end > len(data):
-            self._need = HEADER + length
+        (header,) = _read_header(data, start)
+        kind, size = header >> 24, (header & MAX_BODY) + HEADER
+        limit = self._limits.get(kind, self._default)
+        if size - HEADER > limit:
+            name = str(HandshakeType.of(kind))
+            raise DecodeError(f"length {size - HEADER} exceeds the limit of {limit} bytes", path=name, offset=1)
+        if size > pending:
+            self._need = size
             return None
         self._need = HEADER
-        self._pos = end
-        self.pending -= HEADER + length
+        self._pos = end = start + size
+        self.pending = pending - size
         return data[start:end]
