@@ -269,10 +269,12 @@ class Connection(Handshaking):
     # Each `_take_...` deals with one record, and tells whether no more may be read for now: after a pause or an end.
 
     def _take_handshake(self, fragment: bytes) -> bool:
-        self._reassembler.feed(fragment)
-        stop = self._take_messages()
-        if self._established is not None:
-            self._refresh()
+        if self._reassembler.whole(fragment):
+            stop = self._take_message(fragment)
+        else:
+            self._reassembler.feed(fragment)
+            stop = self._take_messages()
+        self._refresh()
         return stop
 
     def _take_messages(self) -> bool:
@@ -286,23 +288,27 @@ class Connection(Handshaking):
                 raise
             if message is None:
                 return False
-            self._warnings = 0
-            kind = message[0]
-            if reassembler.pending and kind in _FLIGHT_ENDS:
+            if reassembler.pending and message[0] in _FLIGHT_ENDS:
                 raise UnexpectedMessage(
-                    f"the {self._peer.value} sent more behind its {name_of(kind)}, in the same record"
+                    f"the {self._peer.value} sent more behind its {name_of(message[0])}, in the same record"
                 )
-            if kind != self._invited_by or not self._ignored_or_refused(message):
-                handshake = self._handshake
-                if handshake is None:
-                    if kind != self._opened_by:
-                        raise self._out_of_place(name_of(kind))
-                    handshake = self._begin_handshake()
-                handshake.take_message(message)
-                self._carry_out(handshake)
-            if self._read_ended or (handshake := self._handshake) is not None and handshake.asking is not None:
+            if self._take_message(message):
                 return True
         return False
+
+    def _take_message(self, message: bytes) -> bool:
+        """One message; whether no more may be read."""
+        self._warnings = 0
+        handshake = self._handshake
+        kind = message[0]
+        if kind != self._invited_by or not self._ignored_or_refused(message):
+            if handshake is None:
+                if kind != self._opened_by:
+                    raise self._out_of_place(name_of(kind))
+                handshake = self._begin_handshake()
+            handshake.take_message(message)
+            self._carry_out(handshake)
+        return self._read_ended or (handshake is not None and handshake.asking is not None)
 
     def _judge_place(self, kind: int) -> None:
         """If the length of a message and its place are both wrong, the peer hears of its place."""

@@ -81,9 +81,11 @@ class Handshaking(Sending):
 
     def _carry_out(self, handshake: Handshake[Any]) -> None:
         """The handshake's outputs, in order."""
-        if not handshake.outputs or self._error is not None:  # a hook may have aborted the connection
+        outputs = handshake.outputs
+        if not outputs or self._error is not None:  # a hook may have aborted the connection
             return
-        for output in handshake.drain():
+        handshake.outputs = []
+        for output in outputs:
             if type(output) is tuple:
                 self._put(*output)
             else:
@@ -136,9 +138,12 @@ class Handshaking(Sending):
 
     def _refresh(self) -> None:
         """Decide, now that something changed, whether application data may come."""
-        renegotiable = self._config.policy.renegotiation is Renegotiation.ALLOW
+        if self._established is None:
+            return
         allowed = self._conversation.data_allowed(self._peer)
-        self._data_flows = allowed and not (renegotiable and self._reassembler.pending)
+        if allowed and self._reassembler.pending:
+            allowed = self._config.policy.renegotiation is not Renegotiation.ALLOW
+        self._data_flows = allowed
 
     def _check_duration(self) -> None:
         """From our ClientHello, or from the first byte of the client's, to the end of the handshake."""

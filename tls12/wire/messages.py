@@ -179,6 +179,18 @@ class HandshakeReassembler:
         self.pending = 0
         """How many bytes wait for the rest of their message."""
 
+    def whole(self, fragment: bytes) -> bool:
+        """Whether `fragment`, the payload of a handshake record, is one message, no less and no more.
+
+        As nearly all are; those need not be fed. One that exceeds its limit is not told from one that is incomplete.
+        """
+        size = len(fragment) - HEADER
+        if self.pending or size < 0:
+            return False
+        (header,) = _read_header(fragment)
+        length: int = header & MAX_BODY
+        return length == size <= self._limits.get(header >> 24, self._default)
+
     def feed(self, fragment: bytes) -> None:
         """Take the payload of one handshake record; then call `next_message` until it gives None."""
         if not self.pending:
