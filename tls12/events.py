@@ -21,12 +21,13 @@ from tls12.registry import Alert, AlertLevel, CipherSuite, NamedGroup, ProtocolV
 from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
 from tls12.trust.sct import embedded_scts, stapled_scts
+from tls12.values import read_only
 from tls12.wire.certificates import CertificateRequest
 from tls12.wire.extensions import Extension
 from tls12.wire.hello import ClientHello
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@read_only(kw_only=True)
 class Negotiated:
     """What a finished handshake agreed on. Facts only: nothing here is secret."""
 

@@ -35,7 +35,8 @@ def allowed(extra: Row) -> Defence:
     honest = Conversation.admit
 
     def admit(self: Conversation, sender: Side, kind: int) -> Row:
-        return extra if (self.state, sender, kind) == extra[:3] else honest(self, sender, kind)
+        asked = (self.state, sender, kind) == (extra.at, extra.sender, extra.message)
+        return extra if asked else honest(self, sender, kind)
 
     return removed(Conversation, "admit", admit)
 

@@ -117,7 +117,8 @@ class ClientHellos(Steps[ClientConfig]):
             extensions.append(common.UNCOMPRESSED_POINTS)
         if any(suite.is_ephemeral for suite in suites):
             extensions.append(common.supported_groups(policy.groups))
-        extensions.append(SessionTicket(session.ticket) if session is not None and session.ticket else common.NO_TICKET_YET)
+        ticket = session.ticket if session is not None else b""
+        extensions.append(SessionTicket(ticket) if ticket else common.NO_TICKET_YET)
         if policy.encrypt_then_mac and any(suite.is_cbc for suite in suites):
             extensions.append(common.ENCRYPT_THEN_MAC)
         if any(suite.uses_certificate for suite in suites):

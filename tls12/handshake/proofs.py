@@ -13,9 +13,10 @@ from typing import NoReturn
 
 from tls12.events import Negotiated
 from tls12.resumption.sessions import Session
+from tls12.values import read_only
 
 
-@dataclass(frozen=True, slots=True)
+@read_only()
 class VerifiedIdentity:
     """The verifier accepted this chain for this name."""
 
@@ -23,28 +24,28 @@ class VerifiedIdentity:
     chain: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@read_only()
 class VerifiedSignature:
     """The owner of the certificate's key signed this handshake: the key share, or the transcript."""
 
     scheme: int
 
 
-@dataclass(frozen=True, slots=True)
+@read_only()
 class VerifiedFinished:
     """The peer's Finished matched our transcript and master secret."""
 
     verify_data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@read_only()
 class ResumedSession:
     """The peer owns the master secret of a session whose handshake proved the rest."""
 
     session: Session = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@read_only()
 class Unauthenticated:
     """Nothing is proved here, and why that is right: anonymous and PSK suites, optional client certificates."""
 

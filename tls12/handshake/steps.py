@@ -36,7 +36,7 @@ from tls12.wire.closing import ChangeCipherSpec, Finished
 from tls12.wire.hello import ClientHello, ServerHello
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Secrets:
     """The master secret of one handshake, and the keys made from it."""
 
