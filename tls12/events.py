@@ -27,7 +27,7 @@ from tls12.wire.extensions import Extension
 from tls12.wire.hello import ClientHello
 
 
-@read_only(kw_only=True)
+@read_only()
 class Negotiated:
     """What a finished handshake agreed on. Facts only: nothing here is secret."""
 

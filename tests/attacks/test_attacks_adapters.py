@@ -17,10 +17,9 @@ import tls12.asyncio
 from tls12 import DataReceived, ServerConnection, TLSError, sync
 from tls12.asyncio import TLSTransport
 from tls12.connection import Connection
-from tls12.connection.handshaking import Handshaking
 from tls12.crypto.aead import ExplicitNonceOpener
 from tls12.errors import BadRecordMac
-from tls12.handshake.grammar import State
+from tls12.handshake.grammar import Conversation, State
 from tls12.wire.records import HEADER
 
 INJECTED = b"MAIL FROM:<mallory@evil.test>\r\n"
@@ -114,12 +113,7 @@ def digest_all(self: TLSTransport) -> None:
     self.flush()
 
 
-def let_data_flow(self: Handshaking) -> None:
-    """A connection that takes application data at any time."""
-    self._data_flows = True
-
-
-DATA_AT_ANY_TIME = removed(Handshaking, "_refresh", let_data_flow)
+DATA_AT_ANY_TIME = removed(Conversation, "data_allowed", lambda self, sender: True)
 ADAPTERS = {"sync": over_sync, "asyncio": over_asyncio}
 
 

@@ -181,12 +181,12 @@ def test_the_master_secret_shows_in_no_repr_and_in_no_pickle() -> None:
         copy.copy(session)
 
 
-def test_sessions_compare_by_value_and_cannot_be_changed() -> None:
+def test_sessions_compare_and_hash_by_value_and_take_no_other_attributes() -> None:
     assert a_session() == a_session()
     assert hash(a_session()) == hash(a_session())
     assert a_session() != a_session(trust=b"other")
     with pytest.raises(AttributeError):
-        a_session().expires = 1e9  # type: ignore[misc]
+        a_session().expiry = 1e9  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

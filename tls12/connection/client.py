@@ -83,12 +83,12 @@ class ClientConnection(Connection):
         return ClientHandshake(
             self._config,
             self._conversation,
-            server_name=self._server_name,
-            session=session,
-            previous=previous,
-            pause_on=self._pause_on,
-            rewrite=self._rewrite,
-            on_message=self._on_message,
+            self._pause_on,
+            self._rewrite,
+            self._on_message,
+            previous,
+            self._server_name,
+            session,
         )
 
     def _ignored_or_refused(self, message: bytes) -> bool:

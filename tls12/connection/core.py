@@ -274,7 +274,8 @@ class Connection(Handshaking):
         else:
             self._reassembler.feed(fragment)
             stop = self._take_messages()
-        self._refresh()
+        if self._established is not None:
+            self._refresh()
         return stop
 
     def _take_messages(self) -> bool:

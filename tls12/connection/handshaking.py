@@ -138,8 +138,6 @@ class Handshaking(Sending):
 
     def _refresh(self) -> None:
         """Decide, now that something changed, whether application data may come."""
-        if self._established is None:
-            return
         allowed = self._conversation.data_allowed(self._peer)
         if allowed and self._reassembler.pending:
             allowed = self._config.policy.renegotiation is not Renegotiation.ALLOW

@@ -51,12 +51,7 @@ class ServerConnection(Connection):
 
     def _make_handshake(self) -> ServerHandshake:
         return ServerHandshake(
-            self._config,
-            self._conversation,
-            previous=self._established,
-            pause_on=self._pause_on,
-            rewrite=self._rewrite,
-            on_message=self._on_message,
+            self._config, self._conversation, self._pause_on, self._rewrite, self._on_message, self._established
         )
 
     def _ignored_or_refused(self, message: bytes) -> bool:

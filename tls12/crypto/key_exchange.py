@@ -61,7 +61,7 @@ class IdentifiedKey(Protocol):
         """The secret."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class ExchangeInputs:
     """What a key exchange may need to know; each kind, and each side, takes its own part."""
 

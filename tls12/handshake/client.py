@@ -31,7 +31,6 @@ from tls12.handshake.steps import check_size
 from tls12.registry import (
     Alert,
     CertificateStatusType,
-    ProtocolVersion,
     SignatureScheme,
 )
 from tls12.trust.credentials import Credential
@@ -286,11 +285,9 @@ class ClientHandshake(ClientHellos):
     def exchange_inputs(self, suite: Suite, peer: PeerChain | None) -> ExchangeInputs:
         """What the client's side of the key exchange computes with."""
         policy = self.config.policy
-        return ExchangeInputs(
-            random=self.config.random,
-            offered_groups=policy.groups,
-            client_version=ProtocolVersion.TLS_1_2,
-            peer_public_key=peer.leaf_public_key if peer is not None else None,
-            minimum_dh_bits=policy.minimum_dh_bits,
-            accept_custom_dh=policy.accept_custom_dh,
-        )
+        inputs = ExchangeInputs(self.config.random)
+        inputs.offered_groups = policy.groups
+        inputs.peer_public_key = peer.leaf_public_key if peer is not None else None
+        inputs.minimum_dh_bits = policy.minimum_dh_bits
+        inputs.accept_custom_dh = policy.accept_custom_dh
+        return inputs

@@ -23,8 +23,10 @@ from tls12.events import (
 )
 from tls12.handshake import common_extensions as common
 from tls12.handshake.embellish import add_grease, pad
+from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.handshake.grammar import Conversation, Side
 from tls12.handshake.negotiation import Agreed
+from tls12.handshake.proofs import Established
 from tls12.handshake.steps import Secrets, Steps
 from tls12.registry import (
     Alert,
@@ -73,12 +75,14 @@ class ClientHellos(Steps[ClientConfig]):
         self,
         config: ClientConfig,
         conversation: Conversation,
-        *,
+        pause_on: frozenset[type],
+        rewrite: Rewrite | None,
+        on_message: OnMessage | None,
+        previous: Established | None,
         server_name: str | None,
         session: Session | None,
-        **options: Any,
     ) -> None:
-        super().__init__(config, conversation, **options)
+        super().__init__(config, conversation, pause_on, rewrite, on_message, previous)
         self.server_name = server_name
         self.session = session
 
@@ -94,12 +98,12 @@ class ClientHellos(Steps[ClientConfig]):
             # RFC 5077 3.4: with a ticket, an id of our own invention tells an abbreviated handshake at once.
             session_id = config.random(32) if session.ticket else session.session_id
         hello = ClientHello(
-            client_version=ProtocolVersion.TLS_1_2,
-            random=config.random(32),
-            session_id=session_id,
-            cipher_suites=tuple(row.suite for row in suites),
-            compression_methods=(CompressionMethod.NULL,),
-            extensions=self.build_extensions(suites, session),
+            ProtocolVersion.TLS_1_2,
+            config.random(32),
+            session_id,
+            tuple(row.suite for row in suites),
+            (CompressionMethod.NULL,),
+            self.build_extensions(suites, session),
         )
         if config.policy.send_grease:
             hello = add_grease(hello, config.random)
@@ -282,22 +286,22 @@ class ClientHellos(Steps[ClientConfig]):
         if size is not None:
             fragment_size, plaintext_limit = size.record_size_limit, self.config.record_size_limit
         return Agreed(
-            suite=suite,
-            client_random=hello.random,
-            server_random=answer.random,
-            session_id=answer.session_id,
-            extended_master_secret=extended,
-            encrypt_then_mac=encrypt_then_mac,
-            secure_renegotiation=secure,
-            alpn_protocol=self.check_alpn(answer),
-            staple_promised=StatusRequestAck in found,
-            ticket_promised=SessionTicketAck in found,
-            scts=scts.sct_list if scts is not None else (),
-            fragment_size=fragment_size,
-            plaintext_limit=plaintext_limit,
-            max_fragment_length=fragment.max_fragment_length if fragment is not None else None,
-            custom_extensions=tuple(e for e in answer.extensions or () if e.extension_type in own) if own else (),
-            downgrade_sentinel=answer.random.endswith(_DOWNGRADE_SENTINELS),
+            suite,
+            hello.random,
+            answer.random,
+            answer.session_id,
+            extended,
+            encrypt_then_mac,
+            secure,
+            self.check_alpn(answer),
+            StatusRequestAck in found,
+            SessionTicketAck in found,
+            scts.sct_list if scts is not None else (),
+            fragment_size,
+            plaintext_limit,
+            tuple(e for e in answer.extensions or () if e.extension_type in own) if own else (),
+            fragment.max_fragment_length if fragment is not None else None,
+            answer.random.endswith(_DOWNGRADE_SENTINELS),
         )
 
     def check_extensions_asked_for(self, hello: ClientHello, answer: ServerHello, own: set[ExtensionType]) -> None:

@@ -133,11 +133,10 @@ class Handshake(ABC, Generic[C]):
         self,
         config: C,
         conversation: Conversation,
-        *,
-        pause_on: frozenset[type] = frozenset(),
-        rewrite: Rewrite | None = None,
-        on_message: OnMessage | None = None,
-        previous: Established | None = None,
+        pause_on: frozenset[type],
+        rewrite: Rewrite | None,
+        on_message: OnMessage | None,
+        previous: Established | None,
     ) -> None:
         self.pause_on = pause_on & PAUSABLE
         self.adopt(config)

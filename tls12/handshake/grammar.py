@@ -64,7 +64,8 @@ class State(Enum):
     __hash__ = object.__hash__
 
 
-_ESTABLISHED = State.ESTABLISHED  # asked about for every message; an attribute of an enum costs 0.15 µs until 3.12
+# In every handshake; an attribute of an enum costs 0.1 µs until Python 3.12.
+_START, _ESTABLISHED = State.START, State.ESTABLISHED
 
 CCS = -1
 """What stands for the ChangeCipherSpec record in the column of handshake types."""
@@ -309,7 +310,7 @@ class Conversation:
     __slots__ = ("context", "established_once", "facts", "state")
 
     def __init__(self) -> None:
-        self.state = State.START
+        self.state = _START
         self.facts = Facts()
         self.established_once = False
         self.context: Context | None = None
@@ -361,7 +362,9 @@ _CONTEXTS = {key_exchange: Context(key_exchange) for key_exchange in Kx}
 def _learn_client_hello(conversation: Conversation, row: Row, message: Message) -> None:
     assert isinstance(message, ClientHello)
     ticket = message.find(SessionTicket)
-    conversation.facts = Facts(session_id=message.session_id, ticket_offered=ticket is not None and bool(ticket.ticket))
+    conversation.facts = facts = Facts()
+    facts.session_id = message.session_id
+    facts.ticket_offered = ticket is not None and bool(ticket.ticket)
 
 
 def _learn_server_hello(conversation: Conversation, row: Row, message: Message) -> None:

@@ -138,25 +138,25 @@ class Offer:
         if padding is not None and padding.padding.strip(b"\0"):
             raise PeerMisbehaved("the client's padding is not zeros", rule="RFC 7685 3")
         return cls(
-            hello=hello,
-            versions=versions.versions if versions else None,
-            server_name=_host_name(names) if names else None,
-            alpn_protocols=alpn.protocol_name_list if alpn else (),
-            groups=_of_use(groups.named_group_list) if groups else None,
-            schemes=_of_use(schemes.supported_signature_algorithms) if schemes else None,
-            certificate_schemes=_of_use(in_certificates.supported_signature_algorithms) if in_certificates else None,
-            takes_x509=kinds is None or CertificateType.X509 in kinds.certificate_types,
-            point_formats=formats.ec_point_format_list if formats else None,
-            extended_master_secret=ExtendedMasterSecret in by_type,
-            encrypt_then_mac=EncryptThenMac in by_type,
-            secure_renegotiation=info is not None
+            hello,
+            versions.versions if versions else None,
+            _host_name(names) if names else None,
+            alpn.protocol_name_list if alpn else (),
+            _of_use(groups.named_group_list) if groups else None,
+            _of_use(schemes.supported_signature_algorithms) if schemes else None,
+            _of_use(in_certificates.supported_signature_algorithms) if in_certificates else None,
+            kinds is None or CertificateType.X509 in kinds.certificate_types,
+            formats.ec_point_format_list if formats else None,
+            ExtendedMasterSecret in by_type,
+            EncryptThenMac in by_type,
+            info is not None
             or CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in hello.cipher_suites,
-            renegotiated_connection=info.renegotiated_connection if info else None,
-            ticket=ticket.ticket if ticket else None,
-            wants_staple=status is not None and status.status_type == CertificateStatusType.OCSP,
-            wants_scts=SignedCertificateTimestampRequest in by_type,
-            record_size_limit=size.record_size_limit if size else None,
-            max_fragment_length=fragment.max_fragment_length if fragment else None,
+            info.renegotiated_connection if info else None,
+            ticket.ticket if ticket else None,
+            status is not None and status.status_type == CertificateStatusType.OCSP,
+            SignedCertificateTimestampRequest in by_type,
+            size.record_size_limit if size else None,
+            fragment.max_fragment_length if fragment else None,
         )
 
     def for_resumption(self, policy: Policy) -> Iterator[Offer]:
@@ -397,7 +397,7 @@ def choose_alpn(offered: tuple[bytes, ...], config: ServerConfig) -> str | None:
     )
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Agreed:
     """What the two hellos settled, the same for both sides."""
 

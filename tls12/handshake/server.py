@@ -172,15 +172,13 @@ class ServerHandshake(ServerHellos):
 
     def exchange_inputs(self, offer: Offer, choice: Choice) -> ExchangeInputs:
         """What the server's side of the key exchange computes with."""
-        credential = choice.credential
-        return ExchangeInputs(
-            random=self.config.random,
-            group=choice.group,
-            client_version=offer.hello.client_version,
-            private_key=credential.decryption_key if credential is not None else None,
-            psk_identity_hint=self.config.psk_identity_hint,
-            minimum_dh_bits=self.config.policy.minimum_dh_bits,
-        )
+        config, credential = self.config, choice.credential
+        inputs = ExchangeInputs(config.random, choice.group)
+        inputs.client_version = offer.hello.client_version
+        inputs.private_key = credential.decryption_key if credential is not None else None
+        inputs.psk_identity_hint = config.psk_identity_hint
+        inputs.minimum_dh_bits = config.policy.minimum_dh_bits
+        return inputs
 
     def send_share(self, key_exchange: KeyExchange, choice: Choice, agreed: Agreed) -> Story[None]:
         """ServerKeyExchange, signed where the suite signs it (RFC 5246 7.4.3)."""

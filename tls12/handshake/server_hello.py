@@ -249,20 +249,21 @@ class ServerHellos(Steps[ServerConfig]):
         if fragment is not None:
             size = accepted = 256 << fragment
         return Agreed(
-            suite=choice.suite,
-            client_random=offer.hello.random,
-            server_random=config.random(32),
-            session_id=session_id,
-            extended_master_secret=offer.extended_master_secret,
-            encrypt_then_mac=offer.encrypt_then_mac and policy.encrypt_then_mac and choice.suite.is_cbc,
-            secure_renegotiation=offer.secure_renegotiation,
-            alpn_protocol=alpn,
-            staple_promised=staple_promised,
-            ticket_promised=ticket_promised,
-            scts=scts,
-            fragment_size=size,
-            plaintext_limit=accepted,
-            max_fragment_length=fragment,
+            choice.suite,
+            offer.hello.random,
+            config.random(32),
+            session_id,
+            offer.extended_master_secret,
+            offer.encrypt_then_mac and policy.encrypt_then_mac and choice.suite.is_cbc,
+            offer.secure_renegotiation,
+            alpn,
+            staple_promised,
+            ticket_promised,
+            scts,
+            size,
+            accepted,
+            (),
+            fragment,
         )
 
     def serves(self, server_name: str) -> bool:
@@ -309,10 +310,10 @@ class ServerHellos(Steps[ServerConfig]):
             own = self.config.extensions(offer.hello)
             extensions += (extension for extension in own if extension.extension_type in offered)
         return ServerHello(
-            server_version=ProtocolVersion.TLS_1_2,
-            random=agreed.server_random,
-            session_id=agreed.session_id,
-            cipher_suite=agreed.suite.suite,
-            compression_method=CompressionMethod.NULL,
-            extensions=tuple(extensions) or None,
+            ProtocolVersion.TLS_1_2,
+            agreed.server_random,
+            agreed.session_id,
+            agreed.suite.suite,
+            CompressionMethod.NULL,
+            tuple(extensions) or None,
         )

@@ -6,21 +6,22 @@ it may only go on where all of that still holds. `trust` and `policy` are finger
 so that a session also resumes in another process. `expires` is worked out once: the lifetime that the
 server granted, cut short by the end of the verified chain.
 
-`to_bytes` and `from_bytes` are one versioned format: a magic, a version, the fields in the order in which
-they stand in the class. Never pickle: bytes from a store or a ticket cannot run anything. The bytes CONTAIN
+`to_bytes` and `from_bytes` are one versioned format: a magic, a version, the numbers, and the bytes each behind its
+length. Never pickle: bytes from a store or a ticket cannot run anything. The bytes CONTAIN
 THE MASTER SECRET in the clear: keep them like a key (tickets are sealed, see `tickets`).
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, islice
 from typing import NoReturn, Protocol
 
 from tls12.errors import DecodeError, EncodeError
 from tls12.registry import CipherSuite
 from tls12.trust.peer import validity
+from tls12.values import read_only
 
 MAGIC = b"tls12 session"
 VERSION = 1
@@ -60,20 +61,24 @@ class _Facts(Protocol):
     def psk_identity(self) -> bytes | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@read_only()
 class Session:
     """What is kept of a handshake. `repr` hides the secret, and pickling is refused; use `to_bytes`."""
 
     session_id: bytes = field(repr=False)
     """The id under which the server knows it; empty when it lives in a ticket only."""
-    ticket: bytes = field(default=b"", repr=False)
-    """The server's ticket (RFC 5077), as a client keeps it."""
-    ticket_lifetime: int = 0
-    """Seconds for which the server said that it accepts the session; 0 is unspecified (RFC 5077 3.3)."""
     cipher_suite: CipherSuite
     master_secret: bytes = field(repr=False)
     extended_master_secret: bool
     """Made with RFC 7627; a resumption must then use it too (5.3)."""
+    created: float
+    """When the original handshake ended, in seconds since 1970."""
+    expires: float
+    """When it must not be resumed any more."""
+    ticket: bytes = field(default=b"", repr=False)
+    """The server's ticket (RFC 5077), as a client keeps it."""
+    ticket_lifetime: int = 0
+    """Seconds for which the server said that it accepts the session; 0 is unspecified (RFC 5077 3.3)."""
     encrypt_then_mac: bool = False
     """RFC 7366."""
     server_name: str | None = None
@@ -90,10 +95,6 @@ class Session:
     """The fingerprint of the verifier that accepted the peer; a server adds that of the certificate it showed."""
     policy: bytes = b""
     """The fingerprint of the policy under which it was made."""
-    created: float
-    """When the original handshake ended, in seconds since 1970."""
-    expires: float
-    """When it must not be resumed any more."""
     psk_identity: bytes | None = None
     """The pre-shared key's identity, if one took part (RFC 4279)."""
     max_fragment_length: int | None = None
@@ -121,26 +122,26 @@ class Session:
         """The session of a finished handshake; its end is the earlier of the lifetime's and the chain's."""
         lifetime = min(ticket_lifetime or UNSPECIFIED_LIFETIME, MAXIMUM_LIFETIME)
         return cls(
-            session_id=session_id,
-            ticket=ticket,
-            ticket_lifetime=ticket_lifetime,
-            cipher_suite=negotiated.cipher_suite,
-            master_secret=master_secret,
-            extended_master_secret=negotiated.extended_master_secret,
-            encrypt_then_mac=negotiated.encrypt_then_mac,
-            server_name=negotiated.server_name,
-            alpn_protocol=negotiated.alpn_protocol,
-            alpn_protocols=alpn_protocols,
-            peer_certificates=negotiated.peer_certificates,
-            verified_chain=negotiated.verified_chain,
-            trust=trust,
-            policy=policy,
-            created=created,
-            expires=min(created + lifetime, validity(negotiated.verified_chain)[1]),
-            psk_identity=negotiated.psk_identity,
-            max_fragment_length=max_fragment_length,
-            ocsp_response=negotiated.ocsp_response,
-            scts=negotiated.scts,
+            session_id,
+            negotiated.cipher_suite,
+            master_secret,
+            negotiated.extended_master_secret,
+            created,
+            min(created + lifetime, validity(negotiated.verified_chain)[1]),
+            ticket,
+            ticket_lifetime,
+            negotiated.encrypt_then_mac,
+            negotiated.server_name,
+            negotiated.alpn_protocol,
+            alpn_protocols,
+            negotiated.peer_certificates,
+            negotiated.verified_chain,
+            trust,
+            policy,
+            negotiated.psk_identity,
+            max_fragment_length,
+            negotiated.ocsp_response,
+            negotiated.scts,
         )
 
     def is_fresh(self, now: float) -> bool:
@@ -192,28 +193,33 @@ class Session:
         if len(items) != 5 + (flags >> 2).bit_count() + sum(counts):
             raise DecodeError(f"{len(items)} items are not what the head announces", path="session")
         item = iter(items)
+        session_id, ticket, master_secret, trust, policy = islice(item, 5)
         try:
+            server_name = next(item).decode() if flags & 4 else None
+            alpn_protocol = next(item).decode() if flags & 8 else None
+            psk_identity = next(item) if flags & 16 else None
+            ocsp_response = next(item) if flags & 32 else None
             return cls(
-                session_id=next(item),
-                ticket=next(item),
-                ticket_lifetime=lifetime,
-                cipher_suite=CipherSuite.of(suite),
-                master_secret=next(item),
-                extended_master_secret=bool(flags & 1),
-                encrypt_then_mac=bool(flags & 2),
-                trust=next(item),
-                policy=next(item),
-                server_name=next(item).decode() if flags & 4 else None,
-                alpn_protocol=next(item).decode() if flags & 8 else None,
-                psk_identity=next(item) if flags & 16 else None,
-                ocsp_response=next(item) if flags & 32 else None,
-                alpn_protocols=tuple(name.decode() for name in islice(item, counts[0])),
-                peer_certificates=tuple(islice(item, counts[1])),
-                verified_chain=tuple(islice(item, counts[2])),
-                scts=tuple(islice(item, counts[3])),
-                created=created,
-                expires=expires,
-                max_fragment_length=fragment or None,
+                session_id,
+                CipherSuite.of(suite),
+                master_secret,
+                bool(flags & 1),
+                created,
+                expires,
+                ticket,
+                lifetime,
+                bool(flags & 2),
+                server_name,
+                alpn_protocol,
+                tuple(name.decode() for name in islice(item, counts[0])),
+                tuple(islice(item, counts[1])),
+                tuple(islice(item, counts[2])),
+                trust,
+                policy,
+                psk_identity,
+                fragment or None,
+                ocsp_response,
+                tuple(islice(item, counts[3])),
             )
         except UnicodeDecodeError as error:
             raise DecodeError("a name that is not UTF-8", path="session") from error

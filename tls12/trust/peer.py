@@ -27,6 +27,7 @@ from tls12.registry import Alert, NamedGroup, SignatureScheme
 from tls12.trust.names import printable
 from tls12.trust.pss import allowed_schemes
 from tls12.trust.sct import embedded_scts, stapled_scts
+from tls12.values import read_only
 
 Role = Literal["server", "client"]
 """Whose certificate it is."""
@@ -34,7 +35,7 @@ Role = Literal["server", "client"]
 _CACHEABLE_BYTES = 4_096
 
 
-@dataclass(frozen=True, slots=True)
+@read_only()
 class PeerChain:
     """The certificates of a peer, as they came, and the circumstances under which they are to be judged."""
 
