@@ -26,6 +26,8 @@ from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import X509Verifier
 from tls12.wire import messages
 
+_TLS_1_0, _TLS_1_2 = int(ProtocolVersion.TLS_1_0), int(ProtocolVersion.TLS_1_2)
+
 
 class ClientConnection(Connection):
     """A TLS 1.2 client, without I/O.
@@ -68,14 +70,14 @@ class ClientConnection(Connection):
         if self._server_name is None and isinstance(config.verifier, X509Verifier):
             raise UsageError("X509Verifier needs to know whom it verifies: give a server_name")
         self._session = session
-        self._writer.version = ProtocolVersion.TLS_1_0  # RFC 5246 E.1: for the first ClientHello
+        self._writer.version = _TLS_1_0  # RFC 5246 E.1: for the first ClientHello
 
     def initiate_handshake(self) -> None:
         """Queue the ClientHello. Raises `UsageError` when called twice."""
         if self._handshakes or self._write_ended:
             raise UsageError("initiate_handshake() is called once, first")
         self._guard(self._begin_handshake)
-        self._writer.version = ProtocolVersion.TLS_1_2  # an alert may follow before the ServerHello is read
+        self._writer.version = _TLS_1_2  # an alert may follow before the ServerHello is read
 
     def _make_handshake(self) -> ClientHandshake:
         previous = self._established

@@ -24,6 +24,7 @@ from tls12.record_layer import RecordReader
 from tls12.registry import Alert, ProtocolVersion
 from tls12.wire.messages import HandshakeReassembler
 
+_TLS_1_2 = int(ProtocolVersion.TLS_1_2)
 K = TypeVar("K", Sealer, Opener)
 
 
@@ -110,7 +111,7 @@ class Handshaking(Sending):
         return keys
 
     def _settle_records(self, output: SettleRecords) -> None:
-        self._writer.version = ProtocolVersion.TLS_1_2
+        self._writer.version = _TLS_1_2
         self._reader.version_fixed = True
         if output.fragment_size is not None:
             self._writer.fragment_size = self._reader.plaintext_limit = output.fragment_size

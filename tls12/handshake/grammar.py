@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
 
 from tls12.crypto.suites import SUITES
 from tls12.errors import UnexpectedMessage
@@ -31,6 +32,12 @@ class Side(Enum):
 
     CLIENT = "client"
     SERVER = "server"
+
+    role: Literal["client", "server"]
+    """The value, which Python 3.11 looks up through two functions."""
+
+    def __init__(self, _: object) -> None:
+        self.role = self._value_
 
     __hash__ = object.__hash__  # Enum's own is a Python function; both enums here are keys of the guard's index
 

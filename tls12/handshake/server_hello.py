@@ -45,6 +45,9 @@ from tls12.wire.extensions import (
 from tls12.wire.hello import ServerHello
 from tls12.wire.records import MAX_PLAINTEXT
 
+# Members asked about in every handshake: an attribute of an enum class costs 0.1 µs until Python 3.12.
+_TLS_1_2, _NULL = ProtocolVersion.TLS_1_2, CompressionMethod.NULL
+
 
 class ServerHellos(Steps[ServerConfig]):
     """The hellos and sessions of one handshake as server."""
@@ -310,10 +313,10 @@ class ServerHellos(Steps[ServerConfig]):
             own = self.config.extensions(offer.hello)
             extensions += (extension for extension in own if extension.extension_type in offered)
         return ServerHello(
-            ProtocolVersion.TLS_1_2,
+            _TLS_1_2,
             agreed.server_random,
             agreed.session_id,
             agreed.suite.suite,
-            CompressionMethod.NULL,
+            _NULL,
             tuple(extensions) or None,
         )

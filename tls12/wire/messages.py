@@ -93,6 +93,7 @@ VERSION_BOUND = frozenset((HandshakeType.CERTIFICATE_REQUEST, HandshakeType.CERT
 CONTEXTUAL = KEY_EXCHANGE_BOUND | VERSION_BOUND | {HandshakeType.FINISHED}
 """Types on which the outcome of the hellos has a bearing; of these, `VERSION_BOUND` alone do without."""
 
+_TLS_1_2 = int(ProtocolVersion.TLS_1_2)
 _read_header = Struct(">I").unpack_from
 """Type and length of a message, in one number."""
 
@@ -137,7 +138,7 @@ def read_message(r: Reader, msg_type: int, context: Context | None) -> Message:
 def _has_meaning(msg_type: int, context: Context | None) -> bool:
     if context is None:
         return msg_type in VERSION_BOUND
-    if context.version != ProtocolVersion.TLS_1_2:
+    if context.version != _TLS_1_2:
         return False
     return context.key_exchange is not None or msg_type not in KEY_EXCHANGE_BOUND
 
