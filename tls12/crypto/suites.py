@@ -69,9 +69,9 @@ class Cipher:
     lab_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Suite:
-    """The facts of one cipher suite."""
+    """The facts of one cipher suite; there is one object for each."""
 
     suite: CipherSuite
     key_exchange: Kx

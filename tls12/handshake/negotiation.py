@@ -162,12 +162,11 @@ class Offer:
             fragment.max_fragment_length if fragment else None,
         )
 
-    def for_resumption(self, policy: Policy) -> Iterator[Offer]:
-        """The offer as it stands, and as if the client could do all that the policy can: a resumption ignores
-        signature_algorithms (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
-        yield self
+    def as_able_as(self, policy: Policy) -> Offer:
+        """The offer as if the client could do all that the policy can: a resumption ignores signature_algorithms
+        (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
         able = policy.signature_schemes
-        yield replace(self, groups=policy.groups, schemes=able, certificate_schemes=None, takes_x509=True)
+        return replace(self, groups=policy.groups, schemes=able, certificate_schemes=None, takes_x509=True)
 
 
 def _of_use(codes: tuple[CP, ...]) -> tuple[CP, ...]:
@@ -253,22 +252,22 @@ def choose(offer: Offer, config: ServerConfig) -> Choice:
 
 def _by_chain(
     credentials: tuple[Credential, ...], schemes: tuple[SignatureScheme, ...] | None
-) -> Iterator[tuple[Credential, ...]]:
+) -> tuple[tuple[Credential, ...], ...]:
     """First those whose chain the client verifies by what it says (RFC 5246 7.4.2), then all, as RFC 8446 4.4.2.2."""
     if schemes is not None and len(credentials) > 1:
         verified = tuple(credential for credential in credentials if credential.is_verified_with(schemes))
         if 0 < len(verified) < len(credentials):
-            yield verified
-    yield credentials
+            return verified, credentials
+    return (credentials,)
 
 
 def candidate_suites(offered: tuple[CipherSuite, ...], policy: Policy) -> Iterable[CipherSuite]:
     """What both sides have, once each, in the order of whoever decides it."""
     if not policy.server_preference:
         allowed = set(policy.cipher_suites)
-        return (suite for suite in dict.fromkeys(offered) if suite in allowed)
+        return filter(allowed.__contains__, dict.fromkeys(offered))
     theirs = dict.fromkeys(offered)
-    ours = (suite for suite in policy.cipher_suites if suite in theirs)
+    ours = filter(theirs.__contains__, policy.cipher_suites)
     return _among_equals(ours, theirs, policy.equal_preference) if policy.equal_preference else ours
 
 

@@ -166,14 +166,16 @@ class ServerHellos(Steps[ServerConfig]):
         self.require_extended_master_secret(offer)
         if session.psk_identity is not None and self.look_up_psk(session.psk_identity) is None:
             return None
-        for view in offer.for_resumption(config.policy):
-            try:
-                choice = choose(view, config)
-            except PeerIncompatible:
-                continue
-            if (session.cipher_suite, session.trust) == (choice.suite.suite, self.identities(choice.credential)):
-                return choice
-        return None
+        return self.continues(session, offer) or self.continues(session, offer.as_able_as(config.policy))
+
+    def continues(self, session: Session, offer: Offer) -> Choice | None:
+        """What this offer leads to, if that is what the session was made with."""
+        try:
+            choice = choose(offer, self.config)
+        except PeerIncompatible:
+            return None
+        same = session.cipher_suite == choice.suite.suite and session.trust == self.identities(choice.credential)
+        return choice if same else None
 
     def identities(self, credential: Credential | None) -> bytes:
         """What a session is bound to on both sides: how the client was verified, and the certificate that it saw.
