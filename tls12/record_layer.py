@@ -55,7 +55,7 @@ class RecordReader:
         "version_fixed",
     )
 
-    def __init__(self, *, empty_record_limit: int = 32) -> None:
+    def __init__(self, empty_record_limit: int = 32) -> None:
         self.empty_record_limit = empty_record_limit
         self.plaintext_limit = MAX_PLAINTEXT
         """Bytes of plaintext that a record may carry from now on (RFC 5246 6.2.1, RFC 6066 4, RFC 8449 4)."""

@@ -40,8 +40,8 @@ class Handshaking(Sending):
         super().__init__()
         limits = config.limits
         self._config = config
-        self._reader = RecordReader(empty_record_limit=limits.empty_records)
-        self._reassembler = HandshakeReassembler(limits.message_sizes, default=limits.other_message_size)
+        self._reader = RecordReader(limits.empty_records)
+        self._reassembler = HandshakeReassembler(limits.message_sizes, limits.other_message_size)
         self._conversation = Conversation()
         self._handshake: Handshake[Any] | None = None
         self._established: Established | None = None
@@ -88,7 +88,8 @@ class Handshaking(Sending):
         handshake.outputs = []
         for output in outputs:
             if type(output) is tuple:
-                self._put(*output)
+                kind, data = output
+                self._put(kind, data)
             else:
                 self._CARRIERS[type(output)](self, output)
 

@@ -182,14 +182,9 @@ class ClientHandshake(ClientHellos):
                 "the server changed its certificate in a renegotiation",
                 rule="RFC 7627 6.1",
             )
+        config = self.config
         peer = PeerChain(
-            certificates=chain,
-            role="server",
-            server_name=self.server_name,
-            time=self.config.clock(),
-            ocsp_response=staple,
-            scts=scts,
-            minimum_rsa_bits=self.config.policy.minimum_rsa_bits,
+            chain, "server", self.server_name, config.clock(), staple, scts, config.policy.minimum_rsa_bits
         )
         self.check_key_size(peer)
         leaf = peer.facts

@@ -183,7 +183,7 @@ class ClientHellos(Steps[ClientConfig]):
         bound = (session.server_name, session.alpn_protocols, session.policy, session.trust)
         if bound != (self.server_name, config.alpn_protocols, self.rules(), self.trust()):
             return None
-        if not any(row.suite == session.cipher_suite for row in suites):
+        if session.cipher_suite not in _needs(suites).codes:
             return None
         if not self.is_same_peer(session.peer_certificates, session.psk_identity):
             return None

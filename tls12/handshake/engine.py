@@ -32,7 +32,6 @@ from tls12.handshake.proofs import (
 from tls12.registry import ContentType, HandshakeType
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
-from tls12.wire.codec import Reader
 from tls12.wire.messages import Message
 
 _HELLO_REQUEST = int(HandshakeType.HELLO_REQUEST)
@@ -166,10 +165,7 @@ class Handshake(ABC, Generic[C]):
         """One whole handshake message from the peer, header included. Raises the error of whatever is wrong."""
         conversation = self.conversation
         row = conversation.admit(self.peer, data[0])
-        # Its length has been read when it was put together: `messages.parse` would read it again.
-        message = messages.read_message(
-            Reader(data, pos=messages.HEADER, tls12_only=True), data[0], conversation.context
-        )
+        message = messages.parse_tls12(data, conversation.context)
         conversation.learn(row, message)
         self.transcript.append(data)
         if self.on_message is not None:

@@ -86,7 +86,7 @@ class Reader:
     __slots__ = ("_ends", "data", "end", "lenient", "names", "pos", "tls12_only")
 
     def __init__(
-        self, data: bytes, name: str = "", *, pos: int = 0, lenient: bool = False, tls12_only: bool = False
+        self, data: bytes, name: str = "", pos: int = 0, lenient: bool = False, tls12_only: bool = False
     ) -> None:
         self.data = bytes(data)  # no copy, unless it is another kind of buffer
         self.pos = pos

@@ -118,6 +118,11 @@ def parse(data: bytes, context: Context | None = None) -> Message:
     return read_message(Reader(data, pos=HEADER), data[0], context)
 
 
+def parse_tls12(data: bytes, context: Context | None) -> Message:
+    """As `parse`, for who speaks TLS 1.2 only (see `Reader`) and has found the length to be right already."""
+    return read_message(Reader(data, "", HEADER, False, True), data[0], context)
+
+
 def parse_body(msg_type: HandshakeType, body: bytes, context: Context | None = None) -> Message:
     """The same without a header; offsets in errors count from the start of the body."""
     return read_message(Reader(body), msg_type, context)
