@@ -243,7 +243,7 @@ class Handshake(ABC, Generic[C]):
         conversation = self.conversation
         conversation.learn(conversation.admit(self.side, message.msg_type), message)
         if self.rewrite is None:
-            self._put(message, encoded)
+            self._put_message(message, encoded or messages.serialize(message))
         else:
             self._rewrite(self.rewrite, message)
 
@@ -251,7 +251,7 @@ class Handshake(ABC, Generic[C]):
         """Queue a ChangeCipherSpec and the keys that follow it."""
         self.conversation.learn(self.conversation.admit(self.side, CCS), None)
         if self.rewrite is None:
-            self._put(ChangeCipherSpec(), b"\x01")
+            self._put_change_cipher_spec(ChangeCipherSpec(), b"\x01")
         else:
             self._rewrite(self.rewrite, ChangeCipherSpec())
         self.outputs.append(InstallWriteKeys(sealer, fragment_size))
@@ -273,21 +273,24 @@ class Handshake(ABC, Generic[C]):
             step = self._story.send(value)
         except StopIteration:
             return
-        if isinstance(step, Ask):
+        if type(step) is Ask:
             self.asking = step.event
 
     def _rewrite(self, rewrite: Rewrite, message: Unit) -> None:
         for item in rewrite(message):
-            self._put(item)
+            if isinstance(item, ChangeCipherSpec):
+                self._put_change_cipher_spec(item, item.to_bytes())
+            else:
+                self._put_message(item, messages.serialize(item))
 
-    def _put(self, item: Unit, encoded: bytes | None = None) -> None:
-        if isinstance(item, ChangeCipherSpec):
-            data = encoded or item.to_bytes()
-            self.outputs.append((_CHANGE_CIPHER_SPEC, data))
-        else:
-            data = encoded or messages.serialize(item)
-            if data[0] != _HELLO_REQUEST:  # RFC 5246 7.4.1.1
-                self.transcript.append(data)
-            self.outputs.append((_HANDSHAKE, data))
+    def _put_message(self, message: Message, data: bytes) -> None:
+        if data[0] != _HELLO_REQUEST:  # RFC 5246 7.4.1.1
+            self.transcript.append(data)
+        self.outputs.append((_HANDSHAKE, data))
         if self.on_message is not None:
-            self.on_message(self.side.value, item, len(data))
+            self.on_message(self.side.value, message, len(data))
+
+    def _put_change_cipher_spec(self, message: ChangeCipherSpec, data: bytes) -> None:
+        self.outputs.append((_CHANGE_CIPHER_SPEC, data))
+        if self.on_message is not None:
+            self.on_message(self.side.value, message, len(data))
