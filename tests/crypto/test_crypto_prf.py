@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vectors_loader import Case, params
 
-from tls12.crypto.prf import prf
+from tls12.crypto.prf import keyed, prf
 
 HASHES = st.sampled_from(["sha224", "sha256", "sha384", "sha512"])
 
@@ -33,6 +33,15 @@ def test_it_is_the_p_hash_of_the_rfc_for_secrets_of_any_length(
     hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int
 ) -> None:
     assert prf(hash_name, secret, label, seed, length) == p_hash(hash_name, secret, label + seed, length)
+
+
+@given(HASHES, st.binary(max_size=300), st.lists(st.tuples(st.binary(max_size=40), st.integers(0, 100)), max_size=3))
+def test_one_keyed_secret_gives_any_number_of_outputs(
+    hash_name: str, secret: bytes, wanted: list[tuple[bytes, int]]
+) -> None:
+    once = keyed(hash_name, secret)
+    for seed, length in wanted:
+        assert prf(hash_name, once, b"label", seed, length) == prf(hash_name, secret, b"label", seed, length)
 
 
 @given(HASHES, st.integers(0, 200), st.integers(0, 200))

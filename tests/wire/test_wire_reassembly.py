@@ -49,6 +49,30 @@ def test_messages_come_out_whole_however_they_were_cut_and_packed(
     assert patient.pending == len(tail)
 
 
+@given(MESSAGES, st.integers(0, 300), st.integers(0, 300), st.integers(0, 60))
+def test_a_fragment_is_called_whole_exactly_if_feeding_it_would_give_it_back_and_nothing_else(
+    messages: list[bytes], start: int, end: int, limit: int
+) -> None:
+    fragment = b"".join(messages)[start:end] if end < 150 else b"".join(messages[:1])
+    asked, fed = HandshakeReassembler(default=limit), HandshakeReassembler(default=limit)
+    whole = asked.whole(fragment)
+    fed.feed(fragment)
+    try:
+        found = drain(fed)
+    except DecodeError:
+        found = []
+    assert whole == (found == [fragment])
+    assert asked.pending == 0
+
+
+def test_nothing_is_whole_behind_the_beginning_of_another_message() -> None:
+    reassembler = HandshakeReassembler()
+    message = b"\x0e\x00\x00\x00"
+    assert reassembler.whole(message)
+    reassembler.feed(message[:1])
+    assert not reassembler.whole(message)
+
+
 def test_a_message_that_fills_its_fragment_is_handed_out_without_a_copy() -> None:
     reassembler = HandshakeReassembler()
     message = b"\x0b\x00\x03\xe8" + bytes(1000)

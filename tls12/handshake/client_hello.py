@@ -311,7 +311,7 @@ class ClientHellos(Steps[ClientConfig]):
         fragment_size = plaintext_limit = fragment.fragment_size if fragment is not None else MAX_PLAINTEXT
         if size is not None:
             fragment_size, plaintext_limit = size.record_size_limit, self.config.record_size_limit
-        return Agreed(
+        return Agreed(  # by position: see tls12/values.py
             suite,
             hello.random,
             answer.random,

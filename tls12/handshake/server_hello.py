@@ -253,7 +253,7 @@ class ServerHellos(Steps[ServerConfig]):
         accepted = MAX_PLAINTEXT if limit is None else config.record_size_limit
         if fragment is not None:
             size = accepted = 256 << fragment
-        return Agreed(
+        return Agreed(  # by position: see tls12/values.py
             choice.suite,
             offer.hello.random,
             config.random(32),

@@ -213,7 +213,7 @@ class Steps(Handshake[C]):
             raise PeerMisbehaved(
                 f"the identity of the {self.peer.value} would change in a renegotiation", rule="RFC 7627 6.1"
             )
-        return Negotiated(
+        return Negotiated(  # by position: see tls12/values.py
             _TLS_1_2,
             agreed.suite.suite,
             group,

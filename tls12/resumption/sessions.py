@@ -121,7 +121,7 @@ class Session:
     ) -> Session:
         """The session of a finished handshake; its end is the earlier of the lifetime's and the chain's."""
         lifetime = min(ticket_lifetime or UNSPECIFIED_LIFETIME, MAXIMUM_LIFETIME)
-        return cls(
+        return cls(  # by position: see tls12/values.py
             session_id,
             negotiated.cipher_suite,
             master_secret,
