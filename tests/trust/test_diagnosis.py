@@ -314,7 +314,7 @@ def test_a_ca_with_a_malformed_extension_is_called_malformed(extension: x509.Ext
 def test_what_only_the_backend_objects_to_is_passed_on_with_the_certificates_name() -> None:
     peer = PeerChain(pki.server().chain_der, "server", pki.NAME, NOW)
     store = TrustStore.from_pem(pki.root().pem)
-    error = diagnose(peer, peer.parse(), store, Rules(2048, strict=True), "it is\nTuesday")
+    error = diagnose(peer, store, Rules(2048, strict=True), "it is\nTuesday")
     assert type(error) is CertificateError
     assert "the server's certificate CN=server.test was refused: it is\\u000aTuesday" in str(error)
 

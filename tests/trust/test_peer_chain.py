@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
+from datetime import timedelta
+
 import pki
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tls12.crypto.signatures import KeyKind
-from tls12.errors import CertificateError, UsageError
+from tls12.errors import CertificateError, NameMismatch, NotPinned, UsageError
 from tls12.lab.pki import IssuedCertificate, key_usage
 from tls12.registry import Alert, NamedGroup
 from tls12.trust import peer
 from tls12.trust.peer import PeerChain, validity
+from tls12.trust.truststore import TrustStore
+from tls12.trust.verifier import PinnedVerifier, Verifier, X509Verifier
 
 KINDS = {
     "ecdsa-p256": (KeyKind.ECDSA, NamedGroup.SECP256R1),
@@ -93,6 +102,39 @@ def test_what_is_read_from_a_leaf_is_kept_unless_it_is_huge(monkeypatch: pytest.
     monkeypatch.setattr(peer, "_CACHEABLE_BYTES", len(chain.certificates[0]) - 1)
     assert chain.leaf is not chain.leaf
     assert chain.leaf == pki.server().leaf
+
+
+def test_the_certificates_of_cas_are_parsed_once_unless_they_are_huge(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = chain_of(pki.server())
+    assert chain.parse()[1] is chain.parse()[1]
+    monkeypatch.setattr(peer, "_CACHEABLE_BYTES", len(chain.certificates[1]) - 1)
+    assert chain.parse()[1] is not chain.parse()[1]
+    assert chain.parse() == pki.server().certificates
+
+
+@pytest.mark.parametrize(
+    "verifier",
+    [X509Verifier(TrustStore.from_pem(pki.root().pem)), PinnedVerifier(bytes(32))],
+    ids=["another name", "not pinned"],
+)
+def test_a_certificate_with_a_thousand_names_is_remembered_without_them(verifier: Verifier) -> None:
+    root, nobody, key = pki.root(), x509.Name([]), pki.key()
+    begin, end = pki.NOW - timedelta(days=1), pki.NOW + timedelta(days=1)
+    builder = x509.CertificateBuilder(root.certificate.subject, nobody, key.public_key(), 1, begin, end)
+    names = x509.SubjectAlternativeName([x509.DNSName("a")] * 1_000)
+    der = builder.add_extension(names, critical=True).sign(root.private_key, hashes.SHA256()).public_bytes(Encoding.DER)
+    assert 3_000 < len(der) < 4_096
+    chain = PeerChain((der, der), "server", pki.NAME, pki.NOW.timestamp())
+    tracemalloc.start()
+    try:
+        assert chain.allows_signing
+        with pytest.raises((NameMismatch, NotPinned)):
+            verifier.verify(chain)
+        gc.collect()
+        assert chain.leaf is chain.leaf
+        assert tracemalloc.get_traced_memory()[0] < 50_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_validity_of_a_chain_is_what_its_certificates_have_in_common() -> None:

@@ -12,7 +12,7 @@ This decides nothing: whatever comes out, the chain is refused. A wrong guess co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -51,13 +51,13 @@ class Rules:
     strict: bool
 
 
-def diagnose(
-    peer: PeerChain, certificates: Sequence[x509.Certificate], store: TrustStore, rules: Rules, verdict: str
-) -> CertificateError:
+def diagnose(peer: PeerChain, store: TrustStore, rules: Rules, verdict: str) -> CertificateError:
     """The error for a chain that the backend refused with the text `verdict`."""
     try:
-        walk = Walk(store, certificates[1:])
-        path = walk.from_leaf(certificates[0])
+        # Not `peer.parse()`: its objects may be remembered, and would keep the extensions that are read here.
+        leaf, *others = map(x509.load_der_x509_certificate, peer.certificates)
+        walk = Walk(store, others)
+        path = walk.from_leaf(leaf)
         if path is None:
             return _no_path(peer, walk)
         steps = [_Step(path, position, peer, rules) for position in range(len(path))]
@@ -66,7 +66,7 @@ def diagnose(
                 error = rule(step)
                 if error is not None:
                     return error
-        leaf = steps[0].what
+        what = steps[0].what
     except Exception as error:  # the backend's lazy parser: a dozen kinds, all of them the certificate's fault
         return CertificateError(
             f"a certificate of the {peer.role}'s chain is malformed: {printable(str(error))}",
@@ -74,7 +74,7 @@ def diagnose(
             remedy=f"the {peer.role} needs another certificate",
         )
     return CertificateError(
-        f"{leaf} was refused: {printable(verdict)}",
+        f"{what} was refused: {printable(verdict)}",
         remedy=f"the {peer.role} needs a certificate that conforms to RFC 5280",
     )
 

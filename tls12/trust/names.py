@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls12.errors import UsageError
 
@@ -123,6 +124,11 @@ def printable(text: str) -> str:
 def describe(certificate: x509.Certificate) -> str:
     """Whose certificate it is, for an error message: its subject, or its names where that is empty."""
     try:
-        return printable(certificate.subject.rfc4514_string()) or str(CertificateNames.of(certificate))
+        return printable(certificate.subject.rfc4514_string()) or str(CertificateNames.of(_copy(certificate)))
     except (ValueError, TypeError):
         return "with an unreadable subject"
+
+
+def _copy(certificate: x509.Certificate) -> x509.Certificate:
+    """An object of its own: one that is remembered for a hostile peer should not keep its extensions (see `peer`)."""
+    return x509.load_der_x509_certificate(certificate.public_bytes(Encoding.DER))

@@ -133,7 +133,7 @@ class X509Verifier:
                 chain = builder.build_server_verifier(subject).verify(leaf, others)
         except Exception as error:  # VerificationError, or what lazy parsing of a malformed certificate raises
             rules = Rules(self._minimum_rsa_bits(peer), self.strict)
-            raise diagnose(peer, certificates, self.trust_store, rules, str(error)) from error
+            raise diagnose(peer, self.trust_store, rules, str(error)) from error
         self._check_rsa_keys(peer, chain)
         # The backend hands back the objects that it was given; to encode one again costs 8 µs.
         sent = dict(zip(map(id, certificates), peer.certificates, strict=True))
