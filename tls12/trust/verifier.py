@@ -11,8 +11,9 @@ only. Refusals are explained by `diagnosis`.
 A verified chain is remembered, because the same servers come back: keyed by a digest of everything that the
 answer depends on besides time (role, name, certificates as sent), for this verifier (so: this trust store),
 and only for as long as every certificate of the chain is valid. It is bounded, least recently used goes
-first; only successes are kept. Measured with one intermediate, best of three runs: 283 µs (ECDSA) and 167 (RSA) the
-first time, 4 again; 243 and 119 for the backend alone (benchmarks/test_verification.py).
+first; only successes are kept. Measured with one intermediate: 194 µs (ECDSA) and 96 (RSA) the first time, 2 again;
+173 and 78 for the backend alone (benchmarks/test_verification.py). docs/performance.md says where they go, and why it
+is more in the middle of a handshake.
 """
 
 from __future__ import annotations
