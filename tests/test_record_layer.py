@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -99,6 +99,55 @@ def test_any_chunking_gives_the_same_fragments_under_every_protection(
     written = [(DATA, os.urandom(size)) for size in sizes]
     wire = b"".join(writer.write(*one) for one in written)
     assert read(protected_reader(protection), *pieces(wire, cuts)) == written
+
+
+@every
+@settings(max_examples=25)
+@given(
+    written=st.lists(st.tuples(st.sampled_from([ALERT, HANDSHAKE] + 4 * [DATA]), st.binary(max_size=700)), max_size=8),
+    cuts=st.lists(st.integers(0, 6_000), max_size=8),
+)
+def test_data_that_flows_goes_into_the_list_and_the_rest_into_the_pairs_in_any_chunking(
+    protection: Protection, written: Records, cuts: list[int]
+) -> None:
+    written = [(kind, data or b"." * (kind != DATA)) for kind, data in written]
+    writer, reader = protected_writer(protection), protected_reader(protection)
+    wire = b"".join(writer.write(*one) for one in written)
+    reader.flowing = True
+    told: list[tuple[int, bytes]] = []
+    for chunk in pieces(wire, cuts):
+        for one in reader.records(chunk, told, lambda data: (DATA, data)):
+            told.append(one)
+    assert told == [(kind, data) for kind, data in written if data]
+    assert all(type(data) is bytes for _, data in told)
+    assert reader.empty_records == written.count((DATA, b""))
+
+
+def test_data_flows_only_while_it_is_said_to() -> None:
+    writer, reader = protected_writer(), protected_reader()
+    written = [(DATA, b"1"), (ALERT, b"2"), (DATA, b"3"), (ALERT, b"4"), (DATA, b"5")]
+    wire = b"".join(writer.write(*one) for one in written)
+    told: list[bytes] = []
+    pairs = []
+    for one in reader.records(wire, told, bytes):
+        pairs.append(one)
+        reader.flowing = one == (ALERT, b"2")
+    assert (pairs, told) == ([(DATA, b"1"), (ALERT, b"2"), (ALERT, b"4"), (DATA, b"5")], [b"3"])
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000, 1 << 20])
+def test_data_that_flows_leaves_no_view_of_the_chunk_and_comes_before_the_error(chunk: int) -> None:
+    writer, reader = protected_writer(), protected_reader()
+    wire = b"".join(writer.write(DATA, bytes(900)) for _ in range(3)) + record(DATA, bytes(900))
+    buffers = [bytearray(wire[start : start + chunk]) for start in range(0, len(wire), chunk)]
+    reader.flowing = True
+    told: list[bytes] = []
+    with pytest.raises(BadRecordMac) as caught:
+        list(chain.from_iterable(reader.records(buffer, told, bytes) for buffer in buffers))
+    assert told == [bytes(900)] * 3
+    assert caught.value.__traceback__ is not None  # it keeps the frames
+    for buffer in buffers:
+        buffer.append(0)  # a BufferError if a view were still held
 
 
 def test_a_byte_at_a_time_gives_the_same_fragments() -> None:
@@ -217,7 +266,7 @@ def test_bytes_are_moved_at_most_twice_however_they_arrive(step: int) -> None:
     writer, reader = protected_writer(), protected_reader()
     data = bytes(50_000)
     wire = bytes(writer.write(DATA, data))
-    held = reader._held = CountingBuffer()
+    held = reader.held = CountingBuffer()
     seen = read(reader, *(wire[i : i + step] for i in range(0, len(wire), step)))
     assert b"".join(fragment for _, fragment in seen) == data
     assert held.moved < 2.2 * len(wire)  # and a few headers
@@ -225,7 +274,7 @@ def test_bytes_are_moved_at_most_twice_however_they_arrive(step: int) -> None:
 
 def test_whole_records_are_not_moved_at_all() -> None:
     writer, reader = protected_writer(), protected_reader()
-    held = reader._held = CountingBuffer()
+    held = reader.held = CountingBuffer()
     read(reader, *(writer.write(DATA, bytes(size)) for size in (0, 1, 600, 2**14, 2**16)))
     assert held.moved == 0
 
@@ -233,7 +282,7 @@ def test_whole_records_are_not_moved_at_all() -> None:
 def test_stopping_at_every_record_of_a_long_chunk_moves_each_byte_a_fixed_number_of_times() -> None:
     writer, reader = protected_writer(), protected_reader()
     wire = b"".join(writer.write(DATA, bytes(10)) for _ in range(500))
-    held = reader._held = CountingBuffer()
+    held = reader.held = CountingBuffer()
     chunk: bytes = wire
     for _ in range(500):
         for _ in reader.records(chunk):

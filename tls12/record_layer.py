@@ -2,13 +2,18 @@
 
 How it works: a connection has one `RecordReader` and one `RecordWriter`. Each begins in the clear and gets
 an `Opener` or a `Sealer`, with its keys, sequence number and limits inside, at the ChangeCipherSpec of its
-direction. Nothing here knows what a handshake is; the two facts that the connection adds are `version_fixed`,
-once the ServerHello is through, and the plaintext limit that was agreed.
+direction. Nothing here knows what a handshake is; the facts that the connection adds are `version_fixed`, once
+the ServerHello is through, the plaintext limit that was agreed, and whether application data is `flowing`.
 
 The reader is a generator over one chunk of input, so that the connection may change the keys between two
 records, or stop. Whole records are read straight out of the chunk; only a record that spans chunks is put
-together in `_held`. After an early stop the rest of the chunk waits in `_held` as well. Copying everything
+together in `held`. After an early stop the rest of the chunk waits in `held` as well. Copying everything
 through a receive buffer instead made 16 KiB records a third slower.
+
+Application data changes no keys and stops nothing. So while it is `flowing` it is not handed over by a step
+of the generator but put into a list, and an AEAD opens a run of such records in one loop: 8 % of a transfer of
+1 MiB, 13 % of one of 32 records of 64 bytes. A chunk that is one record of data and no more, the connection
+opens without asking the reader; `held`, `empty_run` and `judge_fragment` are public for that.
 
 Each check has one place: the header in `_judge_header`, as soon as it is there, and the content type already
 when its byte is there, so that nonsense fails instead of waiting for more; emptiness and the plaintext limit
@@ -17,12 +22,12 @@ after opening.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
-from tls12.crypto.aead import COPY, Buffer
-from tls12.crypto.protection import Opener, Sealer
+from tls12.crypto.aead import COPY, AeadOpener, Buffer
+from tls12.crypto.protection import RecordOpener, Sealer
 from tls12.errors import LimitExceeded, NotTLS, PeerMisbehaved, RecordOverflow, UnexpectedMessage
 from tls12.registry import Alert, ContentType, ProtocolVersion
 from tls12.wire.foreign import name_foreign
@@ -36,6 +41,8 @@ _KINDS = frozenset(
 _read_header = Struct(">BHH").unpack_from
 _write_header = Struct(">BHH").pack
 
+T = TypeVar("T")
+
 
 class RecordReader:
     """One direction's incoming records.
@@ -45,12 +52,14 @@ class RecordReader:
 
     __slots__ = (
         "_begun",
-        "_empty_run",
-        "_held",
         "_maximum",
         "_opener",
+        "_runs",
         "empty_record_limit",
         "empty_records",
+        "empty_run",
+        "flowing",
+        "held",
         "plaintext_limit",
         "version_fixed",
     )
@@ -61,10 +70,15 @@ class RecordReader:
         """Bytes of plaintext that a record may carry from now on (RFC 5246 6.2.1, RFC 6066 4, RFC 8449 4)."""
         self.version_fixed = False
         """Whether the ServerHello has fixed the version; until then any 3.x will do (RFC 5246 E.1)."""
-        self._held = bytearray()
-        self._opener: Opener | None = None
+        self.flowing = False
+        """Whether application data is welcome, so that `records` need not stop at it."""
+        self.held = bytearray()
+        """Bytes that have arrived and are not read: part of a record, or more after an early stop."""
+        self._opener: RecordOpener | None = None
+        self._runs: AeadOpener | None = None
         self._maximum = MAX_PLAINTEXT
-        self._empty_run = 0
+        self.empty_run = 0
+        """How many empty ones the last records were."""
         self.empty_records = 0
         """How many empty ones there have been; `Connection` counts warnings by what else came."""
         self._begun = False
@@ -76,13 +90,13 @@ class RecordReader:
 
     @property
     def buffered(self) -> int:
-        """Bytes that have arrived and are not read: part of a record, or more after an early stop."""
-        return len(self._held)
+        """How many bytes are `held`."""
+        return len(self.held)
 
     @property
     def unread(self) -> bytes:
-        """The bytes of `buffered`."""
-        return bytes(self._held)
+        """A copy of the bytes that are `held`."""
+        return bytes(self.held)
 
     @property
     def near_limit(self) -> bool:
@@ -91,42 +105,31 @@ class RecordReader:
 
     def hold(self, data: Buffer) -> None:
         """Put bytes behind those that wait to be read."""
-        self._held += data
+        self.held += data
 
-    def install(self, opener: Opener) -> None:
+    def install(self, opener: RecordOpener) -> None:
         """Open every later record with `opener`: the peer's ChangeCipherSpec has been read."""
         self._opener = opener
+        self._runs = opener if isinstance(opener, AeadOpener) else None
         self._maximum = MAX_CIPHERTEXT
         self.version_fixed = True
 
-    def only_data(self, data: bytes) -> bytes | None:
-        """The fragment, if `data` is exactly one record of application data and the next one; else None, for `records`.
-
-        Raises what `records` raises.
-        """
-        opener, size = self._opener, len(data) - HEADER
-        if opener is None or size < 0 or self._held:
-            return None
-        kind, version, length = _read_header(data)
-        if length != size or kind != _APPLICATION_DATA or version != _TLS_1_2 or length > MAX_CIPHERTEXT:
-            return None
-        fragment = opener.open(data)
-        if 0 < len(fragment) <= self.plaintext_limit:
-            self._empty_run = 0
-        else:
-            self._judge_fragment(kind, fragment)
-        return fragment
-
-    def records(self, data: bytes | bytearray | memoryview) -> Iterator[tuple[int, bytes]]:
+    def records(
+        self,
+        data: bytes | bytearray | memoryview,
+        into: list[T] | None = None,
+        wrap: Callable[[bytes], T] | None = None,
+    ) -> Iterator[tuple[int, bytes]]:
         """Read what `data` completes: pairs of content type and plaintext fragment, in order.
 
+        While it is `flowing`, application data is left out of the pairs and appended to `into`, as `wrap(fragment)`.
         The caller may `install` between two pairs and may stop at any of them; what was not reached is read
         by a later call. No view of `data` is kept.
 
         Raises NotTLS, UnexpectedMessage, RecordOverflow, BadRecordMac, LimitExceeded, KeysExhausted, and
         PeerMisbehaved (protocol_version). The reader is of no use after that.
         """
-        held = self._held
+        held = self.held
         if type(data) is bytes:
             size = len(data)
             view = memoryview(data)
@@ -146,6 +149,11 @@ class RecordReader:
                     record = held[:end]
                     del held[:end]  # moves the start of the buffer, not the bytes
                 else:
+                    if self._runs is not None and self.flowing and into is not None and wrap is not None:
+                        end = self._runs.open_run(view, position, self.plaintext_limit, into, wrap)
+                        if end > position:
+                            self.empty_run = 0
+                            position = end
                     if size - position < HEADER:
                         if size > position and data[position] not in _KINDS:
                             self._refuse_kind(data, position)
@@ -160,10 +168,14 @@ class RecordReader:
                     position = end
                 fragment = self._opener.open(record) if self._opener is not None else bytes(record[HEADER:])
                 if 0 < len(fragment) <= self.plaintext_limit:
-                    self._empty_run = 0
+                    self.empty_run = 0
                 else:
-                    self._judge_fragment(kind, fragment)
-                yield kind, fragment
+                    self.judge_fragment(kind, fragment)
+                if self.flowing and kind == _APPLICATION_DATA and into is not None and wrap is not None:
+                    if fragment:
+                        into.append(wrap(fragment))
+                else:
+                    yield kind, fragment
         finally:
             if position:
                 self._begun = True
@@ -175,11 +187,11 @@ class RecordReader:
             view.release()
 
     def _complete_held(self, data: memoryview, position: int) -> tuple[int, int]:
-        """Move the bytes from `data` that the record at the start of `_held` lacks, header first.
+        """Move the bytes from `data` that the record at the start of `held` lacks, header first.
 
         Returns the position behind them, and the length of the whole record, or 0 if more is missing.
         """
-        held = self._held
+        held = self.held
         position = self._top_up(HEADER, data, position)
         if len(held) < HEADER:
             return position, 0
@@ -190,11 +202,11 @@ class RecordReader:
         return position, end if len(held) >= end else 0
 
     def _top_up(self, wanted: int, data: memoryview, position: int) -> int:
-        """Move bytes from `data` until `_held` has `wanted` of them; returns the position behind."""
-        missing = wanted - len(self._held)
+        """Move bytes from `data` until `held` has `wanted` of them; returns the position behind."""
+        missing = wanted - len(self.held)
         if missing <= 0:
             return position
-        self._held += data[position : position + missing]
+        self.held += data[position : position + missing]
         return min(position + missing, len(data))
 
     def _judge_header(self, kind: int, version: int, length: int, data: Buffer, position: int) -> None:
@@ -221,7 +233,7 @@ class RecordReader:
             raise NotTLS(f"the peer does not speak TLS here but {foreign.name}", remedy=foreign.remedy)
         raise NotTLS(f"the peer does not speak TLS: its first bytes are {start[:16].hex(' ')}")
 
-    def _judge_fragment(self, kind: int, fragment: bytes) -> None:
+    def judge_fragment(self, kind: int, fragment: bytes) -> None:
         """Raise if a fragment is too long, is empty and may not be, or is the last straw of empty ones."""
         if len(fragment) > self.plaintext_limit:
             raise RecordOverflow(
@@ -230,8 +242,8 @@ class RecordReader:
         if kind != _APPLICATION_DATA:
             raise UnexpectedMessage(f"the peer sent an empty {ContentType.of(kind)} record", rule="RFC 5246 6.2.1")
         self.empty_records += 1
-        self._empty_run += 1
-        if self._empty_run > self.empty_record_limit:
+        self.empty_run += 1
+        if self.empty_run > self.empty_record_limit:
             raise LimitExceeded(
                 f"the peer sent more than {self.empty_record_limit} empty records in a row",
                 alert=Alert.UNEXPECTED_MESSAGE,

@@ -235,6 +235,19 @@ def test_empty_records_in_a_row_are_bounded(role: str, limit: int) -> None:
     assert ours.error.alert is Alert.UNEXPECTED_MESSAGE
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_empty_records_are_counted_alike_however_they_and_the_data_between_arrive(role: str) -> None:
+    for together in (1, 2, 3, 100):
+        ours, theirs = connected(role, limits=Limits(empty_records=2))
+        sent = [protected(theirs, ContentType.APPLICATION_DATA, data) for data in (b"", b"", b"1", b"", b"2", b"", b"")]
+        for start in range(0, len(sent), together):
+            ours.receive(b"".join(sent[start : start + together]))
+        assert ours.error is None
+        assert ours.data == b"12"
+        ours.receive(protected(theirs, ContentType.APPLICATION_DATA, b""))
+        assert isinstance(ours.error, LimitExceeded)
+
+
 LIMITED = {"limits": Limits(records_per_key=16)}
 
 

@@ -17,6 +17,7 @@ DATA = ContentType.APPLICATION_DATA
 ALERT = ContentType.ALERT
 
 every = pytest.mark.parametrize("protection", PROTECTIONS, ids=str)
+every_aead = pytest.mark.parametrize("protection", AEAD, ids=str)
 every_cbc = pytest.mark.parametrize("protection", CBC, ids=str)
 
 
@@ -119,6 +120,78 @@ def test_every_cause_has_the_same_text(protection: Protection) -> None:
             protection.opener().open(damaged)
         texts.add(str(caught.value))
     assert len(texts) == 1
+
+
+# -- application data alone, and in runs ----------------------------------------------------------------------
+
+
+@every
+@pytest.mark.parametrize("length", [0, 1, 64, 512, 513, 2**14])
+def test_a_record_of_data_that_comes_alone_opens_as_any_other(protection: Protection, length: int) -> None:
+    sealer, alone, other = protection.sealer(), protection.opener(), protection.opener()
+    for _ in range(3):
+        sealed = sealer.seal(DATA, bytes(length))
+        assert alone.open_alone(sealed) == other.open(sealed) == bytes(length)
+        assert alone.sequence == other.sequence
+
+
+@every
+def test_what_is_not_exactly_one_record_of_data_is_left_to_open(protection: Protection) -> None:
+    sealer, opener = protection.sealer(), protection.opener()
+    sealed, alert = sealer.seal(DATA, b"data"), protection.sealer().seal(ALERT, b"\1\0")
+    long = b"\x17\x03\x03" + (2**14 + 2049).to_bytes(2, "big") + bytes(2**14 + 2049)
+    other_version = sealed[:2] + b"\x02" + sealed[3:]
+    for chunk in (b"", sealed[:4], sealed[:12], sealed[:-1], sealed + b"\0", sealed * 2, alert, long, other_version):
+        assert opener.open_alone(chunk) is None
+    assert opener.open_alone(sealed) == b"data"
+
+
+@every
+def test_a_damaged_or_surplus_record_that_comes_alone_is_refused_by_open(protection: Protection) -> None:
+    sealed = protection.sealer().seal(DATA, b"data")
+    damaged = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    for chunk, limit, error in ((damaged, 1, BadRecordMac), (sealed, 0, KeysExhausted)):
+        opener = protection.opener()
+        opener.limit = limit
+        with pytest.raises(error):
+            _ = opener.open_alone(chunk) or opener.open(chunk)
+
+
+@every_aead
+@settings(max_examples=25)
+@given(lengths=st.lists(st.integers(1, 600), max_size=6), before=st.integers(0, 20), behind=st.binary(max_size=30))
+def test_a_run_of_records_opens_as_one_by_one(
+    protection: Protection, lengths: list[int], before: int, behind: bytes
+) -> None:
+    sealer, opener = protection.sealer(), protection.opener()
+    run = b"".join(sealer.seal(DATA, bytes(length)) for length in lengths)
+    told: list[tuple[int]] = []
+    end = opener.open_run(memoryview(bytes(before) + run + behind), before, 600, told, lambda data: (len(data),))
+    assert end == before + len(run)
+    assert told == [(length,) for length in lengths]
+    assert opener.sequence == len(lengths)
+
+
+@every_aead
+@pytest.mark.parametrize("obstacle", ["alert", "empty", "too long", "cut", "damaged", "beyond the limit", "version"])
+def test_a_run_ends_before_anything_unusual_and_open_takes_it_from_there(protection: Protection, obstacle: str) -> None:
+    sealer, opener = protection.sealer(), protection.opener()
+    good = sealer.seal(DATA, b"good")
+    kind, data = ALERT if obstacle == "alert" else DATA, {"empty": b"", "too long": bytes(101)}.get(obstacle, b"odd")
+    odd = sealed = sealer.seal(kind, data)
+    if obstacle == "cut":
+        odd = odd[:-1]
+    if obstacle == "damaged":
+        odd = odd[:-1] + bytes([odd[-1] ^ 1])
+    if obstacle == "version":
+        odd = odd[:2] + b"\2" + odd[3:]
+    if obstacle == "beyond the limit":
+        opener.limit = 1
+    told: list[bytes] = []
+    assert opener.open_run(good + odd + sealer.seal(DATA, b"late"), 0, 100, told, bytes) == len(good)
+    assert (told, opener.sequence) == ([b"good"], 1)
+    opener.limit = 2
+    assert opener.open(sealed) == data
 
 
 # -- limits ---------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from tls12 import (
     TicketKeys,
 )
 from tls12.config import Psk
+from tls12.crypto.opening import Opening
 from tls12.handshake import steps
 from tls12.handshake.engine import Rewrite
 from tls12.handshake.engine import Unit as Unit_
@@ -92,7 +93,7 @@ def units(sender: Side, data: bytes) -> Iterator[Unit]:
             yield Unit(sender, content_type, payload)
 
 
-class Clear:
+class Clear(Opening):
     """A sealer and an opener that only frame."""
 
     sequence = 0

@@ -9,7 +9,7 @@ the alert that the error carries and emits `ConnectionFailed`. What an applicati
 a signer, a hook) reaches the caller, after internal_error was queued.
 
 The path of application data is kept short on purpose: one test of `_data_flows` and one event a record, and a step of
-a generator only where a chunk is not exactly one record (benchmarks/test_bulk.py); everything rare is decided when the
+a generator only for records of anything else (benchmarks/test_bulk.py); everything rare is decided when the
 state changes, not when data passes. What goes out is in `sending.py`.
 """
 
@@ -125,16 +125,20 @@ class Connection(Handshaking):
         """
         if type(data) is not bytes:
             data = byte_buffer(data)
-        elif self._data_flows and self._handshake is None:
-            # The commonest chunk, which needs no generator: 7 % of a transfer of 64 bytes.
+        elif self._data_flows and self._opener is not None and self._handshake is None and not self._reader.held:
+            # The commonest chunk. Past the reader, which would do the same: 0.55 of 3.6 µs at 64 bytes.
+            reader = self._reader
             try:
-                fragment = self._reader.only_data(data)
+                fragment = self._opener.open_alone(data)
+                if fragment is not None:
+                    if 0 < len(fragment) <= reader.plaintext_limit:
+                        reader.empty_run = 0
+                        self._events.append(DataReceived(fragment))
+                    else:
+                        reader.judge_fragment(_APPLICATION_DATA, fragment)
+                    return
             except Exception as error:
                 self._fail(error)
-                return
-            if fragment is not None:
-                if fragment:
-                    self._events.append(DataReceived(fragment))
                 return
         if self._read_ended:
             self._keep_trailing(data)
@@ -150,15 +154,13 @@ class Connection(Handshaking):
         if not data and data is not NOTHING:
             self._guard(self._end_of_stream)
             return
-        events = self._events
+        reader = self._reader
+        reader.flowing = self._data_flows
         try:
-            for kind, fragment in self._reader.records(data):
-                if kind == _APPLICATION_DATA and self._data_flows:
-                    if fragment:
-                        events.append(DataReceived(fragment))
-                    continue
+            for kind, fragment in reader.records(data, self._events, DataReceived):
                 if self._TAKERS[kind](self, fragment):
                     break
+                reader.flowing = self._data_flows
             else:
                 return
         except Exception as error:

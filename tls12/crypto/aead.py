@@ -17,25 +17,31 @@ This is the hottest code of the library, and it looks as it does for measured re
 AES-128-GCM call of 860 ns on 64 bytes (`benchmarks/test_records.py` times the whole): three plain packs and
 one concatenation 1350; the nonce sliced out of the header 1440; `%b` formatting 1470; a bytearray and
 `encrypt_into` 2030; counting bytes instead of records against the limit 1390.
+
+So `open` is written out twice more, in `open_alone` and `open_run`, where the header is read with the nonce and the
+calls are saved: 4 % of a transfer of 64 bytes or of 1 MiB, 9 % of one of 32 small records. Neither judges. What they
+cannot open is left as it was, for `open` to refuse.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from struct import Struct
 from types import MappingProxyType
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.limits import USAGE_LIMITS, Direction
+from tls12.crypto.opening import DATA, Opening, read_start
 from tls12.crypto.suites import Cipher
 from tls12.errors import BadRecordMac
-from tls12.wire.records import HEADER
+from tls12.wire.records import HEADER, MAX_CIPHERTEXT
 
 Buffer = bytes | bytearray | memoryview
-
 
 AEADS: Mapping[str, Callable[[bytes], AESGCM | AESCCM | ChaCha20Poly1305]] = MappingProxyType(
     {
@@ -59,6 +65,10 @@ _header, _put_header = Struct(">BHH").pack, Struct(">BHH").pack_into
 _header_and_nonce, _put_header_and_nonce = Struct(">BHHQ").pack, Struct(">BHHQ").pack_into
 _explicit_nonce = Struct(">4sQ").pack
 _additional_data = Struct(">QBHH").pack
+_about_data = Struct(">Q3sH").pack
+_read_start_and_nonce = Struct(">3sH8s").unpack_from
+
+T = TypeVar("T")
 
 
 class _AeadDirection(Direction):
@@ -68,6 +78,20 @@ class _AeadDirection(Direction):
         super().__init__(USAGE_LIMITS[cipher.name])
         self._overhead = cipher.record_iv_length + cipher.tag_length
         self._around = HEADER + self._overhead
+
+
+class AeadOpener(_AeadDirection, Opening):
+    """What opens a run of records in one loop: of an AEAD record one knows beforehand how long its plaintext is."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def open_run(self, data: Buffer, position: int, most: int, into: list[T], wrap: Callable[[bytes], T]) -> int:
+        """Open the run of ordinary records of application data that begins at `position`; returns where it ends.
+
+        Ordinary is what is whole and authentic, has a plaintext of 1 to `most` bytes and is within the limit; what
+        is not is left to `open`, and to its caller. For each one `wrap(plaintext)` is appended to `into`.
+        """
 
 
 class ExplicitNonceSealer(_AeadDirection):
@@ -117,7 +141,7 @@ class ExplicitNonceSealer(_AeadDirection):
         return out
 
 
-class ExplicitNonceOpener(_AeadDirection):
+class ExplicitNonceOpener(AeadOpener):
     """AES-GCM and AES-CCM, incoming."""
 
     __slots__ = ("_aead", "_salt")
@@ -145,6 +169,46 @@ class ExplicitNonceOpener(_AeadDirection):
             raise BadRecordMac from None
         self.sequence = sequence + 1
         return plaintext
+
+    def open_alone(self, chunk: bytes) -> bytes | None:
+        """The plaintext, if `chunk` is exactly one record of application data that `open` would open; else None."""
+        size = len(chunk) - HEADER
+        if size < self._overhead:
+            return None
+        start, length, nonce = _read_start_and_nonce(chunk)
+        sequence = self.sequence
+        if start != DATA or length != size or size > MAX_CIPHERTEXT or sequence >= self.limit:
+            return None
+        try:
+            plaintext = self._aead.decrypt(
+                self._salt + nonce,
+                memoryview(chunk)[13:] if length > COPY else chunk[13:],
+                _about_data(sequence, start, length - self._overhead),
+            )
+        except InvalidTag:
+            return None
+        self.sequence = sequence + 1
+        return plaintext
+
+    def open_run(self, data: Buffer, position: int, most: int, into: list[T], wrap: Callable[[bytes], T]) -> int:
+        """Open the run of ordinary records of application data that begins at `position`; returns where it ends."""
+        size, overhead, sequence = len(data), self._overhead, self.sequence
+        while size - position > self._around:
+            start, length, nonce = _read_start_and_nonce(data, position)
+            end = position + HEADER + length
+            length -= overhead
+            if start != DATA or end > size or not 0 < length <= most or sequence >= self.limit:
+                break
+            try:
+                plaintext = self._aead.decrypt(
+                    self._salt + nonce, data[position + 13 : end], _about_data(sequence, start, length)
+                )
+            except InvalidTag:
+                break
+            self.sequence = sequence = sequence + 1
+            into.append(wrap(plaintext))
+            position = end
+        return position
 
 
 class ImplicitNonceSealer(_AeadDirection):
@@ -196,7 +260,7 @@ class ImplicitNonceSealer(_AeadDirection):
         return out
 
 
-class ImplicitNonceOpener(_AeadDirection):
+class ImplicitNonceOpener(AeadOpener):
     """ChaCha20-Poly1305, incoming."""
 
     __slots__ = ("_aead", "_iv")
@@ -224,3 +288,25 @@ class ImplicitNonceOpener(_AeadDirection):
             raise BadRecordMac from None
         self.sequence = sequence + 1
         return plaintext
+
+    def open_run(self, data: Buffer, position: int, most: int, into: list[T], wrap: Callable[[bytes], T]) -> int:
+        """Open the run of ordinary records of application data that begins at `position`; returns where it ends."""
+        size, overhead, sequence = len(data), self._overhead, self.sequence
+        while size - position > self._around:
+            start, length = read_start(data, position)
+            end = position + HEADER + length
+            length -= overhead
+            if start != DATA or end > size or not 0 < length <= most or sequence >= self.limit:
+                break
+            try:
+                plaintext = self._aead.decrypt(
+                    (self._iv ^ sequence).to_bytes(12, "big"),
+                    data[position + 5 : end],
+                    _about_data(sequence, start, length),
+                )
+            except InvalidTag:
+                break
+            self.sequence = sequence = sequence + 1
+            into.append(wrap(plaintext))
+            position = end
+        return position

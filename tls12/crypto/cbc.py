@@ -35,6 +35,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.limits import USAGE_LIMITS, Direction
+from tls12.crypto.opening import Opening
 from tls12.crypto.record_mac import Buffer, RecordMac, seal_each
 from tls12.crypto.suites import Cipher
 from tls12.errors import BadRecordMac
@@ -139,7 +140,7 @@ class MacThenEncryptSealer(_CbcSealer):
         return _header(kind, _VERSION, size) + self._update(b"".join((self._random(block), data, mac, padding)))
 
 
-class MacThenEncryptOpener(_CbcDirection):
+class MacThenEncryptOpener(_CbcDirection, Opening):
     """CBC as in RFC 5246, incoming."""
 
     __slots__ = ()
@@ -194,7 +195,7 @@ class EncryptThenMacSealer(_CbcSealer):
         return b"".join((_header(kind, _VERSION, size + self._mac_length), encrypted, mac))
 
 
-class EncryptThenMacOpener(_CbcDirection):
+class EncryptThenMacOpener(_CbcDirection, Opening):
     """CBC as in RFC 7366, incoming: what does not authenticate is not decrypted."""
 
     __slots__ = ()

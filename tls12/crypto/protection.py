@@ -58,8 +58,8 @@ class Sealer(Protocol):
         """
 
 
-class Opener(Protocol):
-    """Opens one direction's incoming records, in order."""
+class RecordOpener(Protocol):
+    """Opens one direction's incoming records, in order: as much as a `RecordReader` asks for."""
 
     sequence: int
     """The number of the next record."""
@@ -76,6 +76,13 @@ class Opener(Protocol):
         Raises BadRecordMac for every way in which it can be wrong, and KeysExhausted. The object is of no use
         afterwards. The length of the plaintext is the caller's to judge.
         """
+
+
+class Opener(RecordOpener, Protocol):
+    """A `RecordOpener` as `make_opener` makes them."""
+
+    def open_alone(self, chunk: bytes) -> bytes | None:
+        """The plaintext, if `chunk` is exactly one record of application data; else None. Raises what `open` raises."""
 
 
 def make_sealer(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool, random: Callable[[int], bytes]) -> Sealer:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher as Context
 
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.limits import USAGE_LIMITS, Direction
+from tls12.crypto.opening import Opening
 from tls12.crypto.record_mac import Buffer, RecordMac, seal_each
 from tls12.crypto.suites import Cipher, CipherKind
 from tls12.errors import BadRecordMac
@@ -63,7 +64,7 @@ class StreamSealer(_StreamDirection):
         return HEADER + length + self._mac.length
 
 
-class StreamOpener(_StreamDirection):
+class StreamOpener(_StreamDirection, Opening):
     """RC4 and NULL, incoming."""
 
     __slots__ = ()
