@@ -180,7 +180,7 @@ class HandshakeReassembler:
         self._default = default
         self._data = b""
         self._pos = 0
-        self._later = bytearray()
+        self._later: bytes | bytearray = b""
         self._need = HEADER
         self.pending = 0
         """How many bytes wait for the rest of their message."""
@@ -201,9 +201,11 @@ class HandshakeReassembler:
         """Take the payload of one handshake record; then call `next_message` until it gives None."""
         if not self.pending:
             self._data, self._pos = fragment, 0
-        else:
+        elif self._later:
             # One growing buffer: a list of fragments would keep 60 to 100 bytes for each, however short.
             self._later += fragment
+        else:
+            self._later = bytearray(fragment)
         self.pending += len(fragment)
 
     def rest(self) -> bytes:
@@ -221,7 +223,7 @@ class HandshakeReassembler:
         if self._later:
             self._data = self._data[self._pos :] + self._later
             self._pos = 0
-            self._later.clear()
+            self._later = b""
         data, start = self._data, self._pos
         (header,) = _read_header(data, start)
         kind, size = header >> 24, (header & MAX_BODY) + HEADER
