@@ -116,7 +116,8 @@ class Steps(Handshake[C]):
 
     def check_key_size(self, peer: PeerChain) -> None:
         """The policy's minimum for RSA and what is as strong of ECDSA, whatever the verifier makes of it."""
-        bits, curve = peer.leaf_rsa_bits, peer.facts.curve_bits
+        leaf = peer.facts
+        bits, curve = leaf.rsa_bits, leaf.curve_bits
         if bits is not None and bits < peer.minimum_rsa_bits:
             raise weak_key(f"the {peer.role}'s certificate", bits, peer.minimum_rsa_bits)
         if curve is not None and curve < WEAKEST_CURVE and peer.minimum_rsa_bits >= 2048:
