@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from struct import Struct
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeVar, cast
 
 from tls12.crypto.aead import COPY, AeadOpener, Buffer
 from tls12.crypto.protection import RecordOpener, Sealer
@@ -110,7 +110,8 @@ class RecordReader:
     def install(self, opener: RecordOpener) -> None:
         """Open every later record with `opener`: the peer's ChangeCipherSpec has been read."""
         self._opener = opener
-        self._runs = opener if isinstance(opener, AeadOpener) else None
+        # An AeadOpener; to ask isinstance of an abstract class takes 0.4 µs.
+        self._runs = cast(AeadOpener, opener) if hasattr(opener, "open_run") else None
         self._maximum = MAX_CIPHERTEXT
         self.version_fixed = True
 
