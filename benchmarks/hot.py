@@ -17,6 +17,8 @@ from benchmarks.measure import Action, least
 from benchmarks.peers import Scenario
 from benchmarks.peers.ours import OurEndpoints
 
+WARM_UP = 20
+
 
 def transfer(size: int) -> Action:
     """A message of this size, sealed and opened."""
@@ -28,7 +30,8 @@ PATHS: Mapping[str, Callable[[], Action]] = {
     "16 KiB": partial(transfer, 1 << 14),
     "1 MiB": partial(transfer, 1 << 20),
     "full handshake": lambda: OurEndpoints(Scenario()).full,
-    "resumption": lambda: OurEndpoints(Scenario(resume_by="ticket")).resumed,
+    "resumption by id": lambda: OurEndpoints(Scenario(resume_by="id")).resumed,
+    "resumption by ticket": lambda: OurEndpoints(Scenario(resume_by="ticket")).resumed,
 }
 
 
@@ -37,13 +40,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hot", description="run one hot path for a while")
     parser.add_argument("path", choices=PATHS)
     parser.add_argument("--seconds", type=float, default=10.0, help="of processor time (10)")
+    parser.add_argument("--calls", type=int, help="so many calls instead, after some to warm up")
     options = parser.parse_args()
-    calls = int(options.seconds / least(PATHS[options.path](), rounds=1, seconds=0.1))
+    calls: int | None = options.calls
+    if calls is None:
+        calls = int(options.seconds / least(PATHS[options.path](), rounds=1, seconds=0.1))
     action = PATHS[options.path]()
+    for _ in range(WARM_UP):
+        action()
     start = process_time()
     for _ in range(calls):
         action()
-    print(f"{options.path}: {(process_time() - start) / calls * 1e6:.2f} µs a call")
+    print(f"{options.path}: {(process_time() - start) / max(calls, 1) * 1e6:.2f} µs a call")
 
 
 if __name__ == "__main__":

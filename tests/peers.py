@@ -21,6 +21,7 @@ PACKAGES = {
     "redis-server": "redis-server",
     "sslscan": "sslscan",
     "testssl": "testssl.sh",
+    "valgrind": "valgrind",
 }
 """The Debian package of each program."""
 
