@@ -46,7 +46,7 @@ class Transcript:
         """
         running = self._hash
         if running is not None and running.name == hash_name:
-            return running.copy().digest()
+            return running.digest()
         return hashlib.new(hash_name, self.messages).digest()
 
     @property
