@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tls12.errors import DecodeError, EncodeError
+from tls12.handshake.common_extensions import session_ticket
 from tls12.registry import CipherSuite, CompressionMethod, ExtensionType, NamedGroup, ProtocolVersion
 from tls12.wire import lenient, messages
 from tls12.wire.codec import Reader, Writer
@@ -197,7 +198,7 @@ def test_an_extension_of_another_make_is_encoded_each_time() -> None:
 
 
 def test_a_long_body_is_not_kept_twice() -> None:
-    ticket = SessionTicket(bytes(253))
+    ticket = SessionTicket(bytes(513))
     assert written(ticket) == written(ticket)
     assert not hasattr(ticket, "encoded")
 
@@ -212,3 +213,12 @@ def test_an_extension_does_not_change() -> None:
     groups = SupportedGroups((NamedGroup.X25519,))
     with pytest.raises(FrozenInstanceError):
         groups.named_group_list = ()  # type: ignore[misc]
+
+
+def test_the_ticket_of_a_session_is_one_extension_unless_it_is_long() -> None:
+    ordinary, long = bytes(512), bytes(513)
+    assert session_ticket(ordinary) is session_ticket(bytes(512))
+    assert session_ticket(long) is not session_ticket(bytes(513))
+    assert session_ticket(long) == SessionTicket(long)
+    written(session_ticket(ordinary))
+    assert len(session_ticket(ordinary).encoded) == 4 + 512

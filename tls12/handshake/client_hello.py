@@ -50,7 +50,6 @@ from tls12.wire.extensions import (
     MaxFragmentLength,
     RecordSizeLimit,
     RenegotiationInfo,
-    SessionTicket,
     SessionTicketAck,
     SignedCertificateTimestampList,
     StatusRequestAck,
@@ -148,7 +147,7 @@ class ClientHellos(Steps[ClientConfig]):
         if needs.groups:
             extensions.append(common.supported_groups(policy.groups))
         ticket = session.ticket if session is not None else b""
-        extensions.append(SessionTicket(ticket) if ticket else common.NO_TICKET_YET)
+        extensions.append(common.session_ticket(ticket) if ticket else common.NO_TICKET_YET)
         if policy.encrypt_then_mac and needs.encrypt_then_mac:
             extensions.append(common.ENCRYPT_THEN_MAC)
         if needs.certificates:

@@ -54,6 +54,20 @@ def server_name(name: str) -> ServerNameList:
     return ServerNameList((ServerName(NameType.HOST_NAME, name.encode("ascii")),))
 
 
+def session_ticket(ticket: bytes) -> SessionTicket:
+    """The ticket of a session (RFC 5077 3.2), which a client shows on each connection until it gets another."""
+    return _ordinary_ticket(ticket) if len(ticket) <= _ORDINARY_TICKET else SessionTicket(ticket)
+
+
+_ORDINARY_TICKET = 512
+"""Bytes; what a server makes longer is not kept."""
+
+
+@lru_cache(maxsize=64)
+def _ordinary_ticket(ticket: bytes) -> SessionTicket:
+    return SessionTicket(ticket)
+
+
 @lru_cache(maxsize=64)
 def supported_groups(groups: tuple[NamedGroup, ...]) -> SupportedGroups:
     """The groups of a policy."""

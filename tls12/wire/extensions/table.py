@@ -112,7 +112,7 @@ _NEW_IN_EVERY_HELLO = frozenset((ExtensionType.KEY_SHARE, ExtensionType.PRE_SHAR
 
 _SEEN_EXTENSIONS, _SEEN_BYTES = 512, 64
 _SEEN_BLOCKS, _SEEN_BLOCK_BYTES = 64, 1024
-_WRITTEN_BYTES = 256
+_WRITTEN_BYTES = 516
 """What an extension remembers of itself: more is a long body, which costs little to encode and much to keep twice."""
 
 
