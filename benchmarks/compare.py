@@ -29,7 +29,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import pages
-from benchmarks.measure import Timing, interleaved
+from benchmarks.measure import Timing, interleaved, keep_freed_memory
 from benchmarks.memory import TARGET_KIB, idle_kib
 from benchmarks.pages import markdown
 from benchmarks.peers.tlslite import TLSLite
@@ -188,6 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, value in environment().items():
             if (before := earlier["environment"].get(name)) != value:
                 print(f"the reference has another {name}: {before}")
+    keep_freed_memory()
     print(facts(), HEADER, sep="\n")
     lines: list[Line] = []
     for question in QUESTIONS:
