@@ -28,7 +28,7 @@ from pathlib import Path
 
 from benchmarks import pages
 from benchmarks.compare import environment
-from benchmarks.measure import Action, least
+from benchmarks.measure import Action, keep_freed_memory, least
 from benchmarks.memory import idle_kib
 from benchmarks.pages import markdown
 from benchmarks.peers import Scenario
@@ -300,6 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.write and options.only:
         parser.error("--write needs the whole table, not --only a part of it")
+    keep_freed_memory()
     answers = []
     for growth in questions(options.mib):
         if options.only.lower() in growth.name.lower():
