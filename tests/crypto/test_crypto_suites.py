@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from collections import Counter
 
@@ -142,3 +144,9 @@ def test_the_key_exchange_decides_which_messages_a_suite_has(row: Suite) -> None
 )
 def test_the_name_says_who_authenticates(name: str, authentication: Authentication) -> None:
     assert SUITES[CipherSuite.from_name(name)].authentication is authentication
+
+
+def test_there_is_one_row_for_each_suite_in_copies_and_pickles_too() -> None:
+    for row in SUITES.values():
+        assert copy.deepcopy(row) is row
+        assert pickle.loads(pickle.dumps(row)) is row

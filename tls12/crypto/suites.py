@@ -16,7 +16,7 @@ RC4 or 3DES. Policies other than `tls12.lab.policy()` cannot name such a suite.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -124,6 +124,9 @@ class Suite:
         for name, value in facts.items():
             object.__setattr__(self, name, value)
 
+    def __reduce__(self) -> tuple[Callable[[CipherSuite], Suite], tuple[CipherSuite]]:
+        return suite_of, (self.suite,)
+
 
 MAC_LENGTHS: Mapping[str, int] = MappingProxyType({"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48})
 """Bytes of HMAC and HMAC key by hashlib's name (RFC 5246 C)."""
@@ -206,3 +209,8 @@ SUITES: Mapping[CipherSuite, Suite] = MappingProxyType(
     {row.suite: row for row in map(_row, CipherSuite) if row is not None}
 )
 """Every suite that can be computed, in the order of the code points."""
+
+
+def suite_of(suite: CipherSuite) -> Suite:
+    """The row of a suite, which a copy or a pickle of it is again. Raises KeyError for one that is not computed."""
+    return SUITES[suite]
