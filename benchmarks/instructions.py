@@ -1,6 +1,6 @@
 """Count the machine instructions of a hot path, to compare two states of the code on a machine that is never quiet.
 
-    python -m benchmarks.instructions "full handshake" resumption
+    python -m benchmarks.instructions "full handshake" "resumption by id"
 
 How it works: valgrind's callgrind counts what a process executes, C included. From a run of `benchmarks.hot` with
 `CALLS` calls one with none is taken away. Numbers of one machine and one build of Python compare with each other only;

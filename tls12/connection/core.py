@@ -302,16 +302,16 @@ class Connection(Handshaking):
     def _take_message(self, message: bytes) -> bool:
         """One message; whether no more may be read."""
         self._warnings = 0
-        handshake = self._handshake
         kind = message[0]
         if kind != self._invited_by or not self._ignored_or_refused(message):
+            handshake = self._handshake
             if handshake is None:
                 if kind != self._opened_by:
                     raise self._out_of_place(name_of(kind))
                 handshake = self._begin_handshake()
             handshake.take_message(message)
             self._carry_out(handshake)
-        return self._read_ended or (handshake is not None and handshake.asking is not None)
+        return self._must_stop()
 
     def _judge_place(self, kind: int) -> None:
         """If the length of a message and its place are both wrong, the peer hears of its place."""

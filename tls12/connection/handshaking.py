@@ -82,11 +82,9 @@ class Handshaking(Sending):
 
     def _carry_out(self, handshake: Handshake[Any]) -> None:
         """The handshake's outputs, in order."""
-        outputs = handshake.outputs
-        if not outputs or self._error is not None:  # a hook may have aborted the connection
+        if not handshake.outputs or self._error is not None:  # a hook may have aborted the connection
             return
-        handshake.outputs = []
-        for output in outputs:
+        for output in handshake.drain():
             if type(output) is tuple:
                 kind, data = output
                 self._put(kind, data)
