@@ -14,7 +14,7 @@ from tls12.crypto.signatures import SCHEMES
 from tls12.crypto.suites import SUITES
 from tls12.lab import policy as lab_policy
 
-BASES = [Policy.default(), Policy.compatible(), Policy.legacy_device(), Policy.psk()]
+BASES = [Policy.default(), Policy.strict(), Policy.compatible(), Policy.legacy_device(), Policy.psk()]
 LAB_SUITES = [row.suite for row in SUITES.values() if row.lab_only]
 LAB_SCHEMES = [scheme for scheme, facts in SCHEMES.items() if facts.lab_only]
 

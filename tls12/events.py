@@ -198,6 +198,7 @@ Event: TypeAlias = (
     | ConnectionFailed
 )
 
+
 @dataclass(frozen=True, slots=True)
 class Accept:
     """An answer: go on."""

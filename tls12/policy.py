@@ -1,8 +1,8 @@
 """Policy: what a connection is willing to speak, as plain, immutable, comparable data.
 
-How it works: a `Policy` is a frozen dataclass. Four bases cover the everyday cases (`default`, `compatible`,
-`legacy_device`, `psk`); `replace` changes single fields of any of them; `explain` says of every cipher suite
-whether it is in or out, and why. Nothing else in the library decides what is allowed: negotiation only
+How it works: a `Policy` is a frozen dataclass. Five bases cover the everyday cases (`default`, `strict`,
+`compatible`, `legacy_device`, `psk`); `replace` changes single fields of any of them; `explain` says of every cipher
+suite whether it is in or out, and why. Nothing else in the library decides what is allowed: negotiation only
 intersects policies with what a peer offers.
 
 What an ordinary policy can never name are the algorithms of the laboratory (anonymous, NULL, RC4, 3DES, MD5,
@@ -33,7 +33,7 @@ class Renegotiation(Enum):
     """What happens when the peer asks for a handshake on an established connection (RFC 5746, RFC 5246 7.4.1.1)."""
 
     WARN = "answer with the warning no_renegotiation and go on"
-    FATAL = "end the connection: with no_renegotiation, or unexpected_message during a handshake"
+    FATAL = "end the connection: with handshake_failure, or unexpected_message during a handshake"
     ALLOW = "renegotiate"
 
 
@@ -165,10 +165,17 @@ class Policy:
     ChaCha20-Poly1305 in a group, a device without AES hardware gets the ChaCha20 that it puts first."""
     encrypt_then_mac: bool = True
     """Offer and accept RFC 7366 for CBC suites."""
-    require_extended_master_secret: bool = True
-    """Refuse peers without RFC 7627 (risk: triple handshake)."""
+    require_extended_master_secret: bool = False
+    """Refuse peers without RFC 7627. Without it a connection is accepted, but what rests on it is refused there:
+    resumption, renegotiation, exporters for authentication, tls-unique and tls-exporter."""
+    reuse_legacy_sessions: bool = False
+    """Resume sessions, and renegotiate connections, that were made without RFC 7627 (its 5.3 calls that "legacy
+    insecure resumption"; risk: triple handshake)."""
     require_secure_renegotiation: bool = True
-    """Refuse peers without RFC 5746 (risk: injected prefix)."""
+    """A client refuses servers without RFC 5746: it cannot see whether they renegotiate (risk: injected prefix)."""
+    require_secure_renegotiation_of_clients: bool = False
+    """A server refuses clients without RFC 5746. It does not have to: with such a client it never renegotiates, and
+    so has no prefix to take for the client's (RFC 5746 4.3)."""
     renegotiation: Renegotiation = Renegotiation.WARN
     """Whether a peer may begin a new handshake on the connection."""
     minimum_rsa_bits: int = 2048
@@ -235,8 +242,16 @@ class Policy:
 
     @classmethod
     def default(cls) -> Policy:
-        """Today's servers and clients: ECDHE, AEAD, SHA-2, and PSK or ECDHE_PSK once a PSK is configured."""
+        """Today's servers and clients: ECDHE, AEAD, SHA-2, and PSK or ECDHE_PSK once a PSK is configured.
+
+        Extended master secret (RFC 7627) is preferred, and a peer without it accepted.
+        """
         return _DEFAULT
+
+    @classmethod
+    def strict(cls) -> Policy:
+        """`default`, and every peer must have extended master secret (RFC 7627) and secure renegotiation (RFC 5746)."""
+        return _STRICT
 
     @classmethod
     def compatible(cls) -> Policy:
@@ -245,7 +260,7 @@ class Policy:
 
     @classmethod
     def legacy_device(cls) -> Policy:
-        """`compatible` for old equipment: no RFC 5746, no RFC 7627, RSA and DHE of 1024 bits."""
+        """`compatible` for old equipment: servers without RFC 5746, reuse without RFC 7627, RSA and DHE of 1024."""
         return _LEGACY_DEVICE
 
     @classmethod
@@ -340,6 +355,12 @@ _DEFAULT = Policy(
     groups=DEFAULT_GROUPS,
     signature_schemes=DEFAULT_SCHEMES,
 )
+_STRICT = dataclasses.replace(
+    _DEFAULT,
+    name="strict",
+    require_extended_master_secret=True,
+    require_secure_renegotiation_of_clients=True,
+)
 _COMPATIBLE = dataclasses.replace(
     _DEFAULT,
     name="compatible",
@@ -350,7 +371,7 @@ _COMPATIBLE = dataclasses.replace(
 _LEGACY_DEVICE = dataclasses.replace(
     _COMPATIBLE,
     name="legacy_device",
-    require_extended_master_secret=False,
+    reuse_legacy_sessions=True,
     require_secure_renegotiation=False,
     minimum_rsa_bits=1024,
     minimum_dh_bits=1024,

@@ -31,7 +31,7 @@ from tls12 import (
     Limits,
     PeerAlert,
     PeerCertificateReceived,
-    PeerMisbehaved,
+    PeerIncompatible,
     Policy,
     Refuse,
     Renegotiation,
@@ -647,17 +647,17 @@ def test_a_renegotiation_that_the_policy_does_not_allow_is_declined_and_nothing_
         assert server.recv() == b"no, thank you"
 
 
-def test_a_renegotiation_that_the_policy_holds_for_a_fault_is_called_one() -> None:
+def test_a_renegotiation_that_the_policy_ends_the_connection_for_is_told() -> None:
     asking = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
     strict = Policy.default().replace(renegotiation=Renegotiation.FATAL)
     with both_ends({"policy": strict}, {"policy": asking}) as (client, server):
         server.connection.renegotiate()
         server.flush()
-        with pytest.raises(PeerMisbehaved, match="asked for a renegotiation"):
+        with pytest.raises(PeerIncompatible, match="asked for a renegotiation"):
             client.recv()
         with pytest.raises(PeerAlert) as told:
             server.recv()
-        assert told.value.received is Alert.NO_RENEGOTIATION
+        assert told.value.received is Alert.HANDSHAKE_FAILURE
 
 
 def test_a_renegotiation_that_the_policy_allows_happens_by_itself() -> None:

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from harness import Ours, credential_of, our_client, our_server, pump, verifier
-from weakening import Defence, assert_defended, carry, removed
+from weakening import Attack, Defence, assert_defended, carry, removed
 
 from tls12 import (
     CipherSuite,
@@ -104,11 +104,20 @@ def test_triple_handshake() -> None:
     def export_to_anybody(self: Facts, label: str, context: bytes | None, length: int, **_: bool) -> bytes:
         return export(self, label, context, length, for_authentication=False)
 
-    assert_defended(
-        lambda: attack(extended=False) or attack(extended=True),
-        with_policy(require_extended_master_secret=False),
-        removed(Facts, "export_keying_material", export_to_anybody),
-    )
+    def strict(attack: Attack) -> Attack:
+        """The same where extended master secret is demanded."""
+
+        def against_strict_policies() -> bool:
+            with with_policy(require_extended_master_secret=True)():
+                return attack()
+
+        return against_strict_policies
+
+    both: Attack = lambda: attack(extended=False) or attack(extended=True)  # noqa: E731
+    to_anybody = removed(Facts, "export_keying_material", export_to_anybody)
+    assert_defended(both, to_anybody)
+    not_demanded = removed(Steps, "check_extended_master_secret", lambda self, offered: None)
+    assert_defended(strict(both), not_demanded, to_anybody)
 
 
 def test_injected_prefix() -> None:

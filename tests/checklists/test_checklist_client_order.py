@@ -47,6 +47,7 @@ HANDSHAKE, CCS, ALERT = ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC, C
 DATA = ContentType.APPLICATION_DATA
 T = HandshakeType
 LEGACY = Policy.legacy_device()
+LEGACY_RENEGOTIATES = LEGACY.replace(renegotiation=Renegotiation.ALLOW)
 RENEGOTIATE = Policy.compatible().replace(renegotiation=Renegotiation.ALLOW)
 
 
@@ -315,7 +316,7 @@ def test_a_hello_request_during_a_handshake_is_refused_by_a_strict_policy(stage:
     return duel
 
 
-@refuses("C3.4", Alert.NO_RENEGOTIATION)
+@refuses("C3.4", Alert.HANDSHAKE_FAILURE)
 def test_a_hello_request_after_the_handshake_is_fatal_by_policy() -> Duel:
     duel = AgainstClient(policy=Policy.default().replace(renegotiation=Renegotiation.FATAL)).handshake()
     duel.script.send(HelloRequest())
@@ -333,7 +334,7 @@ def test_a_hello_request_begins_a_fresh_handshake_if_the_application_wants_it() 
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["during", "after"])
-@refuses("C3.4", Alert.NO_RENEGOTIATION)
+@refuses("C3.4", Alert.HANDSHAKE_FAILURE)
 def test_a_flood_of_hello_requests_is_refused(after: bool) -> Duel:
     duel = AgainstClient().handshake() if after else AgainstClient().hello()
     duel.script.send(*[HelloRequest()] * 9)
@@ -435,13 +436,34 @@ def test_a_renegotiation_with_another_certificate_is_refused() -> Duel:
     return duel
 
 
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("policy", [RENEGOTIATE, LEGACY_RENEGOTIATES], ids=lambda policy: policy.name)
 @refuses("C3.7", Alert.ILLEGAL_PARAMETER)
-def test_extended_master_secret_may_not_change_in_a_renegotiation(first: bool) -> Duel:
-    dropped: tuple[type[Any], ...] = (ExtendedMasterSecret,)
-    policy = LEGACY.replace(renegotiation=Renegotiation.ALLOW)
-    duel = renegotiating(policy, without=() if first else dropped)
-    duel.script.send(without_extensions(duel.script.answer(duel.suite), *(dropped if first else ())))
+def test_extended_master_secret_may_not_be_dropped_in_a_renegotiation(policy: Policy) -> Duel:
+    duel = renegotiating(policy)
+    duel.script.send(without_extensions(duel.script.answer(duel.suite), ExtendedMasterSecret))
+    return duel
+
+
+@accepts("C3.7")
+def test_extended_master_secret_may_be_gained_in_a_renegotiation() -> Duel:
+    duel = renegotiating(LEGACY_RENEGOTIATES, without=(ExtendedMasterSecret,)).handshake()
+    negotiated = duel.subject.connection.negotiated
+    assert negotiated is not None
+    assert negotiated.extended_master_secret
+    return duel
+
+
+@accepts("C3.7")
+def test_a_connection_without_extended_master_secret_is_not_renegotiated() -> Duel:
+    duel = AgainstClient(policy=RENEGOTIATE)
+    duel.script.send(without_extensions(duel.script.answer(duel.suite), ExtendedMasterSecret))
+    duel.certificate().share().done().finish()
+    assert not duel.subject.connection.can_renegotiate
+    with pytest.raises(UsageError, match="reuse_legacy_sessions=True"):
+        duel.subject.connection.renegotiate()
+    duel.script.send(HelloRequest())
+    duel.carry()
+    assert duel.script.received[-1] == AlertMessage(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
     return duel
 
 

@@ -789,12 +789,13 @@ def test_renegotiation_info_or_the_signal_is_answered_with_an_empty_one(signal: 
 
 
 @refuses("S5.19", Alert.HANDSHAKE_FAILURE)
-def test_a_client_without_either_is_refused_by_the_default_policy() -> Duel:
-    return offering(without=(RenegotiationInfo,), policy=Policy.default())
+def test_a_client_without_either_is_refused_by_the_strict_policy() -> Duel:
+    return offering(without=(RenegotiationInfo,), policy=Policy.strict())
 
 
+@pytest.mark.parametrize("policy", [Policy.default(), RENEGOTIATE, LEGACY], ids=lambda policy: policy.name)
 @accepts("S5.19")
-def test_a_client_without_either_gets_no_answer_from_a_policy_that_allows_it() -> Duel:
-    duel = offering(without=(RenegotiationInfo,), policy=LEGACY)
+def test_a_client_without_either_is_served_and_gets_no_answer(policy: Policy) -> Duel:
+    duel = offering(without=(RenegotiationInfo,), policy=policy)
     assert answer(duel).find(RenegotiationInfo) is None
     return complete(duel)

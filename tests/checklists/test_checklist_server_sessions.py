@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pki
@@ -49,6 +50,7 @@ GCM = CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
 BIG = CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
 PSK = CipherSuite.TLS_PSK_WITH_AES_128_GCM_SHA256
 LEGACY = Policy.legacy_device()
+LEGACY_RENEGOTIATES = LEGACY.replace(renegotiation=Renegotiation.ALLOW)
 RENEGOTIATE = Policy.compatible().replace(renegotiation=Renegotiation.ALLOW)
 KEY = b"a pre-shared key of 32 bytes ...."
 
@@ -225,6 +227,32 @@ def test_a_session_with_extended_master_secret_is_not_resumed_without_it(by: str
 def test_a_session_without_extended_master_secret_is_not_resumed_with_it(by: str) -> Duel:
     place = Place(policy=LEGACY)
     return in_full(place.back(place.session(without=WITHOUT), by))
+
+
+@accepts("S8.3")
+def test_nothing_is_kept_of_a_handshake_without_extended_master_secret() -> Duel:
+    place = Place()
+    duel = place.visit(SessionTicket(b""), without=WITHOUT)
+    assert answer(duel).session_id == b""
+    assert answer(duel).find(SessionTicketAck) is None
+    duel.key_exchange().finish()
+    assert duel.subject.connection.session is None
+    assert len(place.store) == 0
+    return duel
+
+
+@pytest.mark.parametrize("by", BOTH)
+@accepts("S8.3")
+def test_a_session_without_extended_master_secret_means_a_full_handshake_by_default(by: str) -> Duel:
+    policy = Policy.compatible()
+    place = Place(policy=policy)
+    before = Place(policy=LEGACY).session(without=WITHOUT)
+    session = replace(before, policy=policy.fingerprint)  # kept by a program that still did so
+    place.store.put(session.session_id, session)
+    duel = place.back(session, by, without=WITHOUT)
+    duel.key_exchange().finish()
+    assert not duel.subject.negotiated.resumed
+    return duel
 
 
 @pytest.mark.parametrize("by", BOTH)
@@ -418,12 +446,12 @@ def test_the_connection_goes_on_while_a_request_is_half_sent() -> Duel:
     return duel
 
 
-@refuses("S9.1", Alert.NO_RENEGOTIATION)
+@refuses("S9.1", Alert.HANDSHAKE_FAILURE)
 def test_a_client_hello_after_the_handshake_is_fatal_by_policy() -> Duel:
     return AgainstServer(policy=Policy.default().replace(renegotiation=Renegotiation.FATAL)).handshake().hello()
 
 
-@refuses("S9.1", Alert.NO_RENEGOTIATION)
+@refuses("S9.1", Alert.HANDSHAKE_FAILURE)
 def test_asking_for_renegotiation_again_and_again_is_refused() -> Duel:
     duel = AgainstServer().handshake()
     hello = duel.script.hello()
@@ -477,7 +505,7 @@ def test_a_renegotiation_with_the_signal_is_refused() -> Duel:
 
 @accepts("S9.2")
 def test_a_connection_without_rfc_5746_never_renegotiates() -> Duel:
-    duel = AgainstServer(policy=LEGACY.replace(renegotiation=Renegotiation.ALLOW))
+    duel = AgainstServer(policy=RENEGOTIATE)
     hello = without_extensions(duel.script.hello(), RenegotiationInfo)
     duel.hello(hello=hello).key_exchange().finish()
     assert not duel.subject.negotiated.secure_renegotiation
@@ -486,7 +514,7 @@ def test_a_connection_without_rfc_5746_never_renegotiates() -> Duel:
     return duel
 
 
-@refuses("S9.2", Alert.NO_RENEGOTIATION)
+@refuses("S9.2", Alert.HANDSHAKE_FAILURE)
 def test_the_number_of_renegotiations_is_bounded() -> Duel:
     duel = AgainstServer(policy=RENEGOTIATE, limits=Limits(renegotiations=2)).handshake().handshake().handshake()
     assert duel.subject.error is None
@@ -530,14 +558,44 @@ def test_application_data_between_change_cipher_spec_and_finished_is_refused() -
     return duel
 
 
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("policy", [RENEGOTIATE, LEGACY_RENEGOTIATES], ids=lambda policy: policy.name)
 @refuses("S9.4", Alert.HANDSHAKE_FAILURE)
-def test_extended_master_secret_may_not_change_in_a_renegotiation(first: bool) -> Duel:
-    duel = AgainstServer(policy=LEGACY.replace(renegotiation=Renegotiation.ALLOW))
-    hello = duel.script.hello()
-    duel.hello(hello=hello if first else without_extensions(hello, *WITHOUT)).key_exchange().finish()
-    again = duel.script.hello()
-    return duel.hello(hello=without_extensions(again, *WITHOUT) if first else again)
+def test_extended_master_secret_may_not_be_dropped_in_a_renegotiation(policy: Policy) -> Duel:
+    duel = AgainstServer(policy=policy).handshake()
+    return duel.hello(hello=without_extensions(duel.script.hello(), *WITHOUT))
+
+
+def legacy_connection(policy: Policy) -> AgainstServer:
+    """A finished handshake without extended master secret."""
+    duel = AgainstServer(policy=policy)
+    duel.hello(hello=without_extensions(duel.script.hello(), *WITHOUT)).key_exchange().finish()
+    assert not duel.subject.negotiated.extended_master_secret
+    return duel
+
+
+@pytest.mark.parametrize("policy", [RENEGOTIATE, LEGACY_RENEGOTIATES], ids=lambda policy: policy.name)
+@accepts("S9.4")
+def test_extended_master_secret_may_be_gained_in_a_renegotiation(policy: Policy) -> Duel:
+    duel = legacy_connection(policy).handshake()
+    negotiated = duel.subject.connection.negotiated
+    assert negotiated is not None
+    assert negotiated.extended_master_secret
+    return duel
+
+
+@accepts("S9.4")
+def test_a_connection_without_extended_master_secret_is_not_renegotiated_without_it() -> Duel:
+    duel = legacy_connection(RENEGOTIATE)
+    duel.hello(hello=without_extensions(duel.script.hello(), *WITHOUT))
+    assert warned(duel)
+    return duel
+
+
+@accepts("S9.4")
+def test_a_connection_without_extended_master_secret_is_renegotiated_without_it_if_the_policy_allows() -> Duel:
+    duel = legacy_connection(LEGACY_RENEGOTIATES)
+    again = without_extensions(duel.script.hello(), *WITHOUT)
+    return duel.hello(hello=again).key_exchange().finish()
 
 
 @accepts("S9.4")
@@ -592,10 +650,10 @@ def test_exporters_are_refused_during_a_renegotiation() -> None:
             end.connection.export_keying_material("EXPORTER-test", b"", 32)
 
 
+@pytest.mark.parametrize("policy", [Policy.default(), LEGACY], ids=lambda policy: policy.name)
 @shows("S10.1", "UsageError, unless it is said that it does not authenticate")
-def test_exporters_for_authentication_need_extended_master_secret() -> None:
-    duel = AgainstServer(policy=LEGACY)
-    duel.hello(hello=without_extensions(duel.script.hello(), *WITHOUT)).key_exchange().finish()
+def test_exporters_for_authentication_need_extended_master_secret(policy: Policy) -> None:
+    duel = legacy_connection(policy)
     with refusing("RFC 7627 5.4"):
         duel.subject.connection.export_keying_material("EXPORTER-test", None, 32)
     exported = duel.subject.connection.export_keying_material("EXPORTER-test", None, 32, for_authentication=False)
@@ -626,13 +684,16 @@ def test_tls_unique_is_the_first_finished_of_the_latest_handshake() -> None:
     assert renewed.subject.connection.channel_binding("tls-unique") == renewed.script.client_verify_data
 
 
+@pytest.mark.parametrize("resumed", [False, True])
 @shows("S10.2", "UsageError")
-def test_tls_unique_is_refused_on_a_resumption_without_extended_master_secret() -> None:
-    place = Place(policy=LEGACY)
-    session = place.session(without=WITHOUT)
-    again = finished_by(place.back(session, "id", without=WITHOUT), session)
+def test_tls_unique_is_refused_without_extended_master_secret(resumed: bool) -> None:
+    duel = legacy_connection(Policy.default())
+    if resumed:
+        place = Place(policy=LEGACY)
+        session = place.session(without=WITHOUT)
+        duel = finished_by(place.back(session, "id", without=WITHOUT), session)
     with refusing("RFC 7627"):
-        again.subject.connection.channel_binding("tls-unique")
+        duel.subject.connection.channel_binding("tls-unique")
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("ecdsa-p256", "sha256"), ("sha1", "sha256"), ("rsa-2048", "sha256")])
@@ -673,7 +734,6 @@ def test_tls_exporter_is_refused_after_a_renegotiation_and_without_extended_mast
     renewed = secure().handshake()
     with refusing("renegotiation"):
         renewed.subject.connection.channel_binding("tls-exporter")
-    duel = AgainstServer(policy=LEGACY)
-    duel.hello(hello=without_extensions(duel.script.hello(), *WITHOUT)).key_exchange().finish()
+    duel = legacy_connection(Policy.default())
     with refusing("extended master secret"):
         duel.subject.connection.channel_binding("tls-exporter")

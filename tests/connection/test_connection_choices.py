@@ -14,6 +14,7 @@ from ends import (
     PSK_POLICY,
     ROLES,
     connected,
+    other,
     pair,
     record,
     renegotiable,
@@ -166,18 +167,38 @@ def without_ems(hello: Any) -> Any:
     return replace(hello, extensions=tuple(e for e in hello.extensions if not isinstance(e, ExtendedMasterSecret)))
 
 
-def test_a_client_insists_on_rfc_7627_unless_its_policy_is_lenient() -> None:
-    server, client = pair("server", mine={"rewrite": hook(ServerHello, without_ems)})
-    talk(server, client)
-    assert isinstance(client.error, PeerIncompatible)
-    assert "Policy.legacy_device()" in str(client.error)
+@pytest.mark.parametrize("policy", [Policy.default(), Policy.compatible(), Policy.legacy_device()], ids=str)
+def test_a_peer_without_rfc_7627_is_accepted(policy: Policy) -> None:
+    for end in connected("client", mine={"rewrite": hook(ClientHello, without_ems)}, policy=policy):
+        assert not end.negotiated.extended_master_secret
 
 
-def test_a_server_insists_on_rfc_7627_unless_its_policy_is_lenient() -> None:
-    client, server = pair("client", mine={"rewrite": hook(ClientHello, without_ems)})
-    talk(client, server)
-    assert isinstance(server.error, PeerIncompatible)
-    assert "Policy.legacy_device()" in str(server.error)
+@pytest.mark.parametrize("policy", [Policy.default(), Policy.compatible(), Policy.legacy_device()], ids=str)
+def test_a_session_without_rfc_7627_is_kept_and_offered_only_by_a_policy_that_reuses_it(policy: Policy) -> None:
+    stores = {role: {"sessions": MemorySessionStore()} for role in ROLES}
+    stores["server"]["ticket_keys"] = TicketKeys.generate()
+    for again in (False, True):
+        ends = connected("client", mine={"rewrite": hook(ClientHello, without_ems)}, policy=policy, **stores)
+        for end in ends:
+            assert end.negotiated.resumed is (again and policy.reuse_legacy_sessions)
+            assert (end.connection.session is not None) is policy.reuse_legacy_sessions
+    assert bool(len(stores["client"]["sessions"])) is policy.reuse_legacy_sessions
+
+
+def test_a_session_without_rfc_7627_that_was_kept_elsewhere_is_not_offered() -> None:
+    session = replace(session_of(server={"ticket_keys": TicketKeys.generate()}), extended_master_secret=False)
+    client, _ = offering(session)
+    assert not client.negotiated.resumed
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_strict_policy_insists_on_rfc_7627(role: str) -> None:
+    lying = {"rewrite": hook(ServerHello if role == "client" else ClientHello, without_ems)}
+    theirs, ours = pair(other(role), mine=lying, **{role: {"policy": Policy.strict()}})
+    talk(theirs, ours)
+    assert isinstance(ours.error, PeerIncompatible)
+    assert ours.error.alert is Alert.HANDSHAKE_FAILURE
+    assert "Policy.strict().replace(require_extended_master_secret=False)" in ours.error.remedy
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -104,13 +104,14 @@ DHE_ONLY = {
 OLD = changed(server_version=ProtocolVersion.TLS_1_1)
 PSS, P384 = SignatureScheme.RSA_PSS_RSAE_SHA256, SignatureScheme.ECDSA_SHA1
 
+STRICT: dict[str, Any] = {"policy": Policy.strict()}
 FAULTS = (
     Fault("another version", ServerHello, OLD, Alert.PROTOCOL_VERSION),
     Fault("a suite not offered", ServerHello, changed(cipher_suite=CBC), Alert.ILLEGAL_PARAMETER),
     Fault("compression", ServerHello, changed(compression_method=CompressionMethod.of(1)), Alert.ILLEGAL_PARAMETER),
     Fault("an extension not offered", ServerHello, with_extension(MaxFragmentLength(2)), Alert.UNSUPPORTED_EXTENSION),
     Fault("no renegotiation_info", ServerHello, without(RenegotiationInfo), Alert.HANDSHAKE_FAILURE),
-    Fault("no extended_master_secret", ServerHello, without(ExtendedMasterSecret), Alert.HANDSHAKE_FAILURE),
+    Fault("no extended_master_secret", ServerHello, without(ExtendedMasterSecret), Alert.HANDSHAKE_FAILURE, STRICT),
     Fault(
         "encrypt_then_mac for an AEAD suite",
         ServerHello,
@@ -192,7 +193,7 @@ FAULTS = (
         with_extension(ECPointFormats((ECPointFormat.of(1),))),
         Alert.ILLEGAL_PARAMETER,
     ),
-    Fault("no secure renegotiation", ClientHello, without(RenegotiationInfo), Alert.HANDSHAKE_FAILURE),
+    Fault("no secure renegotiation", ClientHello, without(RenegotiationInfo), Alert.HANDSHAKE_FAILURE, STRICT),
     Fault(
         "no group of ours",
         ClientHello,

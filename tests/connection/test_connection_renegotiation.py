@@ -249,9 +249,10 @@ def test_refusals_of_what_we_asked_for_are_no_flood_of_warnings(role: str) -> No
 def test_a_server_that_forbids_it_ends_the_connection() -> None:
     client, server = connected("client", client=ALLOW, server={"policy": renegotiable(wish=Renegotiation.FATAL)})
     renegotiate(client, server)
-    assert isinstance(server.error, PeerMisbehaved)
+    assert isinstance(server.error, PeerIncompatible)
+    assert "policy.replace(renegotiation=Renegotiation.WARN)" in server.error.remedy
     assert isinstance(client.error, PeerAlert)
-    assert client.error.received is Alert.NO_RENEGOTIATION
+    assert client.error.received is Alert.HANDSHAKE_FAILURE
 
 
 def test_a_client_that_does_not_want_it_warns_and_both_go_on() -> None:
@@ -269,9 +270,10 @@ def test_a_client_that_forbids_it_ends_the_connection() -> None:
     client, server = connected("client", client={"policy": renegotiable(wish=Renegotiation.FATAL)}, server=ALLOW)
     server.connection.renegotiate()
     talk(client, server)
-    assert isinstance(client.error, PeerMisbehaved)
+    assert isinstance(client.error, PeerIncompatible)
+    assert "policy.replace(renegotiation=Renegotiation.ALLOW)" in client.error.remedy
     assert isinstance(server.error, PeerAlert)
-    assert server.error.received is Alert.NO_RENEGOTIATION
+    assert server.error.received is Alert.HANDSHAKE_FAILURE
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -427,7 +429,7 @@ def test_how_many_a_server_takes_part_in_is_bounded(limit: int) -> None:
     renegotiate(client, server)
     assert isinstance(server.error, LimitExceeded)
     assert isinstance(client.error, PeerAlert)
-    assert client.error.received is Alert.NO_RENEGOTIATION
+    assert client.error.received is Alert.HANDSHAKE_FAILURE
 
 
 @pytest.mark.parametrize("limit", [0, 1, 4])
@@ -636,19 +638,56 @@ def test_extended_master_secret_may_not_be_dropped(role: str) -> None:
     assert handshakes(ours) == 1
 
 
-def test_extended_master_secret_may_not_appear() -> None:
+def test_extended_master_secret_may_be_gained() -> None:
     def only_first(message: Unit) -> Iterable[Unit]:
         return drop(message) if next(count) == 0 else [message]
 
     count = iter(range(100))
     drop = without(ExtendedMasterSecret)
-    client, server = pair("client", mine={"rewrite": only_first}, policy=LENIENT)
-    talk(client, server)
-    assert server.completed
+    client, server = connected("client", policy=LENIENT, mine={"rewrite": only_first})
     assert not server.negotiated.extended_master_secret
     renegotiate(client, server)
-    assert isinstance(server.error, PeerMisbehaved)
-    assert "extended_master_secret" in str(server.error)
+    for end in (client, server):
+        assert end.error is None
+        assert handshakes(end) == 2
+        assert end.connection.negotiated is not None
+        assert end.connection.negotiated.extended_master_secret
+        assert end.connection.export_keying_material("EXPORTER-test", None, 32)
+
+
+@pytest.mark.parametrize("begins", ROLES)
+def test_a_connection_without_extended_master_secret_is_not_renegotiated(begins: str) -> None:
+    client, server = connected("client", mine={"rewrite": without(ExtendedMasterSecret)}, **ALLOW)
+    begin = client if begins == "client" else server
+    assert not begin.connection.can_renegotiate
+    with pytest.raises(UsageError, match=r"policy\.replace\(reuse_legacy_sessions=True\)"):
+        begin.connection.renegotiate()
+    if begins == "server":
+        client.receive(handshake(server, HELLO_REQUEST))
+        server.receive(client.take())
+        assert server.events[-1] == WARNED
+    else:
+        server.receive(handshake(client, serialize(hello())))
+        client.receive(server.take())
+        assert client.events[-1] == WARNED
+    for end in (client, server):
+        assert end.error is None
+
+
+def test_the_policy_of_an_answer_decides_whether_to_renegotiate_without_extended_master_secret() -> None:
+    server = pair("server", mine={"pause_on": frozenset({ClientHelloReceived})}, policy=LENIENT)[0]
+    client = pair("client", mine={"rewrite": without(ExtendedMasterSecret)}, policy=LENIENT)[0]
+    stricter = replace(server.connection.config, policy=renegotiable(Policy.default()))
+    talk(client, server)
+    server.connection.answer(None)
+    talk(client, server)
+    assert handshakes(server) == 1
+    renegotiate(client, server)
+    server.connection.answer(stricter)
+    talk(client, server)
+    server.receive(client.take())
+    assert isinstance(server.error, PeerIncompatible)
+    assert "renegotiates without extended master secret" in str(server.error)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -28,6 +28,7 @@ _SHA256 = re.compile(r"([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}")
 
 POLICIES: dict[str, Callable[[], Policy]] = {
     "default": Policy.default,
+    "strict": Policy.strict,
     "compatible": Policy.compatible,
     "legacy-device": Policy.legacy_device,
     "psk": Policy.psk,

@@ -10,7 +10,7 @@ from tls12.connection.core import Connection
 from tls12.crypto import finite_field
 from tls12.errors import (
     LimitExceeded,
-    PeerMisbehaved,
+    PeerIncompatible,
     UsageError,
 )
 from tls12.events import (
@@ -19,8 +19,9 @@ from tls12.events import (
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import OnMessage, Rewrite, with_lookups
 from tls12.handshake.grammar import Side, name_of
+from tls12.handshake.permissions import replacing
 from tls12.policy import Renegotiation
-from tls12.registry import Alert, AlertLevel, HandshakeType, ProtocolVersion
+from tls12.registry import HandshakeType, ProtocolVersion
 from tls12.resumption.sessions import Session
 from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import X509Verifier
@@ -103,7 +104,7 @@ class ClientConnection(Connection):
             return True  # our close_notify has gone out: there is nobody to answer
         self._hello_requests += 1
         if self._hello_requests > self._config.limits.hello_requests:
-            raise LimitExceeded("the server sent too many HelloRequests", alert=Alert.NO_RENEGOTIATION)
+            raise LimitExceeded("the server sent too many HelloRequests", rule="RFC 5246 7.2.2")
         strict = self._config.policy.renegotiation is Renegotiation.FATAL
         if self._handshake is not None:
             if strict:
@@ -111,9 +112,15 @@ class ClientConnection(Connection):
             return True
         self._events.append(RenegotiationRequested())
         if strict:
-            raise PeerMisbehaved("the server asked for a renegotiation", alert=Alert.NO_RENEGOTIATION)
+            policy = self._config.policy
+            raise PeerIncompatible(
+                "the server asked for a renegotiation, with which the policy ends the connection",
+                rule="RFC 5246 7.2.2",
+                remedy=f"{replacing(policy, renegotiation=Renegotiation.WARN)} goes on without one, "
+                f"{replacing(policy, renegotiation=Renegotiation.ALLOW)} renegotiates",
+            )
         if self._obstacle_to_renegotiation():
-            self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
+            self._refuse_renegotiation()
         return True
 
     def _begin_renegotiation(self) -> None:

@@ -22,7 +22,7 @@ from typing import ClassVar, NoReturn
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection.buffers import NOTHING, Data, byte_buffer
 from tls12.connection.handshaking import Handshaking
-from tls12.connection.remedies import remedy_for
+from tls12.connection.remedies import Circumstances, because_refused, remedy_for
 from tls12.errors import (
     DecodeError,
     EncodeError,
@@ -49,6 +49,7 @@ from tls12.handshake.engine import (
     Rewrite,
 )
 from tls12.handshake.grammar import CCS, State, name_of
+from tls12.handshake.permissions import permit
 from tls12.policy import Renegotiation
 from tls12.record_layer import RecordReader
 from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType
@@ -237,8 +238,8 @@ class Connection(Handshaking):
     def renegotiate(self) -> None:
         """Begin another handshake on this connection (RFC 5246 7.4.1.1, RFC 5746).
 
-        Raises `UsageError` when the policy or `Limits.renegotiations` forbids it, the peer did not signal RFC 5746, or
-        none is finished yet.
+        Raises `UsageError` when the policy or `Limits.renegotiations` forbids it, the peer did not signal RFC 5746 or
+        RFC 7627, or none is finished yet.
         """
         obstacle = self._obstacle_to_renegotiation()
         if obstacle:
@@ -259,9 +260,11 @@ class Connection(Handshaking):
         if self._handshake is not None:
             return "renegotiate() was called during a handshake"
         if self._config.policy.renegotiation is not Renegotiation.ALLOW:
-            return "the policy forbids renegotiation; use policy.replace(renegotiation=Renegotiation.ALLOW)"
-        if not established.is_renegotiable:
-            return "this connection cannot be renegotiated safely: it lacks RFC 5746, or was resumed without RFC 7627"
+            remedy = permit(self._config.policy, "work for whoever asks", renegotiation=Renegotiation.ALLOW)
+            return f"the policy forbids renegotiation; {remedy}"
+        obstacle = established.obstacle_to_renegotiation(self._config.policy)
+        if obstacle:
+            return f"this connection cannot be renegotiated safely: {obstacle}"
         if self._handshakes > self._config.limits.renegotiations:
             return f"Limits allows {self._config.limits.renegotiations} renegotiations on a connection"
         return ""
@@ -327,6 +330,13 @@ class Connection(Handshaking):
     def _ignored_or_refused(self, message: bytes) -> bool:
         """Whether the message asks for a handshake that will not be; HelloRequests during one are ignored."""
 
+    def _refuse_renegotiation(self) -> None:
+        """Tell the peer that its wish is not granted; if it then ends the connection, that is likely to be why."""
+        assert self._opener is not None
+        self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
+        self._refusal = self._obstacle_to_renegotiation()
+        self._refused_at = self._opener.sequence
+
     def _take_change_cipher_spec(self, payload: bytes) -> bool:
         if self._reassembler.pending:
             raise UnexpectedMessage(
@@ -359,12 +369,16 @@ class Connection(Handshaking):
         if description == Alert.CLOSE_NOTIFY:
             self._take_close_notify()
         elif level == AlertLevel.FATAL:
-            established = self._established is not None
-            facts = self._conversation.facts
-            raise PeerAlert(description, remedy=remedy_for(description, self._side, facts, established=established))
+            raise PeerAlert(description, remedy=remedy_for(description, self._circumstances()))
         else:
             self._take_warning(level, description)
         return self._read_ended
+
+    def _circumstances(self) -> Circumstances:
+        """What the meaning of the peer's alert depends on."""
+        return Circumstances(
+            self._side, self._conversation.facts, self._established is not None, self._config, self._refusal
+        )
 
     def _take_close_notify(self) -> None:
         self._read_ended = self._peer_closed = True
@@ -411,8 +425,13 @@ class Connection(Handshaking):
                 f"{ended}, in the middle of the handshake",
                 remedy="it may not speak TLS 1.2 here, or have refused without saying so: ask its log",
             )
+        assert self._opener is not None
+        refused = self._refusal if self._opener.sequence == self._refused_at else ""
         raise TruncatedError(
-            ended, remedy="the last data may be incomplete: let the application's protocol say whether it is"
+            ended,
+            remedy=because_refused(self._side, refused)
+            if refused
+            else "the last data may be incomplete: let the application's protocol say whether it is",
         )
 
     def _stop_reading(self) -> None:

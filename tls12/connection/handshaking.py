@@ -33,7 +33,7 @@ class Handshaking(Sending):
 
     __slots__ = (
         "_asked", "_began", "_config", "_conversation", "_data_flows", "_established", "_handshake", "_handshakes",
-        "_opener", "_reader", "_reassembler",
+        "_opener", "_reader", "_reassembler", "_refusal", "_refused_at",
     )  # fmt: skip
 
     def __init__(self, config: ClientConfig | ServerConfig) -> None:
@@ -50,6 +50,8 @@ class Handshaking(Sending):
         self._asked = 0
         self._handshakes = 0
         self._began: float | None = None
+        self._refusal = ""
+        self._refused_at = 0
 
     @abstractmethod
     def _make_handshake(self) -> Handshake[Any]:
@@ -59,7 +61,9 @@ class Handshaking(Sending):
         self._handshakes += 1
         if self._handshakes > 1 + self._config.limits.renegotiations:
             raise LimitExceeded(
-                f"more than {self._config.limits.renegotiations} renegotiations", alert=Alert.NO_RENEGOTIATION
+                f"more than {self._config.limits.renegotiations} renegotiations",
+                rule="RFC 5246 7.2.2",
+                remedy="raise Limits.renegotiations if that is normal for this peer",
             )
         self._check_duration()
         self._handshake = handshake = self._make_handshake()
@@ -125,6 +129,7 @@ class Handshaking(Sending):
         self._handshake = None
         self._began = None
         self._asked = 0
+        self._refusal = ""
         self._events.append(HandshakeCompleted(output.established.negotiated))
         self._resume_sending()
 

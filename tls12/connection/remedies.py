@@ -1,8 +1,8 @@
 """What to do about an alert of the peer, as far as what went before lets one guess.
 
-How it works: an alert is one byte and gives no reason. What it is likely to mean depends on who we are and on how far
-the handshake had come, which the guard's facts say. `_ROWS` goes from the particular to the general; the first row
-that fits gives the clause for the error, and none is better than a wrong one.
+How it works: an alert is one byte and gives no reason. What it is likely to mean depends on who we are, on how far
+the handshake had come, which the guard's facts say, and on what our configuration offers. `_ROWS` goes from the
+particular to the general; the first row that fits gives the clause for the error, and none is better than a wrong one.
 """
 
 from __future__ import annotations
@@ -10,21 +10,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tls12.config import ClientConfig, ServerConfig
 from tls12.crypto.suites import SUITES
 from tls12.handshake.grammar import Facts, Side
+from tls12.handshake.permissions import offering_more
 from tls12.registry import Alert
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What was known when the alert came: our side, the guard's facts, whether a handshake was complete."""
+    """What was known when the alert came."""
 
     side: Side
+    """Ours."""
     facts: Facts
+    """The guard's."""
     established: bool
+    """A handshake was complete."""
+    config: ClientConfig | ServerConfig
+    """In force."""
+    refusal: str
+    """Why the last wish of the peer to renegotiate was refused; empty if none was."""
 
 
 _Fits = Callable[[Circumstances], bool]
+_Clause = Callable[[Circumstances], str]
 
 
 def _always(_: Circumstances) -> bool:
@@ -33,6 +43,10 @@ def _always(_: Circumstances) -> bool:
 
 def _nothing_chosen(now: Circumstances) -> bool:
     return now.side is Side.CLIENT and now.facts.suite is None
+
+
+def _renegotiation_refused(now: Circumstances) -> bool:
+    return bool(now.refusal)
 
 
 def _showed_no_certificate(now: Circumstances) -> bool:
@@ -48,13 +62,28 @@ def _tried_a_psk(now: Circumstances) -> bool:
     return suite is not None and suite in SUITES and SUITES[suite].uses_psk and not now.established
 
 
+def because_refused(side: Side, refusal: str) -> str:
+    """The clause for a connection that the peer ends when its wish to renegotiate is refused."""
+    purpose = (
+        "; servers do so to ask for a client certificate: give credentials=(...) too" if side is Side.CLIENT else ""
+    )
+    return f"it had asked to renegotiate, which was refused: {refusal}{purpose}"
+
+
+def _wider_offer(now: Circumstances) -> str:
+    assert isinstance(now.config, ClientConfig)
+    return f"nothing that we offered suits it; {offering_more(now.config)}"
+
+
 _NO_CERTIFICATE = "it asked for a client certificate and got none; give credentials=(...) in the ClientConfig"
 _OURS_REFUSED = "it refused the certificate that we showed"
 _OTHER_KEY = "its key for the PSK identity is probably another one"
 
-_ROWS: tuple[tuple[Alert, _Fits, str], ...] = (
+_ROWS: tuple[tuple[Alert, _Fits, str | _Clause], ...] = (
+    (Alert.HANDSHAKE_FAILURE, _renegotiation_refused, lambda now: because_refused(now.side, now.refusal)),
     (Alert.HANDSHAKE_FAILURE, _showed_no_certificate, _NO_CERTIFICATE),
-    (Alert.HANDSHAKE_FAILURE, _nothing_chosen, "nothing we offered suits it; Policy.compatible() offers more"),
+    (Alert.HANDSHAKE_FAILURE, _nothing_chosen, _wider_offer),
+    (Alert.INSUFFICIENT_SECURITY, _nothing_chosen, _wider_offer),
     (Alert.BAD_CERTIFICATE, _showed_no_certificate, _NO_CERTIFICATE),
     (Alert.CERTIFICATE_REQUIRED, _always, _NO_CERTIFICATE),
     (Alert.BAD_CERTIFICATE, _showed_a_certificate, _OURS_REFUSED),
@@ -72,7 +101,7 @@ _ROWS: tuple[tuple[Alert, _Fits, str], ...] = (
 )
 
 
-def remedy_for(alert: Alert, side: Side, facts: Facts, *, established: bool) -> str | None:
+def remedy_for(alert: Alert, now: Circumstances) -> str | None:
     """The clause that fits a fatal alert of the peer, or None."""
-    now = Circumstances(side, facts, established)
-    return next((clause for described, fits, clause in _ROWS if described == alert and fits(now)), None)
+    clause = next((clause for described, fits, clause in _ROWS if described == alert and fits(now)), None)
+    return clause(now) if callable(clause) else clause

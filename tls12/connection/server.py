@@ -9,7 +9,7 @@ from tls12.config import ServerConfig
 from tls12.connection.core import Connection
 from tls12.errors import (
     LimitExceeded,
-    PeerMisbehaved,
+    PeerIncompatible,
     UsageError,
 )
 from tls12.handshake.engine import (
@@ -17,10 +17,14 @@ from tls12.handshake.engine import (
     Rewrite,
 )
 from tls12.handshake.grammar import Side
+from tls12.handshake.permissions import replacing
+from tls12.handshake.proofs import Established
 from tls12.handshake.server import ServerHandshake
 from tls12.policy import Renegotiation
-from tls12.registry import Alert, AlertLevel, HandshakeType
-from tls12.wire.hello import HelloRequest
+from tls12.registry import HandshakeType
+from tls12.wire import messages
+from tls12.wire.extensions import ExtendedMasterSecret
+from tls12.wire.hello import ClientHello, HelloRequest
 
 
 class ServerConnection(Connection):
@@ -61,16 +65,30 @@ class ServerConnection(Connection):
         if self._write_ended:
             return True  # our close_notify has gone out: there is nobody to answer
         wish = self._config.policy.renegotiation
-        if wish is Renegotiation.ALLOW and established.is_renegotiable:
+        if wish is Renegotiation.ALLOW and self._may_renegotiate(established, message):
             self._hold_data()
             return False
         if wish is Renegotiation.FATAL:
-            raise PeerMisbehaved("the client began a renegotiation", alert=Alert.NO_RENEGOTIATION, rule="RFC 5746 4.5")
+            raise PeerIncompatible(
+                "the client began a renegotiation, with which the policy ends the connection",
+                rule="RFC 5246 7.2.2",
+                remedy=f"{replacing(self._config.policy, renegotiation=Renegotiation.WARN)} goes on without one",
+            )
         self._hello_requests += 1
         if self._hello_requests > self._config.limits.hello_requests:
-            raise LimitExceeded("the client asked for too many renegotiations", alert=Alert.NO_RENEGOTIATION)
-        self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
+            raise LimitExceeded("the client asked for too many renegotiations", rule="RFC 5246 7.2.2")
+        self._refuse_renegotiation()
         return True
+
+    def _may_renegotiate(self, established: Established, message: bytes) -> bool:
+        """Whether this ClientHello may begin a renegotiation; it may gain extended master secret (RFC 7627 5.2)."""
+        policy = self._config.policy
+        if not established.obstacle_to_renegotiation(policy):
+            return True
+        if established.obstacle_to_renegotiation(policy, with_extended_master_secret=True):
+            return False
+        hello = messages.parse(message)
+        return isinstance(hello, ClientHello) and hello.find(ExtendedMasterSecret) is not None
 
     def _begin_renegotiation(self) -> None:
         asking = self._make_handshake()  # which never begins: the client's ClientHello gets one of its own

@@ -1,7 +1,7 @@
 """Channel bindings: values that tie an authentication in the application to this very connection.
 
 How it works: one function per kind, in a table. Each knows where it would be unsafe, and refuses there:
-tls-unique without extended master secret on a resumed connection (triple handshake, RFC 7627 5.1);
+tls-unique without extended master secret (triple handshake, RFC 7627 5.4);
 tls-server-end-point where no hash is defined (EdDSA, PSK); tls-exporter without extended master secret or after a
 renegotiation (RFC 9266 4).
 """
@@ -30,8 +30,8 @@ def compute(kind: str, established: Established) -> bytes:
 def _tls_unique(established: Established) -> bytes:
     """The first Finished of the latest handshake (RFC 5929 3): the server's when resumed."""
     agreed = established.negotiated
-    if agreed.resumed and not agreed.extended_master_secret:
-        raise UsageError("tls-unique is unsafe on a resumed connection without extended master secret (RFC 7627 5.1)")
+    if not agreed.extended_master_secret:
+        raise UsageError("tls-unique is unsafe without extended master secret (RFC 7627 5.4)")
     return established.server_verify_data if agreed.resumed else established.client_verify_data
 
 

@@ -27,6 +27,7 @@ from tls12.handshake.embellish import add_grease, pad
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.handshake.grammar import Conversation, Side
 from tls12.handshake.negotiation import Agreed
+from tls12.handshake.permissions import permit
 from tls12.handshake.proofs import Established
 from tls12.handshake.steps import Secrets, Steps
 from tls12.registry import (
@@ -179,6 +180,8 @@ class ClientHellos(Steps[ClientConfig]):
                 session = None  # the contract of a store: its failures are misses
         if session is None or not session.is_fresh(config.clock()):
             return None
+        if not self.may_be_reused(session.extended_master_secret):
+            return None
         bound = (session.server_name, session.alpn_protocols, session.policy, session.trust)
         if bound != (self.server_name, config.alpn_protocols, self.rules(), self.trust()):
             return None
@@ -221,9 +224,12 @@ class ClientHellos(Steps[ClientConfig]):
     def new_session(
         self, agreed: Agreed, secrets: Secrets, negotiated: Negotiated, ticket: NewSessionTicket | None
     ) -> Session | None:
-        """What may be resumed later; kept in the store, if there is one. An empty ticket is none (RFC 5077 3.3)."""
+        """What may be resumed later, if anything; kept in the store, if there is one. An empty ticket is none
+        (RFC 5077 3.3)."""
         config = self.config
         old = self.session if negotiated.resumed else None
+        if not self.may_be_reused(agreed.extended_master_secret):
+            return None
         if ticket is not None and not ticket.ticket:
             ticket = None
         if old is not None and ticket is None:
@@ -263,7 +269,6 @@ class ClientHellos(Steps[ClientConfig]):
 
     def check_server_hello(self, hello: ClientHello, answer: ServerHello) -> Agreed:
         """Everything that a ServerHello can get wrong (RFC 5246 7.4.1.3), and what it settles if it does not."""
-        policy = self.config.policy
         if answer.server_version != _TLS_1_2:
             raise PeerIncompatible(
                 f"the server chose {ProtocolVersion.of(answer.server_version)}; this client speaks TLS 1.2 only",
@@ -282,12 +287,7 @@ class ClientHellos(Steps[ClientConfig]):
         self.check_extensions_asked_for(hello, answer, own)
         secure = self.check_renegotiation_info(answer)
         extended = ExtendedMasterSecret in found
-        if not extended and policy.require_extended_master_secret:
-            raise PeerIncompatible(
-                "the server offers no extended master secret",
-                rule="RFC 7627 5.2",
-                remedy="allow it with Policy.legacy_device(); risk: triple handshake attacks",
-            )
+        self.check_extended_master_secret(extended)
         encrypt_then_mac = EncryptThenMac in found
         if encrypt_then_mac and not suite.is_cbc:
             raise PeerMisbehaved(f"the server answered encrypt_then_mac for {suite.suite}", rule="RFC 7366 3")
@@ -360,7 +360,7 @@ class ClientHellos(Steps[ClientConfig]):
                 raise PeerIncompatible(
                     "the server offers no secure renegotiation",
                     rule="RFC 5746 3.4",
-                    remedy="allow it with Policy.legacy_device(); risk: injected prefixes",
+                    remedy=permit(self.config.policy, "injected prefixes", require_secure_renegotiation=False),
                 )
             return False
         due = previous.client_verify_data + previous.server_verify_data if previous is not None else b""

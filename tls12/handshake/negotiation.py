@@ -24,6 +24,7 @@ from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.signatures import KeyKind
 from tls12.crypto.suites import SUITES, Authentication, Suite
 from tls12.errors import PeerIncompatible, PeerMisbehaved
+from tls12.handshake.permissions import permit, smallest_addition
 from tls12.policy import FFDHE_GROUPS, Policy
 from tls12.registry import (
     Alert,
@@ -228,25 +229,39 @@ class Choice:
 
 def choose(offer: Offer, config: ServerConfig) -> Choice:
     """The best suite for which everything can be found. Raises `PeerIncompatible`, saying what was missing."""
-    policy = config.policy
     misses: list[_Miss] = []
+    choice = _first(offer, config, misses)
+    if choice is not None:
+        return choice
+    policy = config.policy
+    reason = f"the client offers no cipher suite of the policy {policy.name}"
+    if misses:
+        reason = "no common cipher suite can be used: " + "; ".join(dict.fromkeys(map(str, misses)))
+    raise PeerIncompatible(
+        reason,
+        alert=next((miss.alert for miss in misses if miss.alert is not Alert.HANDSHAKE_FAILURE), None),
+        rule="RFC 5246 7.4.1.3",
+        remedy=smallest_addition(policy, lambda wider: _needed(offer, replace(config, policy=wider))),
+    )
+
+
+def _first(offer: Offer, config: ServerConfig, misses: list[_Miss]) -> Choice | None:
+    """The first suite that can be completed; why the others cannot goes to `misses`."""
     for credentials in _by_chain(candidate_credentials(offer.server_name, config), offer.certificate_schemes):
-        for suite in candidate_suites(offer.hello.cipher_suites, policy):
+        for suite in candidate_suites(offer.hello.cipher_suites, config.policy):
             try:
                 return _complete(SUITES[suite], offer, config, credentials)
             except _Miss as miss:
                 misses.append(miss)
-    if not misses:
-        raise PeerIncompatible(
-            f"the client offers no cipher suite of the policy {policy.name}",
-            rule="RFC 5246 7.4.1.3",
-            remedy="Policy.compatible() accepts CBC, DHE and RSA key transport",
-        )
-    reasons = "; ".join(dict.fromkeys(str(miss) for miss in misses))
-    named = next((miss for miss in misses if miss.alert is not Alert.HANDSHAKE_FAILURE), misses[0])
-    raise PeerIncompatible(
-        f"no common cipher suite can be used: {reasons}", alert=named.alert, rule="RFC 5246 7.4.1.3"
-    )
+    return None
+
+
+def _needed(offer: Offer, config: ServerConfig) -> dict[str, CodePoint | None] | None:
+    """What a policy must have for the choice that this configuration leads to, if it leads to one."""
+    choice = _first(offer, config, [])
+    if choice is None:
+        return None
+    return {"cipher_suites": choice.suite.suite, "groups": choice.group, "signature_schemes": choice.scheme}
 
 
 def _by_chain(
@@ -307,6 +322,7 @@ def candidate_credentials(server_name: str | None, config: ServerConfig) -> tupl
             f"the client asks for {server_name!r}, for which no credential is configured",
             alert=Alert.UNRECOGNIZED_NAME,
             rule="RFC 6066 3",
+            remedy=permit(config.policy, "a certificate for another name", require_known_server_name=False),
         )
     return config.credentials
 

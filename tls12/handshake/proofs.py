@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from tls12.events import Negotiated
+from tls12.handshake.permissions import permit
+from tls12.policy import Policy
 from tls12.resumption.sessions import Session
 from tls12.values import read_only
 
@@ -75,8 +77,20 @@ class Established:
     def __reduce__(self) -> NoReturn:
         raise TypeError("an Established handshake holds secrets and cannot be pickled")
 
-    @property
-    def is_renegotiable(self) -> bool:
-        """Whether another handshake can be bound to this one: RFC 5746, and RFC 7627 5.4 for what was resumed."""
+    def obstacle_to_renegotiation(self, policy: Policy, *, with_extended_master_secret: bool = False) -> str:
+        """Why no other handshake may follow this one on its connection; empty if one may.
+
+        A handshake without extended master secret is followed only by one with it (RFC 7627 5.2), or by policy; once
+        it is resumed by none, since its Finished may stand on two connections then (RFC 7627 5.4).
+        """
         agreed = self.negotiated
-        return agreed.secure_renegotiation and (agreed.extended_master_secret or not agreed.resumed)
+        if not agreed.secure_renegotiation:
+            return "the peer offers no secure renegotiation (RFC 5746 3.1)"
+        if agreed.extended_master_secret:
+            return ""
+        if agreed.resumed:
+            return "the connection was resumed without extended master secret (RFC 7627 5.4)"
+        if with_extended_master_secret or policy.reuse_legacy_sessions:
+            return ""
+        remedy = permit(policy, "triple handshake attacks", reuse_legacy_sessions=True)
+        return f"the connection has no extended master secret (RFC 7627 5.4); {remedy}"

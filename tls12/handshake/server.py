@@ -77,16 +77,17 @@ class ServerHandshake(ServerHellos):
     def full(self, offer: Offer, choice: Choice, alpn: str | None) -> Story[None]:
         """Figure 1: the whole key exchange."""
         config, suite, credential = self.config, choice.suite, choice.credential
-        self.require_extended_master_secret(offer)
+        self.check_extended_master_secret(offer.extended_master_secret)
+        reusable = self.may_be_reused(offer.extended_master_secret)
         self.transcript.start(suite.prf_hash)
         staple = credential.ocsp_response if credential is not None and offer.wants_staple else None
         agreed = self.build_agreed(
             offer,
             choice,
             alpn,
-            session_id=config.random(32) if self.keeps_sessions() else b"",
+            session_id=config.random(32) if reusable and self.keeps_sessions() else b"",
             staple_promised=staple is not None,
-            ticket_promised=offer.ticket is not None and config.ticket_keys is not None,
+            ticket_promised=reusable and offer.ticket is not None and config.ticket_keys is not None,
             scts=credential.scts if credential is not None and offer.wants_scts else (),
         )
         self.check_continuity(agreed)

@@ -26,6 +26,7 @@ from tls12.handshake.negotiation import (
     Offer,
     choose,
 )
+from tls12.handshake.permissions import permit
 from tls12.handshake.steps import Secrets, Steps
 from tls12.registry import (
     Alert,
@@ -80,11 +81,12 @@ class ServerHellos(Steps[ServerConfig]):
                     alert=Alert.HANDSHAKE_FAILURE,
                     rule="RFC 5746 3.6",
                 )
-            if not offer.secure_renegotiation and self.config.policy.require_secure_renegotiation:
+            policy = self.config.policy
+            if not offer.secure_renegotiation and policy.require_secure_renegotiation_of_clients:
                 raise PeerIncompatible(
                     "the client offers no secure renegotiation",
                     rule="RFC 5746 3.6",
-                    remedy="allow it with Policy.legacy_device(); risk: injected prefixes",
+                    remedy=permit(policy, "injected prefixes", require_secure_renegotiation_of_clients=False),
                 )
             return
         scsv = CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in offer.hello.cipher_suites
@@ -94,15 +96,6 @@ class ServerHellos(Steps[ServerConfig]):
                 "the client's renegotiation_info does not belong to this connection",
                 alert=Alert.HANDSHAKE_FAILURE,
                 rule="RFC 5746 3.7",
-            )
-
-    def require_extended_master_secret(self, offer: Offer) -> None:
-        """By policy, RFC 7627 5.2."""
-        if not offer.extended_master_secret and self.config.policy.require_extended_master_secret:
-            raise PeerIncompatible(
-                "the client offers no extended master secret",
-                rule="RFC 7627 5.2",
-                remedy="allow it with Policy.legacy_device(); risk: triple handshake attacks",
             )
 
     def keeps_sessions(self) -> bool:
@@ -152,6 +145,7 @@ class ServerHellos(Steps[ServerConfig]):
             not session.is_fresh(config.clock())
             or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint)
             or session.extended_master_secret != offer.extended_master_secret
+            or not self.may_be_reused(session.extended_master_secret)
             or (config.client_auth is ClientAuth.REQUIRED and not session.peer_certificates)
             or not self.is_same_peer(session.peer_certificates, session.psk_identity)
         ):
@@ -163,7 +157,7 @@ class ServerHellos(Steps[ServerConfig]):
                 f"the client resumes a session made with {session.cipher_suite}, which it does not offer",
                 rule="RFC 5246 7.4.1.2",
             )
-        self.require_extended_master_secret(offer)
+        self.check_extended_master_secret(offer.extended_master_secret)
         if session.psk_identity is not None and self.look_up_psk(session.psk_identity) is None:
             return None
         return self.continues(session, offer) or self.continues(session, offer.as_able_as(config.policy))
@@ -197,6 +191,8 @@ class ServerHellos(Steps[ServerConfig]):
     ) -> Session | None:
         """What may be resumed later, if anything here can resume."""
         config = self.config
+        if not self.may_be_reused(agreed.extended_master_secret):
+            return None
         if not self.keeps_sessions() and config.ticket_keys is None:
             return None
         return Session.from_handshake(

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from tls12.crypto import key_schedule, signatures
 from tls12.crypto.prf import Keyed, keyed
 from tls12.crypto.protection import make_opener, make_sealer
-from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerMisbehaved
+from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerIncompatible, PeerMisbehaved
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
 from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, SettleRecords, Story
 from tls12.handshake.grammar import Side
 from tls12.handshake.negotiation import Agreed
+from tls12.handshake.permissions import permit
 from tls12.handshake.proofs import (
     Established,
     ResumedSession,
@@ -162,20 +163,47 @@ class Steps(Handshake[C]):
             return signature
         return credential.sign(scheme, data, deterministic=self.config.random is not os.urandom)
 
-    # -- renegotiation and the end ------------------------------------------------------------------------
+    # -- extended master secret, renegotiation and the end --------------------------------------------------
 
-    def check_continuity(self, agreed: Agreed) -> None:
-        """What a renegotiation may not change (RFC 7627 5.4 and RFC 7366 3.1)."""
-        previous = self.previous
+    def check_extended_master_secret(self, offered: bool) -> None:
+        """Whether the peer may do without (RFC 7627 5.2): by policy, and never behind a handshake that had it."""
+        if offered:
+            return
+        peer, policy, previous = self.peer.value, self.config.policy, self.previous
+        if policy.require_extended_master_secret:
+            raise PeerIncompatible(
+                f"the {peer} offers no extended master secret",
+                rule="RFC 7627 5.2",
+                remedy=permit(policy, "triple handshake attacks", require_extended_master_secret=False),
+            )
         if previous is None:
             return
-        if agreed.extended_master_secret != previous.negotiated.extended_master_secret:
+        if previous.negotiated.extended_master_secret:
             raise PeerMisbehaved(
-                f"the {self.peer.value} changed extended_master_secret in a renegotiation",
+                f"the {peer} dropped extended_master_secret in a renegotiation",
                 # No RFC names the alert; these are what other servers and clients send.
                 alert=Alert.HANDSHAKE_FAILURE if self.side is Side.SERVER else Alert.ILLEGAL_PARAMETER,
                 rule="RFC 7627 5.4",
             )
+        if not policy.reuse_legacy_sessions:
+            raise PeerIncompatible(
+                f"the {peer} renegotiates without extended master secret",
+                rule="RFC 7627 5.4",
+                remedy=permit(policy, "triple handshake attacks", reuse_legacy_sessions=True),
+            )
+
+    def may_be_reused(self, extended_master_secret: bool) -> bool:
+        """Whether a session may be kept, offered and resumed (RFC 7627 5.3): with extended master secret, or by policy.
+
+        Without it two sessions can be made to have one master secret, and a resumption proves nothing.
+        """
+        return extended_master_secret or self.config.policy.reuse_legacy_sessions
+
+    def check_continuity(self, agreed: Agreed) -> None:
+        """What a renegotiation may not change, besides extended master secret (RFC 7366 3.1)."""
+        previous = self.previous
+        if previous is None:
+            return
         if previous.encrypt_then_mac_ever and agreed.suite.is_cbc and not agreed.encrypt_then_mac:
             raise PeerMisbehaved(
                 f"the {self.peer.value} renegotiates from encrypt-then-MAC to MAC-then-encrypt",
@@ -187,8 +215,7 @@ class Steps(Handshake[C]):
         """Whether this is still who the last handshake of the connection was with; it may have been nobody."""
         before = self.previous.negotiated if self.previous is not None else None
         return before is None or (
-            before.peer_certificates[:1] in ((), peer_certificates[:1])
-            and before.psk_identity in (None, psk_identity)
+            before.peer_certificates[:1] in ((), peer_certificates[:1]) and before.psk_identity in (None, psk_identity)
         )
 
     def negotiated(

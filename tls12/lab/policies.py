@@ -31,7 +31,7 @@ def policy() -> LabPolicy:
         cipher_suites=suites_where(lambda row: True),
         groups=groups,
         signature_schemes=schemes,
-        require_extended_master_secret=False,
+        reuse_legacy_sessions=True,
         require_secure_renegotiation=False,
         renegotiation=Renegotiation.ALLOW,
         minimum_rsa_bits=1024,

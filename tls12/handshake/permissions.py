@@ -1,0 +1,102 @@
+"""The smallest permission that would have helped, as an expression that can be typed: for the remedy of an error.
+
+How it works: an error is raised under a policy, which is in force, so what that policy lacks is known. `replacing`
+spells the change of single fields: `Policy.default().replace(require_extended_master_secret=False)`. Where no suite is
+common, `Policy.compatible()` is the measure, since no ordinary policy offers more: a server tries what of it would
+have given a choice (`smallest_addition`), a client says what of it was not offered (`offering_more`). Both say so when
+nothing is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import Enum
+from functools import lru_cache
+
+from tls12.config import ClientConfig
+from tls12.policy import Policy
+from tls12.registry import CodePoint
+
+_BASES = {
+    base().name: base for base in (Policy.default, Policy.strict, Policy.compatible, Policy.legacy_device, Policy.psk)
+}
+_OFFERED = ("cipher_suites", "groups", "signature_schemes")
+"""The fields of a policy that say what is offered."""
+_FREE = frozenset({*_OFFERED, "max_fragment_length"})
+"""The fields in which a wider policy may differ without giving up a protection."""
+_TRIES = (("cipher_suites",), ("groups", "signature_schemes"), _OFFERED)
+"""What to widen, the smallest change first."""
+
+
+def spelled(policy: Policy) -> str:
+    """How a user names this policy: by the base that it is, or as a variable of the user's own."""
+    base = _BASES.get(policy.name)
+    return f"Policy.{policy.name}()" if base is not None and base() == policy else "policy"
+
+
+def replacing(policy: Policy, **changes: bool | int | Enum) -> str:
+    """The expression that changes these fields of the policy in force, and no others."""
+    return _replace(policy, {name: _value(value) for name, value in changes.items()})
+
+
+def permit(policy: Policy, risk: str, **changes: bool | int | Enum) -> str:
+    """The remedy that changes these fields of the policy in force, and says what that risks."""
+    return f"allow it with {replacing(policy, **changes)}; risk: {risk}"
+
+
+def smallest_addition(policy: Policy, choose: Callable[[Policy], Mapping[str, CodePoint | None] | None]) -> str:
+    """The remedy of a server that has no suite in common with its client.
+
+    `choose` gives what would be chosen under a wider policy, by the field that must have it, or None.
+    """
+    for fields in _TRIES:
+        chosen = choose(_widened(policy, fields))
+        if chosen is not None:
+            new = {
+                name: value
+                for name, value in chosen.items()
+                if value is not None and value not in getattr(policy, name)
+            }
+            own = spelled(policy)
+            return f"accept it with {_replace(policy, {n: f'(*{own}.{n}, {_value(v)})' for n, v in new.items()})}"
+    return "no ordinary policy of this library would change that"
+
+
+def offering_more(config: ClientConfig) -> str:
+    """The remedy of a client whose server finds nothing in its offer."""
+    policy = config.policy
+    for base in (Policy.default(), Policy.compatible()):
+        fields = _extended(config, base)
+        if fields and policy.diff(base).keys() <= _FREE:
+            return f"{spelled(base)} offers more"
+        if fields:
+            return f"{_replace(policy, {name: f'{spelled(base)}.{name}' for name in fields})} offers more"
+    return "no ordinary policy of this library offers more; the server's log may say what it wants"
+
+
+def _extended(config: ClientConfig, base: Policy) -> list[str]:
+    """The fields in which this base offers all that the policy in force does, and more that this client can use."""
+    policy = config.policy
+    suites = replace(config, policy=base).suites
+    useful = {
+        "cipher_suites": bool(set(suites) - set(config.suites)),
+        "groups": any(row.is_ephemeral for row in suites),
+        "signature_schemes": any(row.uses_certificate for row in suites),
+    }
+    return [name for name in _OFFERED if useful[name] and set(getattr(policy, name)) < set(getattr(base, name))]
+
+
+@lru_cache(maxsize=16)
+def _widened(policy: Policy, fields: tuple[str, ...]) -> Policy:
+    """The policy in force, and in these fields whatever `Policy.compatible()` has behind it."""
+    widest = Policy.compatible()
+    return policy.replace(**{name: dict.fromkeys((*getattr(policy, name), *getattr(widest, name))) for name in fields})
+
+
+def _replace(policy: Policy, arguments: Mapping[str, str]) -> str:
+    return f"{spelled(policy)}.replace({', '.join(f'{name}={value}' for name, value in arguments.items())})"
+
+
+def _value(value: bool | int | Enum) -> str:
+    return f"{type(value).__name__}.{value.name}" if isinstance(value, Enum | CodePoint) else repr(value)
