@@ -1,12 +1,16 @@
-"""Everything that can go wrong, as one tree of exceptions.
+"""Everything that can go wrong, as exceptions with a reason.
 
-How it works: an error is raised once, at its cause, and nobody re-wraps it on the way up; only the connection
+How it works: an error is raised once, at its cause, and is not wrapped on the way up; only the connection
 turns it into an alert and a `ConnectionFailed` event. So a class carries what the connection and the reader
 need: the `alert` that the RFC prescribes, the `rule` (RFC and section) that was broken, and the `remedy`, one
 clause that says what to change. An instance may override each of the three.
 
-The branches say whose fault it was. `UsageError` and `EncodeError`: the caller of this library.
-`DecodeError`, `PeerMisbehaved`, `PeerIncompatible`, `CertificateError`, `PeerAlert`, `TruncatedError`,
+There are two trees. `TLSError` is the root of all that can happen to a connection or to bytes, and an OSError, as
+`ssl.SSLError` is, so that programs which expect connections to fail (`socketserver`, `http.server`, `urllib3`) go
+on. `UsageError` stands beside it: a bug of the caller, which such a program must not take for a failed connection.
+
+The branches of `TLSError` say whose fault it was. `EncodeError`: the application, which made a message that the wire
+cannot hold. `DecodeError`, `PeerMisbehaved`, `PeerIncompatible`, `CertificateError`, `PeerAlert`, `TruncatedError`,
 `LimitExceeded`: the peer. `InternalError`: an object that the application handed in, or this library.
 
 No message ever contains key material or decrypted data.
@@ -14,13 +18,16 @@ No message ever contains key material or decrypted data.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tls12.registry import Alert
 
 
-class TLSError(Exception):
-    """The root of every exception of this library.
+class Reasoned(Exception):
+    """What the errors of this library have in common: a message, and why, and what to do about it.
 
-    `alert` is the fatal alert that the connection sends because of this error, or None where nothing is owed.
+    `alert` is the fatal alert that the connection sends because of this error, or None where nothing is owed; `rule`
+    the RFC and section that was broken, and `remedy` what to change, each empty where there is none.
     """
 
     alert: Alert | None = None
@@ -43,9 +50,26 @@ class TLSError(Exception):
         text = f"{self.message} ({self.rule})" if self.rule else self.message
         return f"{text}; {self.remedy}" if self.remedy else text
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles go past `__init__`: subclasses do not all take the message as their argument."""
+        return _restored, (type(self), self.args), self.__dict__
 
-class UsageError(TLSError):
-    """The caller of this library broke its contract: the only kind that its methods raise."""
+
+def _restored(kind: type[Reasoned], args: tuple[Any, ...]) -> Reasoned:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
+
+class TLSError(Reasoned, OSError):
+    """The root of all that can happen to a connection, and an OSError; its `errno` is None."""
+
+
+class UsageError(Reasoned, ValueError):
+    """The caller of this library broke its contract: the only kind that its methods raise.
+
+    No TLSError and no OSError, for it is a mistake in the program and not the failure of a connection.
+    """
 
 
 class EncodeError(TLSError):

@@ -27,7 +27,7 @@ from tls12.cli import options
 from tls12.cli.describe import describe, describe_certificate, describe_negotiated, name_of
 from tls12.cli.output import CommandError, Exit, Json, Output, OutputGone, add_output_options, choose
 from tls12.config import ClientConfig
-from tls12.errors import TLSError, TruncatedError
+from tls12.errors import TruncatedError, UsageError
 from tls12.trust.verifier import AcceptAnyPeer, Verifier, X509Verifier
 
 _STANDARD_INPUT = 0
@@ -137,7 +137,7 @@ class _Sender(threading.Thread):
 
     def run(self) -> None:
         # os.read, not sys.stdin.buffer: a daemon thread in a buffered read would hold its lock at exit.
-        with contextlib.suppress(OSError, TLSError):  # the peer has gone: the receiving side says why
+        with contextlib.suppress(OSError, UsageError):  # the peer has gone: the receiving side says why
             while data := self._read():
                 self.tls.sendall(data)
                 self.sent = True

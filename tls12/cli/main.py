@@ -21,14 +21,14 @@ from types import ModuleType
 from tls12 import __version__, errors
 from tls12.cli import connect, decode, demo, serve, suites
 from tls12.cli.output import CommandError, Exit, OutputGone, choose
-from tls12.errors import TLSError
+from tls12.errors import TLSError, UsageError
 
 COMMANDS: tuple[ModuleType, ...] = (demo, connect, serve, suites, decode)
 """Each has `add_parser(subparsers)`, and `run(arguments) -> int`."""
 
 _EXITS: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.CertificateError, Exit.CERTIFICATE),
-    (errors.UsageError, Exit.USAGE),
+    (UsageError, Exit.USAGE),
     (TLSError, Exit.FAILED),
     (OSError, Exit.NETWORK),
 )
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             code: int = arguments.run(arguments)
-        except (CommandError, TLSError, OSError) as error:
+        except (CommandError, UsageError, OSError) as error:
             message, remedy, code = explain(error)
             output = choose(arguments, sys.stdout if arguments.json else sys.stderr)
             output.failure(message, remedy, code=code, kind=type(error).__name__, alert=_alert(error))
@@ -147,7 +147,7 @@ def explain(error: Exception) -> tuple[str, str, Exit]:
     if isinstance(error, CommandError):
         return error.message, _in_options(error.remedy), error.code
     code = next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAILED)
-    if isinstance(error, TLSError):
+    if isinstance(error, TLSError | UsageError):
         sentence = f"{error.message} ({error.rule})" if error.rule else error.message
         remedy = error.remedy or next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), "")
         return sentence, _in_options(remedy), code

@@ -117,9 +117,10 @@ def psk(arguments: argparse.Namespace) -> Psk | None:
         return None
     identity, _, key = arguments.psk.rpartition(":")
     try:
-        return Psk(identity.encode(), bytes.fromhex(key))
+        secret = bytes.fromhex(key)
     except ValueError:
         raise CommandError("--psk: the key is not hexadecimal", "give IDENTITY:HEX, such as me:0011aabb") from None
+    return Psk(identity.encode(), secret)
 
 
 def keylog(arguments: argparse.Namespace) -> KeyLog | None:

@@ -187,7 +187,7 @@ async def _serve(
         except TimeoutError as error:
             reporter.failed(number, error)
             transport.abort()
-        except (TLSError, OSError) as error:
+        except OSError as error:
             reporter.failed(number, error)
             transport.close()
 

@@ -474,7 +474,7 @@ class Connection(Handshaking):
 
     def _fail(self, error: Exception) -> None:
         """Queue the alert, end both directions and emit `ConnectionFailed`; re-raise what is not the peer's fault."""
-        peers_fault = isinstance(error, TLSError) and not isinstance(error, UsageError | EncodeError)
+        peers_fault = isinstance(error, TLSError) and not isinstance(error, EncodeError)
         if self._handshake is not None:
             # What the failing step had queued is not sent; what it had told the application is.
             self._events += (o.event for o in self._handshake.drain() if isinstance(o, Notify))

@@ -249,8 +249,9 @@ class RsaTransport:
         keys = message.exchange_keys
         assert isinstance(keys, EncryptedPreMasterSecret)
         random = self._inputs.random(PREMASTER_LENGTH - 2)  # drawn whether it will be needed or not
+        private_key = self._private_key()
         try:
-            plain = self._private_key().decrypt(keys.ciphertext, _PKCS1)
+            plain = private_key.decrypt(keys.ciphertext, _PKCS1)
         except ValueError:  # longer or shorter than the modulus, or not below it: anybody can see that
             plain = b""
         chosen = (random, plain[2:])[len(plain) == PREMASTER_LENGTH]

@@ -296,9 +296,10 @@ def _load_private_key(pem: bytes, password: bytes | str | None) -> PrivateKey:
         )
     secret = _as_bytes(password) if password is not None else None
     try:
-        return _supported(load_pem_private_key(block.group(), secret))
+        key = load_pem_private_key(block.group(), secret)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise UsageError(f"the private key cannot be read: {error}", remedy="check the password") from error
+    return _supported(key)
 
 
 def _supported(key: object) -> PrivateKey:
