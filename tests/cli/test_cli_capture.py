@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tls12.cli.capture import Chunk, Endpoint, Problem, read_capture
+from tls12.cli.capture import read_capture
 from tls12.cli.frames import MAGICS
 from tls12.cli.output import CommandError
+from tls12.cli.streams import Chunk, Endpoint, Problem
 
 A, B = Endpoint("10.0.0.1", 4000), Endpoint("10.0.0.2", 443)
 SYN, ACK = dpkt.tcp.TH_SYN, dpkt.tcp.TH_ACK
@@ -66,6 +67,12 @@ def vlan(packet: Any) -> bytes:
     return frame[:12] + b"\x81\x00\x00\x05" + frame[12:]
 
 
+def vxlan(frame: bytes) -> bytes:
+    datagram = dpkt.udp.UDP(sport=50_000, dport=4789, data=b"\x08\0\0\0\0\0\x01\0" + frame)
+    datagram.ulen = len(datagram)
+    return ethernet(carrier(17, bytes(datagram)))
+
+
 def capture(packets: Sequence[bytes], link: int = 1, writer: Callable[..., Any] = dpkt.pcap.Writer) -> bytes:
     file = io.BytesIO()
     writing = writer(file, linktype=link) if writer is dpkt.pcap.Writer else writer(file)
@@ -92,12 +99,33 @@ def streams(data: bytes) -> dict[tuple[int, Endpoint], bytes]:
         (108, lambda packet: b"\x00\x00\x00\x02" + bytes(packet)),
         (101, bytes),
         (228, bytes),
+        (12, bytes),
+        (9, lambda packet: b"\xff\x03\x00\x21" + bytes(packet)),
+        (9, lambda packet: b"\x21" + bytes(packet)),
+        (50, lambda packet: b"\x00\x21" + bytes(packet)),
         (113, cooked),
         (276, lambda packet: b"\x08\x00" + bytes(18) + bytes(packet)),
         (1, lambda packet: ethernet(carrier(4, bytes(packet)))),
         (1, lambda packet: ethernet(carrier(47, b"\x00\x00\x08\x00" + bytes(packet)))),
+        (1, lambda packet: vxlan(ethernet(packet))),
     ],
-    ids=["Ethernet", "VLAN", "loopback", "OpenBSD", "raw", "IPv4", "cooked", "cooked v2", "IP in IP", "GRE"],
+    ids=[
+        "Ethernet",
+        "VLAN",
+        "loopback",
+        "OpenBSD",
+        "raw",
+        "IPv4",
+        "raw by another number",
+        "PPP",
+        "PPP shortened",
+        "PPP serial",
+        "cooked",
+        "cooked v2",
+        "IP in IP",
+        "GRE",
+        "VXLAN",
+    ],
 )
 def test_streams_are_found_in_every_usual_frame(link: int, frame: Callable[[Any], bytes]) -> None:
     packets = [frame(tcp(A, B, 99, flags=SYN)), frame(tcp(A, B, 100, b"hello ")), frame(tcp(A, B, 106, b"world"))]
@@ -209,9 +237,59 @@ def test_one_broken_packet_does_not_stop_the_others() -> None:
     *problems, chunk = read_capture(capture([good[:5], good[:20], good[:40], good]))
     assert chunk == Chunk(1, A, B, b"x")
     assert [problem.text.partition(":")[0] for problem in problems if isinstance(problem, Problem)] == [
-        "packet 1 cannot be read (NeedData",
-        "packet 3 cannot be read (NeedData",
+        "packet 1 cannot be read",
+        "packet 3 cannot be read",
     ]
+
+
+def test_a_link_type_that_is_not_read_is_named_once() -> None:
+    radio = capture([b"\0\0\x08\0\0\0\0\0" + bytes(tcp(A, B, 1, b"x"))] * 1000, link=127)
+    assert [problem.text for problem in read_capture(radio) if isinstance(problem, Problem)] == [
+        "packet 1 is of link type 127 (IEEE802_11_RADIOTAP), which is not read here: all packets of it are left out; "
+        "record Ethernet or IP, as tcpdump -i any does"
+    ]
+    (nameless,) = read_capture(capture([b"x"] * 2, link=4711))
+    assert isinstance(nameless, Problem)
+    assert nameless.text.startswith("packet 1 is of link type 4711, which is not read here")
+
+
+def test_many_packets_that_are_broken_in_the_same_way_are_named_a_few_times_and_counted() -> None:
+    good = ethernet(tcp(A, B, 1, b"x"))
+    odd = good[:46] + b"\x30" + good[47:]  # a TCP header of 12 bytes
+    events = list(read_capture(capture([good[:40]] * 5000 + [odd] * 4 + [good])))
+    texts = [event.text for event in events if isinstance(event, Problem)]
+    assert [text.split(":")[0] for text in texts[:-1]] == [
+        f"packet {number} cannot be read" for number in (1, 2, 3, 5001, 5002, 5003)
+    ]
+    assert texts[-1] == "4998 more packets cannot be read"
+    assert Chunk(1, A, B, b"x") in events
+
+
+def test_packets_that_were_cut_short_when_they_were_recorded_are_counted() -> None:
+    frames = [ethernet(tcp(A, B, 100 + 500 * n, bytes(500))) for n in range(3)]
+    data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 96, 1)
+    data += b"".join(struct.pack("<IIII", 1, 0, 96, len(frame)) + frame[:96] for frame in frames)
+    events = list(read_capture(data))
+    assert Problem("3 packets were cut short when they were recorded (tcpdump -s 0 keeps them whole)") in events
+    assert Problem("458 bytes are missing from the capture", 1, A) in events
+    whole = capture([*frames])
+    assert not any(isinstance(event, Problem) for event in read_capture(whole))
+
+
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_a_packet_that_the_network_card_was_to_cut_says_no_length_and_is_whole(ipv6: bool) -> None:
+    ends = (Endpoint("::1", 4000), Endpoint("::2", 443)) if ipv6 else (A, B)
+    packet = tcp(*ends, 1, b"hello")
+    if ipv6:
+        packet.plen = 0
+    else:
+        packet.len = 0
+    assert streams(capture([ethernet(packet)])) == {(1, ends[0]): b"hello"}
+
+
+def test_the_padding_of_a_short_frame_is_no_data() -> None:
+    frame = ethernet(tcp(A, B, 1, b"hi")) + bytes(4)
+    assert streams(capture([frame])) == {(1, A): b"hi"}
 
 
 def test_a_capture_file_that_breaks_off_gives_what_was_there() -> None:

@@ -158,6 +158,26 @@ def test_a_gap_gives_the_direction_up_and_not_the_other(tmp_path: Path) -> None:
     assert "ServerHelloDone" in names(events)
 
 
+def test_of_a_direction_with_many_gaps_the_first_is_named(tmp_path: Path) -> None:
+    packets = [captures.tcp(captures.A, captures.B, at, CLIENT[at : at + 20]) for at in range(0, 200, 40)]
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(captures.capture([captures.ethernet(packet) for packet in packets]))
+    warnings = [event["text"] for event in decoded(str(path)) if event["event"] == "warning"]
+    assert warnings == ["connection 1: 20 bytes are missing from the capture"]
+
+
+def test_the_exit_code_tells_that_nothing_could_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(captures.capture([b"a frame of the air"] * 100, link=127))
+    outcome = command.inside("decode", "--json", str(path))
+    assert outcome.code == 2
+    named, nothing = [event["text"] for event in outcome.events]
+    assert "link type 127 (IEEE802_11_RADIOTAP)" in named
+    assert nothing == "nothing was found in this input"
+    path.write_bytes(captures.capture([]))
+    assert command.inside("decode", str(path)).code == 0
+
+
 @pytest.mark.parametrize(
     ("algorithm", "name", "field"), [("ECDHE", "ClientKeyExchange", "point"), (None, "client_key_exchange", "body")]
 )

@@ -37,9 +37,9 @@ def test_each_dialect_of_pcap_is_read(magic: bytes) -> None:
     data = magic + struct.pack(f"{order}HHiIII", 2, 4, 0, 0, 65535, 0x14000071)
     for packet in (b"one", b"", b"three"):
         data += struct.pack(f"{order}4I", 1, 2, len(packet), 99) + more + packet
-    assert list(read_frames(data)) == [Frame(113, packet) for packet in (b"one", b"", b"three")]
+    assert list(read_frames(data)) == [Frame(113, packet, cut=True) for packet in (b"one", b"", b"three")]
     *whole, last = read_frames(data[:-1])
-    assert whole == [Frame(113, b"one"), Frame(113, b"")]
+    assert whole == [Frame(113, b"one", cut=True), Frame(113, b"", cut=True)]
     assert last == "the capture file breaks off in it"
     assert list(read_frames(data[:-8])) == [*whole, last]
     assert list(read_frames(data[:24])) == []

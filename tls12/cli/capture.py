@@ -1,52 +1,25 @@
 """TCP streams out of a capture file, by way of `dpkt`.
 
 How it works: `read_capture` walks over the frames (`frames.py`) once and yields, in the order of the capture, what each
-sender's stream gained. Of a frame the innermost IP packet counts, in whatever tunnel it came; its fragments are put
-together first. Then segments are put in order, repetitions cut away, early ones kept until the gap before them closes.
-What never closes is passed on at the end, behind a `Problem` that says how much is missing. A packet that cannot be
-read becomes a `Problem` too, and the next one is taken: one odd packet never stops it.
+sender's stream gained. Of a frame the innermost IP packet counts, in whatever tunnel it came (`links.py`); its
+fragments are put together first; `streams.py` makes connections of its segments. A packet that cannot be read becomes
+a `Problem`, and the next one is taken: one odd packet never stops it, and many that are odd for the same reason are
+named a few times, then counted.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from typing import Any
 
 from tls12.cli.frames import read_frames
+from tls12.cli.links import LINKS, innermost, name_link
 from tls12.cli.output import CommandError
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One end of a TCP connection."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that could not be read, in words; `connection` is its number where it lies in one."""
-
-    text: str
-    connection: int | None = None
-    sender: Endpoint | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """The next bytes that `sender` sent in a connection; connections are numbered from 1 as they appear."""
-
-    connection: int
-    sender: Endpoint
-    receiver: Endpoint
-    data: bytes
+from tls12.cli.streams import Chunk, Endpoint, Problem, Segment, Streams
 
 
 def read_capture(data: bytes) -> Iterator[Chunk | Problem]:
@@ -59,62 +32,59 @@ def read_capture(data: bytes) -> Iterator[Chunk | Problem]:
         frames = read_frames(data)
     except ValueError as error:
         raise CommandError(f"this capture file cannot be read: {error}") from error
-    connections: dict[frozenset[Endpoint], _Connection] = {}
-    fragments = _Fragments()
-    opened = 0
+    streams, fragments, unread = Streams(), _Fragments(), _Unread()
+    unknown: set[int] = set()
+    cut = 0
     for number, frame in enumerate(frames, 1):
         if isinstance(frame, str):
-            yield Problem(f"packet {number} cannot be read: {frame}")
+            yield from unread.say(number, frame)
+            continue
+        if frame.link not in LINKS:
+            if frame.link not in unknown:
+                unknown.add(frame.link)
+                yield Problem(f"packet {number} is of link type {name_link(frame.link)}, which {_NOT_READ}")
             continue
         try:
-            segment = _segment(dpkt, _innermost(dpkt, frame.link, frame.data), fragments)
+            segment = _segment(dpkt, innermost(dpkt, frame.link, frame.data), fragments)
         except Exception as error:  # dpkt documents no closed list of what a broken packet raises
-            yield Problem(f"packet {number} cannot be read ({type(error).__name__}: {error})")
+            yield from unread.say(number, f"{type(error).__name__}: {error}")
             continue
-        if segment is None:
-            continue
-        ends = frozenset((segment.sender, segment.receiver))
-        known = connections.get(ends)
-        if known is None or known.ended_by(segment):
-            if known is not None:
-                yield from known.leftovers()
-            opened += 1
-            connections[ends] = known = _Connection(opened)
-        yield from known.take(segment)
+        if segment is not None:
+            cut += frame.cut
+            yield from streams.take(segment)
+    yield from unread.rest()
+    if cut:
+        yield Problem(f"{cut} packets were cut short when they were recorded (tcpdump -s 0 keeps them whole)")
     if fragments.waiting:
         yield Problem(f"{len(fragments.waiting)} fragmented packets are not whole")
-    for connection in connections.values():
-        yield from connection.leftovers()
+    yield from streams.end()
 
 
-def _innermost(dpkt: Any, link: int, frame: bytes) -> Any:
-    """The innermost IP packet in a frame of the link layer, or None."""
-    layer: Any = _LINKS.get(link, _bare)(dpkt, frame)
-    found: Any = None
-    while not isinstance(layer, bytes | dpkt.icmp.ICMP | dpkt.icmp6.ICMP6):  # those two quote other packets
-        if isinstance(layer, dpkt.ip.IP | dpkt.ip6.IP6):
-            found = layer
-        inside = layer.data
-        layer = dpkt.ip.IP(inside) if layer is found and layer.p == _IP_IN_IP and isinstance(inside, bytes) else inside
-    return found
+_NOT_READ = "is not read here: all packets of it are left out; record Ethernet or IP, as tcpdump -i any does"
 
 
-def _bare(dpkt: Any, frame: bytes) -> Any:
-    return (dpkt.ip6.IP6 if frame[:1] >= b"\x60" else dpkt.ip.IP)(frame)
+class _Unread:
+    """Packets that cannot be read: the first few of each reason are named, the others counted."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def say(self, number: int, reason: str) -> Iterator[Problem]:
+        kind = re.sub(r"\d+", "", reason)
+        self._seen[kind] += 1
+        if self._seen[kind] <= _NAMED and len(self._seen) <= _REASONS:
+            yield Problem(f"packet {number} cannot be read: {reason}")
+
+    def rest(self) -> Iterator[Problem]:
+        named = (min(count, _NAMED) for count in list(self._seen.values())[:_REASONS])
+        if (more := self._seen.total() - sum(named)) > 0:
+            yield Problem(f"{more} more packets cannot be read")
 
 
-_LINKS: dict[int, Callable[[Any, bytes], Any]] = {
-    # Of a loopback's four bytes only the system that wrote them knows what they mean and in which order they stand.
-    0: lambda dpkt, frame: _bare(dpkt, frame[4:]),
-    108: lambda dpkt, frame: _bare(dpkt, frame[4:]),
-    1: lambda dpkt, frame: dpkt.ethernet.Ethernet(frame),
-    # Linux' "cooked" headers end, or begin, like that of Ethernet: with the type of what is inside.
-    113: lambda dpkt, frame: dpkt.ethernet.Ethernet(bytes(12) + frame[14:]),
-    276: lambda dpkt, frame: dpkt.ethernet.Ethernet(bytes(12) + frame[:2] + frame[20:]),
-}
-"""Link types other than bare IP."""
+_NAMED, _REASONS = 3, 16
 
-_TCP, _IP_IN_IP, _IPV6_FRAGMENT = 6, 4, 44
+
+_TCP, _IPV6_FRAGMENT = 6, 44
 
 
 @dataclass(slots=True)
@@ -152,15 +122,7 @@ class _Fragments:
         return whole
 
 
-class _Segment(NamedTuple):
-    sender: Endpoint
-    receiver: Endpoint
-    flags: int
-    sequence: int
-    payload: bytes
-
-
-def _segment(dpkt: Any, packet: Any, fragments: _Fragments) -> _Segment | None:
+def _segment(dpkt: Any, packet: Any, fragments: _Fragments) -> Segment | None:
     """The TCP segment in an IP packet, if it is one; None also while parts of it are missing."""
     if packet is None or packet.p != _TCP:
         return None
@@ -177,73 +139,5 @@ def _segment(dpkt: Any, packet: Any, fragments: _Fragments) -> _Segment | None:
             return None
     tcp = data if isinstance(data, dpkt.tcp.TCP) else dpkt.tcp.TCP(data)  # bytes are what dpkt could not read before
     source, target = (str(ipaddress.ip_address(address)) for address in (packet.src, packet.dst))
-    return _Segment(Endpoint(source, tcp.sport), Endpoint(target, tcp.dport), tcp.flags, tcp.seq, bytes(tcp.data))
-
-
-_SYN, _ACK = 0x02, 0x10
-_HALF, _WRAP = 1 << 31, 1 << 32
-
-
-@dataclass(slots=True)
-class _Connection:
-    """Two streams between the same ends, until a new SYN."""
-
-    number: int
-    streams: dict[tuple[Endpoint, Endpoint], _Stream] = field(default_factory=dict)
-
-    def ended_by(self, segment: _Segment) -> bool:
-        """Whether the segment opens another connection between the same ends."""
-        stream = self.streams.get((segment.sender, segment.receiver))
-        return segment.flags & (_SYN | _ACK) == _SYN and stream is not None and stream.begun
-
-    def take(self, segment: _Segment) -> Iterator[Chunk]:
-        """Give what the sender's stream gains by this segment."""
-        sender, receiver, flags, sequence, payload = segment
-        stream = self.streams.setdefault((sender, receiver), _Stream())
-        for piece in stream.take(sequence + bool(flags & _SYN), payload):
-            yield Chunk(self.number, sender, receiver, piece)
-
-    def leftovers(self) -> Iterator[Chunk | Problem]:
-        """What waits behind gaps that never closed."""
-        for (sender, receiver), stream in self.streams.items():
-            for missing, piece in stream.leftovers():
-                yield Problem(f"{missing} bytes are missing from the capture", self.number, sender)
-                yield Chunk(self.number, sender, receiver, piece)
-
-
-@dataclass(slots=True)
-class _Stream:
-    """One direction. Sequence numbers, which wrap at 2^32, are unrolled as they come."""
-
-    expected: int | None = None
-    begun: bool = False
-    """Whether anything but a SYN was seen."""
-    early: list[tuple[int, bytes]] = field(default_factory=list)
-    """A heap of the segments that begin behind what is expected."""
-
-    def take(self, sequence: int, payload: bytes) -> Iterator[bytes]:
-        """A segment; gives what the stream gains by it."""
-        if self.expected is None:
-            self.expected = sequence
-        if payload:
-            self.begun = True
-            at = self.expected + (sequence - self.expected + _HALF) % _WRAP - _HALF
-            heappush(self.early, (at, payload))
-            yield from self._ready()
-
-    def _ready(self) -> Iterator[bytes]:
-        assert self.expected is not None
-        while self.early and self.early[0][0] <= self.expected:
-            at, payload = heappop(self.early)
-            fresh = payload[self.expected - at :]
-            if fresh:
-                self.expected += len(fresh)
-                yield fresh
-
-    def leftovers(self) -> Iterator[tuple[int, bytes]]:
-        """How many bytes are missing, and what follows them, gap after gap."""
-        while self.early:
-            assert self.expected is not None
-            missing = self.early[0][0] - self.expected
-            self.expected += missing
-            yield missing, b"".join(self._ready())
+    ends = Endpoint(source, tcp.sport), Endpoint(target, tcp.dport)
+    return Segment(*ends, tcp.flags, tcp.seq, tcp.ack, bytes(tcp.data))

@@ -18,10 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tls12.cli.capture import Problem, read_capture
+from tls12.cli.capture import read_capture
 from tls12.cli.dissect import Dissector, Item, looks_like_records
 from tls12.cli.frames import MAGICS
 from tls12.cli.output import CommandError, Exit, Output, add_output_options, choose
+from tls12.cli.streams import Chunk, Endpoint, Problem
 from tls12.registry import CodePoint
 from tls12.wire.context import Context, KeyExchangeAlgorithm
 from tls12.wire.extensions import ExtensionRemnant, MalformedExtension
@@ -52,18 +53,18 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Decode the input; the exit code is 0 also if parts of it are malformed."""
+    """Decode the input; the exit code is 0 also if parts of it are malformed, but not if no packet could be read."""
     output = choose(arguments)
     algorithm = arguments.key_exchange
     context = Context(KeyExchangeAlgorithm(algorithm)) if algorithm else None
     data = _read(arguments.input)
-    found = False
-    for connection, sender, item in _items(data, context, output):
+    found, problems = False, list[Problem]()
+    for connection, sender, item in _items(data, context, output, problems):
         found = True
         _show(output, item, connection, sender, tree=not arguments.json)
     if not found:
         output.warning("nothing was found in this input")
-    return Exit.OK
+    return Exit.OK if found or not problems else Exit.USAGE
 
 
 def _read(source: str) -> bytes:
@@ -92,10 +93,12 @@ def _from_hex(text: str) -> bytes | None:
     return bytes.fromhex(digits) if _HEX.match(digits) else None
 
 
-def _items(data: bytes, context: Context | None, output: Output) -> Iterator[tuple[int | None, str, Item]]:
-    """Everything in the input: the number of the connection, who sent it, and what it is."""
+def _items(
+    data: bytes, context: Context | None, output: Output, problems: list[Problem]
+) -> Iterator[tuple[int | None, str, Item]]:
+    """Everything in the input: the number of the connection, who sent it, and what it is; `problems` gains the rest."""
     if data.startswith(MAGICS):
-        yield from _captured(data, context, output)
+        yield from _captured(data, context, output, problems)
         return
     dissector = Dissector(context)
     if data[:1] and data[0] in MESSAGES and not looks_like_records(data):
@@ -105,27 +108,36 @@ def _items(data: bytes, context: Context | None, output: Output) -> Iterator[tup
     yield from ((None, "", item) for item in dissector.end(None))
 
 
-def _captured(data: bytes, context: Context | None, output: Output) -> Iterator[tuple[int, str, Item]]:
+def _captured(
+    data: bytes, context: Context | None, output: Output, problems: list[Problem]
+) -> Iterator[tuple[int, str, Item]]:
     dissectors: dict[int, Dissector] = {}
-    senders: dict[int, tuple[object, object]] = {}
+    ends: dict[int, tuple[Endpoint, Endpoint]] = {}
+    gaps: set[tuple[int, Endpoint | None]] = set()
+
+    def placed(number: int, sender: Endpoint, items: Iterator[Item]) -> Iterator[tuple[int, str, Item]]:
+        for item in items:
+            yield number, dissectors[number].role_of(sender) or str(sender), item
+
     for event in read_capture(data):
-        if isinstance(event, Problem):
-            output.warning(event.text if event.connection is None else f"connection {event.connection}: {event.text}")
+        if isinstance(event, Chunk):
+            if event.connection not in dissectors:
+                dissectors[event.connection] = Dissector(context)
+                ends[event.connection] = event.sender, event.receiver
+                output.title(f"connection {event.connection}: {event.sender} and {event.receiver}")
+            items = dissectors[event.connection].feed(event.sender, event.data)
+            yield from placed(event.connection, event.sender, items)
+        elif event.connection is None or event.sender is None:
+            problems.append(event)
+            output.warning(event.text)
+        elif (event.connection, event.sender) not in gaps:
+            gaps.add((event.connection, event.sender))  # behind the first a direction is given up: no other matters
+            output.warning(f"connection {event.connection}: {event.text}")
             if event.connection in dissectors:
-                dissectors[event.connection].gap(event.sender)
-            continue
-        number = event.connection
-        if number not in dissectors:
-            dissectors[number] = Dissector(context)
-            senders[number] = (event.sender, event.receiver)
-            output.title(f"connection {number}: {event.sender} and {event.receiver}")
-        dissector = dissectors[number]
-        for item in dissector.feed(event.sender, event.data):
-            yield number, dissector.role_of(event.sender) or str(event.sender), item
+                yield from placed(event.connection, event.sender, dissectors[event.connection].gap(event.sender))
     for number, dissector in dissectors.items():
-        for sender in senders[number]:
-            for item in dissector.end(sender):
-                yield number, dissector.role_of(sender) or str(sender), item
+        for sender in ends[number]:
+            yield from placed(number, sender, dissector.end(sender))
 
 
 def _show(output: Output, item: Item, connection: int | None, sender: str, *, tree: bool) -> None:

@@ -99,9 +99,11 @@ class Dissector:
         """The next bytes of one direction; any two values tell the directions apart."""
         return self._directions.setdefault(direction, _Direction(self)).feed(data)
 
-    def gap(self, direction: object) -> None:
-        """Bytes are missing here: what follows cannot be read."""
-        self._directions.setdefault(direction, _Direction(self)).given_up = True
+    def gap(self, direction: object) -> Iterator[Item]:
+        """Bytes are missing here: what is incomplete is shown as it is, and what follows cannot be read."""
+        known = self._directions.setdefault(direction, _Direction(self))
+        yield from known.end()
+        known.given_up = True
 
     def messages(self, data: bytes) -> Iterator[Item]:
         """Handshake messages without records around them."""

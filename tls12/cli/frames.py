@@ -18,6 +18,8 @@ class Frame(NamedTuple):
 
     link: int
     data: bytes
+    cut: bool = False
+    """Whether the packet was longer than what was kept of it."""
 
 
 class _Pcap(NamedTuple):
@@ -42,24 +44,26 @@ MAGICS = (*_PCAPS, _PCAPNG)
 
 
 class _Layout(NamedTuple):
-    """A kind of block that carries a packet: the bytes before it, and where interface and captured length stand."""
+    """A kind of block that carries a packet: the bytes before it, and what they say."""
 
     header: int
-    read: Callable[[str, bytes], tuple[int, int]]
+    read: Callable[[str, bytes], tuple[int, int, int]]
+    """Gives the interface, how many bytes were kept, and how many there were."""
 
 
-def _enhanced(order: str, body: bytes) -> tuple[int, int]:
-    interface, _, _, captured = unpack_from(f"{order}IIII", body)
-    return interface, captured
+def _enhanced(order: str, body: bytes) -> tuple[int, int, int]:
+    interface, _, _, captured, original = unpack_from(f"{order}IIIII", body)
+    return interface, captured, original
 
 
-def _obsolete(order: str, body: bytes) -> tuple[int, int]:
-    interface, _, _, _, captured = unpack_from(f"{order}HHIII", body)
-    return interface, captured
+def _obsolete(order: str, body: bytes) -> tuple[int, int, int]:
+    interface, _, _, _, captured, original = unpack_from(f"{order}HHIIII", body)
+    return interface, captured, original
 
 
-def _simple(order: str, body: bytes) -> tuple[int, int]:
-    return 0, min(unpack_from(f"{order}I", body)[0], len(body) - 4)
+def _simple(order: str, body: bytes) -> tuple[int, int, int]:
+    original: int = unpack_from(f"{order}I", body)[0]
+    return 0, min(original, len(body) - 4), original
 
 
 _INTERFACE = 1
@@ -86,15 +90,16 @@ def read_frames(data: bytes) -> Iterator[Frame | str]:
 
 def _read_pcap(data: bytes, order: str, record: int) -> Iterator[Frame | str]:
     link = unpack_from(f"{order}I", data, 20)[0] & 0xFFFF  # the upper bits tell of frame check sequences
-    length = Struct(f"{order}I").unpack_from
+    lengths = Struct(f"{order}II").unpack_from
     pos = 24
     while pos < len(data):
         start = pos + record
-        end = start + length(data, pos + 8)[0] if start <= len(data) else start
+        captured, original = lengths(data, pos + 8) if start <= len(data) else (1, 1)
+        end = start + captured
         if end > len(data):
             yield "the capture file breaks off in it"
             return
-        yield Frame(link, data[start:end])
+        yield Frame(link, data[start:end], captured < original)
         pos = end
 
 
@@ -119,9 +124,9 @@ def _read_pcapng(data: bytes) -> Iterator[Frame | str]:
 def _packet(layout: _Layout, order: str, body: bytes, links: list[int]) -> Frame | str:
     if len(body) < layout.header:
         return f"its block has {len(body)} bytes of {layout.header}"
-    interface, captured = layout.read(order, body)
+    interface, captured, original = layout.read(order, body)
     if interface >= len(links):
         return f"it belongs to interface {interface}, which no block describes"
     if captured > len(body) - layout.header:
         return f"{captured} bytes are said to be captured, and {len(body) - layout.header} are there"
-    return Frame(links[interface], body[layout.header : layout.header + captured])
+    return Frame(links[interface], body[layout.header : layout.header + captured], captured < original)
