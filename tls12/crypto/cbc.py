@@ -36,10 +36,10 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.limits import USAGE_LIMITS, Direction
 from tls12.crypto.opening import Opening
-from tls12.crypto.record_mac import Buffer, RecordMac, seal_each
+from tls12.crypto.record_mac import RecordMac, seal_each
 from tls12.crypto.suites import Cipher
 from tls12.errors import BadRecordMac
-from tls12.wire.records import HEADER, MAX_CIPHERTEXT
+from tls12.wire.records import HEADER, MAX_CIPHERTEXT, Buffer
 
 BLOCK_CIPHERS: Mapping[str, Callable[[bytes], BlockCipherAlgorithm]] = MappingProxyType(
     {

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher as Context
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.limits import USAGE_LIMITS, Direction
 from tls12.crypto.opening import Opening
-from tls12.crypto.record_mac import Buffer, RecordMac, seal_each
+from tls12.crypto.record_mac import RecordMac, seal_each
 from tls12.crypto.suites import Cipher, CipherKind
 from tls12.errors import BadRecordMac
-from tls12.wire.records import HEADER
+from tls12.wire.records import HEADER, Buffer
 
 _VERSION = 0x0303
 _header = Struct(">BHH").pack

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from tls12.crypto.hashes import HASHES
 from tls12.registry import CipherSuite
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
@@ -110,7 +111,7 @@ class Suite:
         exchange, kind = self.key_exchange, self.cipher.kind
         certified = (Authentication.ECDSA, Authentication.RSA, Authentication.DSS)
         facts = {
-            "mac_length": MAC_LENGTHS[self.mac] if self.mac else 0,
+            "mac_length": HASHES[self.mac].length if self.mac else 0,
             "is_aead": kind is CipherKind.AEAD,
             "is_cbc": kind is CipherKind.CBC,
             "is_ecdhe": exchange in (Kx.ECDHE, Kx.ECDHE_PSK, Kx.ECDH_ANON),
@@ -127,9 +128,6 @@ class Suite:
     def __reduce__(self) -> tuple[Callable[[CipherSuite], Suite], tuple[CipherSuite]]:
         return suite_of, (self.suite,)
 
-
-MAC_LENGTHS: Mapping[str, int] = MappingProxyType({"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48})
-"""Bytes of HMAC and HMAC key by hashlib's name (RFC 5246 C)."""
 
 # The word between TLS_ and _WITH_: the algorithm, who authenticates, whether it is for the laboratory.
 _KEY_EXCHANGES: Mapping[str, tuple[Kx, Authentication, bool]] = {
@@ -181,14 +179,15 @@ CIPHERS: Mapping[str, Cipher] = MappingProxyType(
 )
 """Every bulk cipher by IANA's words."""
 
-_HASHES: Mapping[str, str] = {"MD5": "md5", "SHA": "sha1", "SHA256": "sha256", "SHA384": "sha384"}
+# hashlib's name by the last word of a suite.
+_HASH_NAMES = {row.word: row.name for row in HASHES.values() if row.word}
 
 
 def _row(suite: CipherSuite) -> Suite | None:
     """Read a suite's name; None when one of its words is not in the tables."""
     exchange, _, words = suite.name.removeprefix("TLS_").partition("_WITH_")
     name, _, word = words.rpartition("_")
-    if word not in _HASHES:  # a CCM suite of RFC 6655 or 7251 ends with its cipher: SHA-256 by RFC 5246 5
+    if word not in _HASH_NAMES:  # a CCM suite of RFC 6655 or 7251 ends with its cipher: SHA-256 by RFC 5246 5
         name, word = words, "SHA256"
     cipher = CIPHERS.get(name)
     if cipher is None or exchange not in _KEY_EXCHANGES:
@@ -199,7 +198,7 @@ def _row(suite: CipherSuite) -> Suite | None:
         algorithm,
         authentication,
         cipher,
-        None if cipher.kind is CipherKind.AEAD else _HASHES[word],
+        None if cipher.kind is CipherKind.AEAD else _HASH_NAMES[word],
         "sha384" if word == "SHA384" else "sha256",
         lab_only or cipher.lab_only,
     )
