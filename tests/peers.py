@@ -14,7 +14,9 @@ from typing import NoReturn
 import pytest
 
 PACKAGES = {
+    "curl": "curl",
     "escript": "erlang-ssl",
+    "git": "git",
     "gnutls-cli": "gnutls-bin",
     "gnutls-serv": "gnutls-bin",
     "openssl": "openssl",
@@ -22,6 +24,7 @@ PACKAGES = {
     "sslscan": "sslscan",
     "testssl": "testssl.sh",
     "valgrind": "valgrind",
+    "wget": "wget",
 }
 """The Debian package of each program."""
 
