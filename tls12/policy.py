@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 
+from tls12.crypto import finite_field
 from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.signatures import SCHEMES
 from tls12.crypto.suites import SUITES, Authentication, Suite
@@ -36,6 +37,9 @@ class Renegotiation(Enum):
     FATAL = "end the connection: with handshake_failure, or unexpected_message during a handshake"
     ALLOW = "renegotiate"
 
+
+SMALLEST_MODULUS = finite_field.SMALLEST_MODULUS
+"""Bits of RSA and of finite-field Diffie-Hellman below which no policy goes."""
 
 DEFAULT_GROUPS = (
     NamedGroup.X25519,
@@ -232,8 +236,8 @@ class Policy:
                 raise ValueError(f"signature scheme {scheme} cannot be computed here")
             if facts.lab_only and not self._allows_lab():
                 raise ValueError(f"{scheme} is broken; only tls12.lab.policy() may name it")
-        if self.minimum_rsa_bits < 1024 or self.minimum_dh_bits < 1024:
-            raise ValueError("minimum_rsa_bits and minimum_dh_bits cannot be below 1024")
+        if self.minimum_rsa_bits < SMALLEST_MODULUS or self.minimum_dh_bits < SMALLEST_MODULUS:
+            raise ValueError(f"minimum_rsa_bits and minimum_dh_bits cannot be below {SMALLEST_MODULUS}")
         compared = repr([getattr(self, name) for name in _compared()])
         object.__setattr__(self, "fingerprint", hashlib.sha256(compared.encode()).digest())
 

@@ -26,6 +26,10 @@ def test_the_demo_passes_and_says_so_in_its_last_line() -> None:
             if (shown, arrow) not in (("ClientHello", "server <-"), ("ServerKeyExchange", "client ->")):
                 assert any(line.startswith(f"  {arrow}  {shown}") for line in lines), (arrow, shown)
     assert any("MB/s" in line for line in lines)
+    text = outcome.stdout.decode()
+    for alert in ("unknown_ca", "bad_certificate", "bad_record_mac"):
+        assert f"[OpenSSL was told: {alert}]" in text
+    assert "SSLV3" not in text
 
 
 def test_the_demo_speaks_json_to_programs() -> None:

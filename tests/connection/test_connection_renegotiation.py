@@ -418,6 +418,71 @@ def answer_to(client: Ours) -> ServerHello:
 # --- bounded ----------------------------------------------------------------------------------------------
 
 
+# --- what a refusal leads to -----------------------------------------------------------------------------
+
+
+def refused_by_the_client(**client: Any) -> tuple[Ours, Ours]:
+    """A server has asked for a renegotiation, and the client has said no."""
+    client_end, server = connected("client", client=client, server=ALLOW)
+    server.connection.renegotiate()
+    talk(client_end, server)
+    assert server.events[-1] == WARNED
+    return client_end, server
+
+
+@pytest.mark.parametrize("how", ["handshake_failure", "end of stream"])
+def test_a_server_that_gives_up_after_its_hello_request_was_refused_is_explained(how: str) -> None:
+    client, server = refused_by_the_client()
+    if how == "end of stream":
+        client.receive(b"")
+    else:
+        server.connection.abort(Alert.HANDSHAKE_FAILURE)
+        client.receive(server.take())
+    assert client.error is not None
+    remedy = client.error.remedy
+    assert remedy.startswith("it had asked to renegotiate, which was refused: the policy forbids renegotiation")
+    assert "Policy.default().replace(renegotiation=Renegotiation.ALLOW)" in remedy
+    assert "credentials=(...)" in remedy
+
+
+def test_a_client_that_has_a_certificate_is_not_told_to_get_one() -> None:
+    client, _ = refused_by_the_client(**AUTHENTICATED["client"])
+    client.receive(b"")
+    assert client.error is not None
+    assert "renegotiation=Renegotiation.ALLOW" in client.error.remedy
+    assert "credentials" not in client.error.remedy
+
+
+def test_a_stream_that_ends_after_more_data_did_not_end_for_the_refusal() -> None:
+    client, server = refused_by_the_client()
+    server.send(b"business as usual")
+    client.receive(server.take())
+    client.receive(b"")
+    assert client.error is not None
+    assert "renegotiat" not in client.error.remedy
+
+
+def test_a_refusal_names_the_limit_that_is_reached() -> None:
+    client, server = connected("client", client=ALLOW | {"limits": Limits(renegotiations=1)}, server=ALLOW)
+    renegotiate(client, server)
+    server.connection.renegotiate()
+    talk(client, server)
+    server.connection.abort(Alert.HANDSHAKE_FAILURE)
+    client.receive(server.take())
+    assert client.error is not None
+    assert "Limits allows 1 renegotiations" in client.error.remedy
+
+
+def test_a_client_that_gives_up_after_its_wish_was_refused_is_explained_to_the_server() -> None:
+    client, server = connected("client", client=ALLOW)
+    renegotiate(client, server)
+    client.connection.abort(Alert.HANDSHAKE_FAILURE)
+    server.receive(client.take())
+    assert server.error is not None
+    assert server.error.remedy.startswith("it had asked to renegotiate, which was refused: the policy forbids")
+    assert "credentials" not in server.error.remedy
+
+
 @pytest.mark.parametrize("limit", [0, 1, 4])
 def test_how_many_a_server_takes_part_in_is_bounded(limit: int) -> None:
     more = {"limits": Limits(renegotiations=9)}

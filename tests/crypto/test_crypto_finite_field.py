@@ -183,9 +183,11 @@ def test_the_ends_of_the_range_are_accepted_also_with_leading_zeros(y: int) -> N
 
 
 def test_a_short_modulus_is_insufficient_security_and_the_error_names_the_remedy() -> None:
-    with pytest.raises(PeerIncompatible, match=r"512 bits.*legacy_device") as error:
+    with pytest.raises(PeerIncompatible, match=r"512 bits.*no policy accepts fewer than 1024") as error:
         check(SAFE, 2, 4, minimum_bits=2048, maximum_bits=4096)
     assert error.value.alert is Alert.INSUFFICIENT_SECURITY
+    with pytest.raises(PeerIncompatible, match=r"2048 bits.*policy\.replace\(minimum_dh_bits=2048\)"):
+        check(P, 2, 4, minimum_bits=3072, maximum_bits=4096)
     check(SAFE, 2, 4, minimum_bits=512, maximum_bits=4096)
 
 

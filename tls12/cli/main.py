@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from tls12 import __version__, errors
-from tls12.cli import connect, decode, demo, serve, suites
+from tls12.cli import connect, decode, demo, permissions, serve, suites
 from tls12.cli.output import CommandError, Exit, OutputGone, choose
 from tls12.errors import TLSError, UsageError
 
@@ -32,18 +32,12 @@ _EXITS: tuple[tuple[type[BaseException], Exit], ...] = (
     (TLSError, Exit.FAILED),
     (OSError, Exit.NETWORK),
 )
-_REMEDIES: tuple[tuple[type[TLSError], str], ...] = (
-    (errors.NotTLS, "check the port"),
-    (
-        errors.PeerIncompatible,
-        "try --policy compatible or --policy legacy-device, if the risk is yours to take",
-    ),
-)
+_REMEDIES: tuple[tuple[type[TLSError], str], ...] = ((errors.NotTLS, "check the port"),)
 """For errors that have no remedy of their own."""
 
 _OPTIONS = {
+    "Policy.default()": "--policy default",
     "Policy.compatible()": "--policy compatible",
-    "Policy.legacy_device()": "--policy legacy-device",
     "add the CA to the TrustStore": "give the CA with --ca FILE",
     "add it to the TrustStore": "give it with --ca FILE",
     "use PinnedVerifier with this certificate": "trust it alone with --pin FILE",
@@ -161,6 +155,7 @@ def explain(error: Exception) -> tuple[str, str, Exit]:
 
 def _in_options(remedy: str) -> str:
     """A remedy in the words of this program."""
+    remedy = permissions.in_options(remedy)
     for name, option in _OPTIONS.items():
         remedy = remedy.replace(name, option)
     return remedy

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tls12.cli.output import CommandError
+from tls12.cli.permissions import changed
 from tls12.config import Psk
 from tls12.errors import UsageError
 from tls12.keylog import KeyLog
@@ -53,6 +54,13 @@ def add_tls_options(parser: argparse.ArgumentParser) -> None:
         choices=POLICIES,
         default="default",
         help="what to accept (see `tls12 suites`)",
+    )
+    tls.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="change one field of the policy: minimum_rsa_bits=1024, cipher_suites=+TLS_RSA_WITH_AES_128_GCM_SHA256",
     )
     tls.add_argument(
         "--psk", metavar="IDENTITY:HEX", help="a pre-shared key; other users of this machine can see it in `ps`"
@@ -105,8 +113,8 @@ def alpn_protocols(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def policy(arguments: argparse.Namespace) -> Policy:
-    """The policy after `--policy`."""
-    return POLICIES[arguments.policy]()
+    """The policy after `--policy`, with what `--set` changes in it."""
+    return changed(POLICIES[arguments.policy](), arguments.set, POLICIES)
 
 
 def psk(arguments: argparse.Namespace) -> Psk | None:

@@ -260,7 +260,11 @@ class Connection(Handshaking):
         if self._handshake is not None:
             return "renegotiate() was called during a handshake"
         if self._config.policy.renegotiation is not Renegotiation.ALLOW:
-            remedy = permit(self._config.policy, "work for whoever asks", renegotiation=Renegotiation.ALLOW)
+            remedy = permit(
+                self._config.policy,
+                "handshakes whenever the peer asks (Limits.renegotiations)",
+                renegotiation=Renegotiation.ALLOW,
+            )
             return f"the policy forbids renegotiation; {remedy}"
         obstacle = established.obstacle_to_renegotiation(self._config.policy)
         if obstacle:
@@ -426,10 +430,10 @@ class Connection(Handshaking):
                 remedy="it may not speak TLS 1.2 here, or have refused without saying so: ask its log",
             )
         assert self._opener is not None
-        refused = self._refusal if self._opener.sequence == self._refused_at else ""
+        refused = self._refusal and self._opener.sequence == self._refused_at
         raise TruncatedError(
             ended,
-            remedy=because_refused(self._side, refused)
+            remedy=because_refused(self._circumstances())
             if refused
             else "the last data may be incomplete: let the application's protocol say whether it is",
         )

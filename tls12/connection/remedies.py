@@ -62,12 +62,11 @@ def _tried_a_psk(now: Circumstances) -> bool:
     return suite is not None and suite in SUITES and SUITES[suite].uses_psk and not now.established
 
 
-def because_refused(side: Side, refusal: str) -> str:
+def because_refused(now: Circumstances) -> str:
     """The clause for a connection that the peer ends when its wish to renegotiate is refused."""
-    purpose = (
-        "; servers do so to ask for a client certificate: give credentials=(...) too" if side is Side.CLIENT else ""
-    )
-    return f"it had asked to renegotiate, which was refused: {refusal}{purpose}"
+    lacks_one = now.side is Side.CLIENT and not now.config.credentials
+    purpose = "; servers do so to ask for a client certificate: give credentials=(...) too" if lacks_one else ""
+    return f"it had asked to renegotiate, which was refused: {now.refusal}{purpose}"
 
 
 def _wider_offer(now: Circumstances) -> str:
@@ -80,7 +79,7 @@ _OURS_REFUSED = "it refused the certificate that we showed"
 _OTHER_KEY = "its key for the PSK identity is probably another one"
 
 _ROWS: tuple[tuple[Alert, _Fits, str | _Clause], ...] = (
-    (Alert.HANDSHAKE_FAILURE, _renegotiation_refused, lambda now: because_refused(now.side, now.refusal)),
+    (Alert.HANDSHAKE_FAILURE, _renegotiation_refused, because_refused),
     (Alert.HANDSHAKE_FAILURE, _showed_no_certificate, _NO_CERTIFICATE),
     (Alert.HANDSHAKE_FAILURE, _nothing_chosen, _wider_offer),
     (Alert.INSUFFICIENT_SECURITY, _nothing_chosen, _wider_offer),

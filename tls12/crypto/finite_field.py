@@ -139,6 +139,9 @@ def _load_backend() -> _Backend | None:
 
 _BACKEND = _load_backend()
 
+SMALLEST_MODULUS = 1024
+"""Bits below which no policy goes."""
+
 
 MISSING = "the installed version of cryptography no longer computes finite-field Diffie-Hellman"
 """What is said where `is_available` is False."""
@@ -186,7 +189,9 @@ def check(p: int, g: int, ys: int, *, minimum_bits: int, maximum_bits: int) -> N
             f"the server's Diffie-Hellman modulus has {bits} bits, the policy asks for {minimum_bits}",
             alert=Alert.INSUFFICIENT_SECURITY,
             rule="RFC 7919 3.1",
-            remedy="lower Policy.minimum_dh_bits (Policy.legacy_device() has 1024); risk: Logjam",
+            remedy=f"allow it with policy.replace(minimum_dh_bits={bits}); risk: Logjam"
+            if bits >= SMALLEST_MODULUS
+            else f"no policy accepts fewer than {SMALLEST_MODULUS} bits: the server needs a larger group",
         )
 
 

@@ -198,6 +198,7 @@ class Dhe:
                 "the server's Diffie-Hellman group is none of those that were offered",
                 alert=Alert.INSUFFICIENT_SECURITY,
                 rule="RFC 7919 3",
+                remedy="allow it with policy.replace(accept_custom_dh=True); risk: a group that the server made weak",
             )
 
     def respond(

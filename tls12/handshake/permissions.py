@@ -66,13 +66,15 @@ def smallest_addition(policy: Policy, choose: Callable[[Policy], Mapping[str, Co
 def offering_more(config: ClientConfig) -> str:
     """The remedy of a client whose server finds nothing in its offer."""
     policy = config.policy
+    wider = []
     for base in (Policy.default(), Policy.compatible()):
         fields = _extended(config, base)
-        if fields and policy.diff(base).keys() <= _FREE:
-            return f"{spelled(base)} offers more"
         if fields:
-            return f"{_replace(policy, {name: f'{spelled(base)}.{name}' for name in fields})} offers more"
-    return "no ordinary policy of this library offers more; the server's log may say what it wants"
+            changes = {name: f"{spelled(base)}.{name}" for name in fields}
+            wider.append(spelled(base) if policy.diff(base).keys() <= _FREE else _replace(policy, changes))
+    if not wider:
+        return "no ordinary policy of this library offers more; the server's log may say what it wants"
+    return ", ".join(f"{expression} offers more" for expression in wider)
 
 
 def _extended(config: ClientConfig, base: Policy) -> list[str]:

@@ -28,6 +28,7 @@ from tls12.handshake.proofs import (
     VerifiedIdentity,
     VerifiedSignature,
 )
+from tls12.policy import SMALLEST_MODULUS
 from tls12.registry import Alert, NamedGroup, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
@@ -38,6 +39,7 @@ from tls12.wire.hello import ClientHello, ServerHello
 
 # Members asked about in every handshake: an attribute of an enum class costs 0.1 µs until Python 3.12.
 _CLIENT, _TLS_1_2 = Side.CLIENT, ProtocolVersion.TLS_1_2
+_BREAKABLE = "a key that can be broken"
 
 
 @dataclass(slots=True)
@@ -118,11 +120,13 @@ class Steps(Handshake[C]):
     def check_key_size(self, peer: PeerChain) -> None:
         """The policy's minimum for RSA and what is as strong of ECDSA, whatever the verifier makes of it."""
         leaf = peer.facts
-        bits, curve = leaf.rsa_bits, leaf.curve_bits
+        bits, curve, policy = leaf.rsa_bits, leaf.curve_bits, self.config.policy
         if bits is not None and bits < peer.minimum_rsa_bits:
-            raise weak_key(f"the {peer.role}'s certificate", bits, peer.minimum_rsa_bits)
+            allowed = permit(policy, _BREAKABLE, minimum_rsa_bits=bits) if bits >= SMALLEST_MODULUS else ""
+            raise weak_key(f"the {peer.role}'s certificate", bits, peer.minimum_rsa_bits, allowed)
         if curve is not None and curve < WEAKEST_CURVE and peer.minimum_rsa_bits >= 2048:
-            raise weak_curve(f"the {peer.role}'s certificate", curve)
+            allowed = permit(policy, _BREAKABLE, minimum_rsa_bits=SMALLEST_MODULUS)
+            raise weak_curve(f"the {peer.role}'s certificate", curve, allowed)
 
     def verify_identity(self, peer: PeerChain) -> Story[VerifiedIdentity]:
         """Ask the verifier, then the application: the one place that proves an identity."""

@@ -231,7 +231,8 @@ def _extended_key_usage(step: _Step) -> CertificateError | None:
 def _keys(step: _Step) -> CertificateError | None:
     key = step.certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < step.rules.minimum_rsa_bits:
-        return weak_key(step.what, key.key_size, step.rules.minimum_rsa_bits)
+        allowed = permission_of_verifier(key.key_size) if step.is_leaf else ""
+        return weak_key(step.what, key.key_size, step.rules.minimum_rsa_bits, allowed)
     if not step.is_leaf and isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
         kind = "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "Ed448"
         return CertificateError(
@@ -242,20 +243,24 @@ def _keys(step: _Step) -> CertificateError | None:
     return None
 
 
-def weak_key(what: str, bits: int, minimum: int) -> WeakKey:
-    """The error for an RSA key that is too short."""
+def weak_key(what: str, bits: int, minimum: int, permission: str = "") -> WeakKey:
+    """The error for an RSA key that is too short; `permission` is what would allow it, if anything does."""
     return WeakKey(
         f"{what} has an RSA key of {bits} bits, fewer than {minimum}",
-        remedy="issue it with a larger key; Policy.legacy_device() or minimum_rsa_bits of a policy or an X509Verifier "
-        "can allow less, but not for CAs",
+        remedy=f"issue it with a larger key, or {permission}" if permission else "issue it with a larger key",
     )
 
 
-def weak_curve(what: str, bits: int) -> WeakKey:
+def permission_of_verifier(bits: int) -> str:
+    """How an X509Verifier that asks for more is told to accept a leaf with this RSA key."""
+    return f"allow it with X509Verifier(..., minimum_rsa_bits={bits})"
+
+
+def weak_curve(what: str, bits: int, permission: str) -> WeakKey:
     """The error for an ECDSA key that is weaker than the smallest RSA key of an ordinary policy."""
     return WeakKey(
         f"{what} has an elliptic-curve key of {bits} bits, fewer than {WEAKEST_CURVE}",
-        remedy="issue it with a key on P-256; Policy.legacy_device() accepts less",
+        remedy=f"issue it with a key on P-256, or {permission}",
     )
 
 

@@ -34,7 +34,7 @@ from cryptography.x509.verification import Policy as BackendPolicy
 
 from tls12.bounded import BoundedMap
 from tls12.errors import NotPinned, UsageError
-from tls12.trust.diagnosis import Rules, diagnose, weak_key
+from tls12.trust.diagnosis import Rules, diagnose, permission_of_verifier, weak_key
 from tls12.trust.names import describe, ip_text
 from tls12.trust.parsing import CertificateLike, as_certificates, subject_public_key_info
 from tls12.trust.peer import PeerChain, validity
@@ -151,7 +151,8 @@ class X509Verifier:
             key = certificate.public_key()
             if isinstance(key, rsa.RSAPublicKey) and key.key_size < minimum:
                 whose = "the CA certificate" if position else f"the {peer.role}'s certificate"
-                raise weak_key(f"{whose} {describe(certificate)}", key.key_size, minimum)
+                allowed = "" if position else permission_of_verifier(key.key_size)
+                raise weak_key(f"{whose} {describe(certificate)}", key.key_size, minimum, allowed)
 
     def __repr__(self) -> str:
         return f"X509Verifier({self.trust_store!r})"
