@@ -22,7 +22,7 @@ after opening.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from struct import Struct
 from typing import NoReturn, TypeVar, cast
 
@@ -120,7 +120,7 @@ class RecordReader:
         data: bytes | bytearray | memoryview,
         into: list[T] | None = None,
         wrap: Callable[[bytes], T] | None = None,
-    ) -> Iterator[tuple[int, bytes]]:
+    ) -> Generator[tuple[int, bytes]]:
         """Read what `data` completes: pairs of content type and plaintext fragment, in order.
 
         While it is `flowing`, application data is left out of the pairs and appended to `into`, as `wrap(fragment)`.

@@ -38,8 +38,10 @@ def take_portion(pieces: list[Data], amount: int) -> bytes:
         # What a portion left of the first is copied once more, but it is less than this portion: still linear.
         pieces[:] = [b"".join(pieces)]
     first = memoryview(pieces[0])
-    if len(first) > amount:
-        pieces[0] = first[amount:]
+    portion, rest = bytes(first[:amount]), first[amount:]
+    # From here to the caller there is no call, and so no moment for a signal to lose the portion in.
+    if rest:
+        pieces[0] = rest
     else:
-        pieces.clear()
-    return bytes(first[:amount])
+        del pieces[0]
+    return portion

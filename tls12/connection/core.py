@@ -11,18 +11,24 @@ a signer, a hook) reaches the caller, after internal_error was queued.
 The path of application data is kept short on purpose: one test of `_data_flows` and one event a record, and a step of
 a generator only for records of anything else (benchmarks/test_bulk.py); everything rare is decided when the
 state changes, not when data passes. What goes out is in `sending.py`.
+
+An exception may come at any moment: out of a callback, or out of nowhere (KeyboardInterrupt, a time-out of gevent). So
+whatever changes the connection runs inside a `try` that ends in `_fail`: what was taken half is not gone on with. A
+callback may ask everything of its own connection and end it, by `close()` or `abort()`; what would begin another step
+inside the one that goes on raises `UsageError`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection.buffers import NOTHING, Data, byte_buffer
 from tls12.connection.handshaking import Handshaking
 from tls12.connection.remedies import Circumstances, because_refused, remedy_for
+from tls12.crypto.protection import Opener
 from tls12.errors import (
     DecodeError,
     EncodeError,
@@ -44,6 +50,7 @@ from tls12.events import (
     Event,
 )
 from tls12.handshake.engine import (
+    Handshake,
     Notify,
     OnMessage,
     Rewrite,
@@ -53,6 +60,7 @@ from tls12.handshake.permissions import permit
 from tls12.policy import Renegotiation
 from tls12.record_layer import RecordReader
 from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType
+from tls12.secrecy import Secret, forget_frames, forget_locals
 from tls12.wire.messages import HandshakeReassembler
 
 _APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
@@ -67,23 +75,14 @@ _FLIGHT_ENDS = frozenset(
 """Behind these the sender must wait (or change keys), so nothing may follow in the same record."""
 
 
-def _forget_frames(error: BaseException | None) -> None:
-    """Take the tracebacks off an error that is told and not raised, for it may be kept.
-
-    Their frames would keep the peer's messages, megabytes of them, and our secrets.
-    """
-    while error is not None:
-        error.__traceback__ = error.__context__ = None
-        error = error.__cause__
-
-
 class Connection(Handshaking):
     """What `ClientConnection` and `ServerConnection` share; not made by itself."""
 
     # Counted in instructions, slots save 3 % of a resumption.
     __slots__ = (
-        "__weakref__", "_ahead", "_end_waits", "_error", "_events", "_hello_requests", "_on_message",
-        "_pause_on", "_peer_closed", "_read_ended", "_rewrite", "_warned_at", "_warnings", "_write_ended",
+        "__weakref__", "_ahead", "_alone", "_dropped", "_end_waits", "_error", "_events", "_hello_requests",
+        "_on_message", "_pause_on", "_peer_closed", "_read_ended", "_rewrite", "_warned_at", "_warnings",
+        "_write_ended",
     )  # fmt: skip
 
     _opened_by: ClassVar[HandshakeType | None]
@@ -108,6 +107,8 @@ class Connection(Handshaking):
         self._on_message = on_message
         self._events: list[Event] = []
         self._ahead: list[Event] | None = None
+        self._alone: Opener | None = None  # opens a chunk that is one record of data, while nothing else goes on
+        self._dropped = False  # a question that will not be answered any more
         self._end_waits = False
         self._error: TLSError | None = None
         self._read_ended = False
@@ -122,25 +123,43 @@ class Connection(Handshaking):
     def receive_data(self, data: Data) -> None:
         """Take bytes from the peer, in any portions; `b""` means end of stream. Keeps no view of `data`.
 
-        Never raises for what the peer did. After a failure or a close, input is ignored.
+        Never raises for what the peer did. After a failure or a close, input is ignored. Raises `UsageError` inside
+        a callback of this connection. Any other exception, a KeyboardInterrupt for instance, has failed the
+        connection, unless it came before or after this method did anything.
         """
-        if type(data) is not bytes:
-            data = byte_buffer(data)
-        elif self._data_flows and self._opener is not None and self._handshake is None and not self._reader.held:
-            # The commonest chunk. Past the reader, which would do the same: 0.55 of 3.6 µs at 64 bytes.
-            reader = self._reader
-            try:
-                fragment = self._opener.open_alone(data)
+        try:
+            if type(data) is bytes and (opener := self._alone) is not None and not self._reader.held:
+                # The commonest chunk. Past the reader, which would do the same: 0.55 of 3.6 µs at 64 bytes.
+                fragment = opener.open_alone(data)
                 if fragment is not None:
+                    reader = self._reader
                     if 0 < len(fragment) <= reader.plaintext_limit:
                         reader.empty_run = 0
                         self._events.append(DataReceived(fragment))
                     else:
                         reader.judge_fragment(_APPLICATION_DATA, fragment)
                     return
-            except Exception as error:
-                self._fail(error)
-                return
+        except BaseException as error:
+            self._fail(error)
+            return
+        self._receive(data)
+
+    def _receive(self, data: Data) -> None:
+        """Take any chunk, in one step."""
+        if type(data) is not bytes:
+            data = byte_buffer(data)
+        self._refuse_inside("receive_data")
+        try:
+            self._inside = True
+            self._alone = None
+            self._read(data)
+            self._leave()
+        except BaseException as error:
+            data = NOTHING  # or the traceback would keep a view of the caller's buffer
+            self._fail(error)
+
+    def _read(self, data: Data) -> None:
+        """Read what there is, until something has to be waited for. Raises whatever is wrong."""
         if self._read_ended:
             self._keep_trailing(data)
             return
@@ -148,27 +167,22 @@ class Connection(Handshaking):
             if self._must_stop():
                 self._wait_with(data)
                 return
-            if self._config.limits.handshake_seconds is not None:
-                self._guard(self._check_duration)
-                if self._error is not None:
-                    return
+            self._check_duration()
         if not data and data is not NOTHING:
-            self._guard(self._end_of_stream)
-            return
+            self._end_of_stream()
         reader = self._reader
         reader.flowing = self._data_flows
+        records = reader.records(data, self._events, DataReceived)
         try:
-            for kind, fragment in reader.records(data, self._events, DataReceived):
+            for kind, fragment in records:
                 if self._TAKERS[kind](self, fragment):
                     break
                 reader.flowing = self._data_flows
             else:
                 return
-        except Exception as error:
-            data = NOTHING  # or the traceback would keep a view of the caller's buffer
-            self._fail(error)
-        else:
-            self._stop_reading()
+        finally:
+            records.close()  # here, where an interrupt of what the reader puts back is raised and not swallowed
+        self._stop_reading()
 
     def answer(self, decision: object) -> None:
         """Answer the event that paused the handshake; see each event for what it takes.
@@ -176,26 +190,37 @@ class Connection(Handshaking):
         Raises `UsageError` when nothing was asked, and for an answer of the wrong type; the question then stands.
         If the connection ended while the answer was sought, it is dropped.
         """
+        self._refuse_inside("answer")
         handshake = self._handshake
         if handshake is None or handshake.asking is None:
+            if self._dropped:
+                return
             raise UsageError("answer() was called, but the connection is not paused on an event")
-        if self._read_ended:
-            return
-        handshake.check_answer(decision)
-        self._guard(lambda: handshake.answer(decision))
+        decision = Secret(decision)  # a PSK, perhaps, which a traceback would show
+        handshake.check_answer(decision.value)
+        self._guard(lambda: self._take_answer(handshake, decision))
+
+    def _take_answer(self, handshake: Handshake[Any], decision: Secret[object]) -> None:
+        """Go on with the answer, and with what has arrived meanwhile."""
+        handshake.asking = None
+        self._go_on(handshake, decision)
         if not self._must_stop():
-            self._guard(self._take_messages)
+            self._take_messages()
         self._refresh()
         if not self._must_stop():
-            self.receive_data(NOTHING)
+            self._read(NOTHING)
         if self._end_waits and not self._must_stop():
-            self.receive_data(b"")
+            self._read(b"")
 
     # -- out ----------------------------------------------------------------------------------------------
 
     def events(self) -> list[Event]:
         """What has happened since the last call, in order."""
-        events, self._events = self._events, []
+        if self._inside:  # the step that goes on appends to this very list
+            events = self._events.copy()
+            del self._events[:]
+        else:
+            events, self._events = self._events, []
         if self._ahead:
             events, self._ahead = self._ahead[::-1] + events, None
         return events
@@ -206,51 +231,67 @@ class Connection(Handshaking):
         if not ahead:
             # Turned over once, and taken from its end: from the front each would move all that wait behind it.
             ahead = self._ahead = self.events()[::-1]
-        return ahead.pop() if ahead else None
+        if not ahead:
+            return None
+        event = ahead[-1]
+        del ahead[-1]  # no call, and so no moment for a signal, lies between this and the caller
+        return event
 
     # -- acts ---------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """End our direction with close_notify. May be called twice, and in any state.
+        """End our direction with close_notify. May be called twice, in any state, and inside a callback.
 
         A handshake that is not through is given up, which ends both directions; but if data waits for the end of a
-        renegotiation, close_notify waits behind it.
+        renegotiation, close_notify waits behind it. Nothing follows close_notify.
         """
+        self._refuse_while_sealing("close")
         self._closed_by_owner = True
+        self._guard(self._say_close)
+
+    def _say_close(self) -> None:
         if self._packed is not None:
-            self._guard(self._seal_packed)
+            self._seal_packed()
         if not self._write_ended and not self._held:
             if self._handshakes:
                 self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
-            self._end_write()
             if self._established is None or self._handshake is not None:
-                self._read_ended = True
-                self._data_flows = False
+                self._end_both()
+            else:
+                self._end_write()
 
     def abort(self, alert: Alert = Alert.USER_CANCELED) -> None:
-        """Give up: queue this fatal alert and end both directions. No event follows."""
+        """Give up: queue this fatal alert and end both directions. No event follows. May be called inside a callback.
+
+        Raises `UsageError` for what is no alert.
+        """
         if not isinstance(alert, int) or not 0 <= alert <= 255:
             raise UsageError(f"abort() takes an Alert, not {alert!r}")
+        self._refuse_while_sealing("abort")
         if self._error is None and not self.closed:
             error = TLSError("the connection was aborted by its owner", alert=alert)
-            self._end_with(error)
+            self._guard(lambda: self._end_with(error))
 
     def renegotiate(self) -> None:
         """Begin another handshake on this connection (RFC 5246 7.4.1.1, RFC 5746).
 
         Raises `UsageError` when the policy or `Limits.renegotiations` forbids it, the peer did not signal RFC 5746 or
-        RFC 7627, or none is finished yet.
+        RFC 7627, none is finished yet, or a callback of this connection asks for it.
         """
+        self._refuse_inside("renegotiate")
         obstacle = self._obstacle_to_renegotiation()
         if obstacle:
             raise UsageError(obstacle)
+        self._guard(self._ask_for_renegotiation)
+
+    def _ask_for_renegotiation(self) -> None:
         self._asked += 1
-        self._guard(self._begin_renegotiation)
+        self._begin_renegotiation()
 
     @property
     def can_renegotiate(self) -> bool:
         """Whether `renegotiate()` would begin another handshake now, instead of raising `UsageError`."""
-        return not self._obstacle_to_renegotiation()
+        return not self._inside and not self._obstacle_to_renegotiation()
 
     def _obstacle_to_renegotiation(self) -> str:
         """Why a renegotiation cannot begin now; empty if it can."""
@@ -316,8 +357,7 @@ class Connection(Handshaking):
                 if kind != self._opened_by:
                     raise self._out_of_place(name_of(kind))
                 handshake = self._begin_handshake()
-            handshake.take_message(message)
-            self._carry_out(handshake)
+            self._go_on(handshake, handshake.take_message(message))
         return self._must_stop()
 
     def _judge_place(self, kind: int) -> None:
@@ -349,8 +389,7 @@ class Connection(Handshaking):
         handshake = self._handshake
         if handshake is None:
             raise self._out_of_place(name_of(CCS))
-        handshake.take_change_cipher_spec(payload)
-        self._carry_out(handshake)
+        self._go_on(handshake, handshake.take_change_cipher_spec(payload))
         self._refresh()
         return self._must_stop()
 
@@ -390,7 +429,7 @@ class Connection(Handshaking):
         self._events.append(ConnectionClosed())
         if not self._config.half_close or self._established is None or self._handshake is not None:
             self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
-            self._end_write()
+            self._end_both()
 
     def _take_warning(self, level: AlertLevel, description: Alert) -> None:
         """Bounded in a row: handshake messages and, by the number of the record, application data begin a new one.
@@ -451,15 +490,13 @@ class Connection(Handshaking):
         limit = self._config.limits.buffered
         if not data and data is not NOTHING:
             self._end_waits = True
-        elif self._reader.buffered + len(data) > limit:
-            self._fail(
-                LimitExceeded(
-                    f"the {self._peer.value} sent more than {limit} bytes while the handshake was paused",
-                    alert=Alert.UNEXPECTED_MESSAGE,
-                )
+            return
+        if self._reader.buffered + len(data) > limit:
+            raise LimitExceeded(
+                f"the {self._peer.value} sent more than {limit} bytes while the handshake was paused",
+                alert=Alert.UNEXPECTED_MESSAGE,
             )
-        else:
-            self._reader.hold(data)
+        self._reader.hold(data)
 
     def _keep_trailing(self, data: Data) -> None:
         """Keep what comes behind the peer's close_notify, up to a bound; behind a failure nothing is kept."""
@@ -467,45 +504,94 @@ class Connection(Handshaking):
             room = self._config.limits.buffered - self._reader.buffered
             self._reader.hold(data[: max(room, 0)])
 
+    def _refuse_inside(self, act: str) -> None:
+        """Raise if a step of this connection goes on, which `act` would come into the middle of."""
+        if self._inside and not self.closed:
+            raise UsageError(
+                f"{act}() was called inside a callback of the same connection; there one may ask and end it, with "
+                "close() or abort(), and do the rest when the method that led here has returned"
+            )
+
     def _guard(self, step: Callable[[], object]) -> None:
-        """Run a step; the peer's fault becomes an event, everything else reaches the caller."""
+        """Run a step; the peer's fault becomes an event, everything else has failed the connection and is raised."""
+        outer = self._inside
         try:
+            self._inside = True
+            self._alone = None
             step()
-            if self._handshake is not None:
-                self._carry_out(self._handshake)
-        except Exception as error:
+            if not outer:
+                self._leave()
+        except BaseException as error:
             self._fail(error)
 
-    def _fail(self, error: Exception) -> None:
+    def _leave(self) -> None:
+        """The step is over: the next chunk may be opened without a look at anything else, if it is all right."""
+        self._inside = False
+        self._alone = self._opener if self._data_flows and self._handshake is None else None
+
+    def _fail(self, error: BaseException) -> None:
         """Queue the alert, end both directions and emit `ConnectionFailed`; re-raise what is not the peer's fault."""
-        peers_fault = isinstance(error, TLSError) and not isinstance(error, EncodeError)
-        if self._handshake is not None:
-            # What the failing step had queued is not sent; what it had told the application is.
-            self._events += (o.event for o in self._handshake.drain() if isinstance(o, Notify))
-        reason = error if peers_fault else InternalError(f"an application's object raised {type(error).__name__}")
-        assert isinstance(reason, TLSError)
-        if reason is not error:
-            reason.__cause__ = error
-        self._end_with(reason)
-        self._events.append(ConnectionFailed(reason))
+        peers_fault = False
+        try:
+            peers_fault = isinstance(error, TLSError) and not isinstance(error, EncodeError)
+            if self._error is None and not (peers_fault and self.closed):  # else a callback had ended it already
+                self._tell_failure(error, peers_fault)
+        except BaseException as interrupt:
+            if self._error is None:
+                self._tell_failure(interrupt, False)
+            self._end_both()
+            raise
+        finally:
+            self._inside = False
+            if not peers_fault:
+                forget_locals(error)
         if not peers_fault:
             raise error
-        _forget_frames(error)
+        forget_frames(error)
+
+    def _tell_failure(self, error: BaseException, peers_fault: bool) -> None:
+        if peers_fault:
+            assert isinstance(error, TLSError)
+            reason = error
+        else:
+            what = (
+                "an application's object raised"
+                if isinstance(error, Exception)
+                else "the connection was interrupted by"
+            )
+            reason = InternalError(f"{what} {type(error).__name__}")
+            reason.__cause__ = error
+        events = self._events
+        if self._handshake is not None:
+            # What the failing step had queued is not sent; what it had told the application is.
+            events = events + [o.event for o in self._handshake.drain() if isinstance(o, Notify)]
+        # Together, so that an interrupt finds both or neither.
+        self._error, self._events = reason, [*events, ConnectionFailed(reason)]
+        self._end_with(reason)
 
     def _end_with(self, error: TLSError) -> None:
         """Queue the alert that is owed, if it may still be sent, and end both directions."""
+        self._error = error
+        alert, error.alert = error.alert, None
+        try:
+            if alert is not None and not self._write_ended:
+                self._send_alert(AlertLevel.FATAL, alert)
+                error.alert = alert
+        finally:
+            self._end_both()
+            self._reassembler = HandshakeReassembler()
+            if not self._peer_closed:  # else it holds the trailing data
+                self._reader = RecordReader()
         if not isinstance(error, TruncatedError):
             self._forget_session()
-        self._error = error
-        if error.alert is not None:
-            self._send_alert(AlertLevel.FATAL, error.alert)
-        if self._write_ended:
-            error.alert = None
+
+    def _end_both(self) -> None:
+        """Neither direction goes on, and so no handshake does: its secrets are let go."""
         self._read_ended = True
         self._data_flows = False
-        if not self._peer_closed:  # else it holds the trailing data
-            self._reader = RecordReader()
-        self._reassembler = HandshakeReassembler()
+        self._alone = None
+        handshake, self._handshake, self._story = self._handshake, None, None
+        self._dropped = self._dropped or (handshake is not None and handshake.asking is not None)
         self._end_write()
 
     def _end_write(self) -> None:

@@ -16,7 +16,15 @@ from tls12.connection.sending import Sending
 from tls12.crypto.protection import Opener, Sealer
 from tls12.errors import LimitExceeded
 from tls12.events import HandshakeCompleted
-from tls12.handshake.engine import Complete, Handshake, InstallReadKeys, InstallWriteKeys, Notify, SettleRecords
+from tls12.handshake.engine import (
+    Complete,
+    Handshake,
+    InstallReadKeys,
+    InstallWriteKeys,
+    Notify,
+    SettleRecords,
+    Story,
+)
 from tls12.handshake.grammar import Conversation, State
 from tls12.handshake.proofs import Established
 from tls12.policy import Renegotiation
@@ -33,7 +41,7 @@ class Handshaking(Sending):
 
     __slots__ = (
         "_asked", "_began", "_config", "_conversation", "_data_flows", "_established", "_handshake", "_handshakes",
-        "_opener", "_reader", "_reassembler", "_refusal", "_refused_at",
+        "_opener", "_reader", "_reassembler", "_refusal", "_refused_at", "_story",
     )  # fmt: skip
 
     def __init__(self, config: ClientConfig | ServerConfig) -> None:
@@ -44,6 +52,7 @@ class Handshaking(Sending):
         self._reassembler = HandshakeReassembler(limits.message_sizes, limits.other_message_size)
         self._conversation = Conversation()
         self._handshake: Handshake[Any] | None = None
+        self._story: Story[None] | None = None
         self._established: Established | None = None
         self._data_flows = False
         self._opener: Opener | None = None
@@ -67,10 +76,16 @@ class Handshaking(Sending):
             )
         self._check_duration()
         self._handshake = handshake = self._make_handshake()
-        handshake.start()
-        self._carry_out(handshake)
+        self._story = handshake.story()
+        self._go_on(handshake, None)
         self._refresh()
         return handshake
+
+    def _go_on(self, handshake: Handshake[Any], value: object) -> None:
+        """Resume the handshake's story, unless a callback has ended it, and carry out what it wants."""
+        if self._story is not None:
+            handshake.tell(self._story, value)
+            self._carry_out(handshake)
 
     @abstractmethod
     def _begin_renegotiation(self) -> None:
@@ -78,15 +93,15 @@ class Handshaking(Sending):
 
     def _abandon_renegotiation(self) -> None:
         """The peer said no: back to where we were, with nothing lost."""
-        self._handshake = None
+        self._handshake = self._story = None
         self._began = None
         self._conversation.state = State.ESTABLISHED
         self._refresh()
         self._resume_sending()
 
     def _carry_out(self, handshake: Handshake[Any]) -> None:
-        """The handshake's outputs, in order."""
-        if not handshake.outputs or self._error is not None:  # a hook may have aborted the connection
+        """The handshake's outputs, in order, unless a callback has ended the connection: then nothing follows."""
+        if not handshake.outputs or self._write_ended:
             return
         for output in handshake.drain():
             if type(output) is tuple:
@@ -126,7 +141,7 @@ class Handshaking(Sending):
         assert self._handshake is not None
         self._config = self._handshake.owners_config
         self._established = output.established
-        self._handshake = None
+        self._handshake = self._story = None
         self._began = None
         self._asked = 0
         self._refusal = ""

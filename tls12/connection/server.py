@@ -96,7 +96,7 @@ class ServerConnection(Connection):
         self._carry_out(asking)
 
     def _forget_session(self) -> None:
-        session = self.session
+        session = self._established.session if self._established is not None else None
         if session is not None and session.session_id and self._config.sessions is not None:
             try:
                 self._config.sessions.remove(session.session_id)

@@ -5,6 +5,9 @@ classes that it waits for, and `Ask`, a question that pauses the connection. Eve
 `outputs`, in order: messages, ChangeCipherSpec, keys to install, events. The connection drains that queue after
 every step; it never reaches into a story, and a story never sees a record, a socket or an alert.
 
+The connection holds the generator, the handshake does not: its frame refers to the handshake, and with a way back the
+two would keep each other, and the secrets in them, until the garbage collector comes by.
+
 Each message passes the guard (`grammar.Conversation`) before the story does: incoming ones before they are parsed,
 outgoing ones before the `rewrite` hook, which may then send anything at all: an honest state machine, a dishonest
 wire. The transcript holds the bytes that really went over the wire, in both directions.
@@ -30,6 +33,7 @@ from tls12.handshake.proofs import (
     Established,
 )
 from tls12.registry import ContentType, HandshakeType
+from tls12.secrecy import Secret
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
 from tls12.wire.messages import Message
@@ -146,7 +150,6 @@ class Handshake(ABC, Generic[C]):
         self.outputs: list[Output] = []
         self.transcript = Transcript()
         self.asking: Event | None = None
-        self._story = self.story()
         self._pushed_back: Unit | None = None
 
     def adopt(self, config: C) -> None:
@@ -157,12 +160,23 @@ class Handshake(ABC, Generic[C]):
 
     # -- what the connection calls ------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Run the story up to its first wait."""
-        self._resume(None)
+    def tell(self, story: Story[None], value: object) -> None:
+        """Run this handshake's story up to its next wait.
 
-    def take_message(self, data: bytes) -> None:
-        """One whole handshake message from the peer, header included. Raises the error of whatever is wrong."""
+        `value` is what it waited for, an answer as a `Secret`; None at its beginning.
+        """
+        try:
+            step = story.send(value)
+        except StopIteration:
+            return
+        if type(step) is Ask:
+            self.asking = step.event
+
+    def take_message(self, data: bytes) -> Message:
+        """Judge one whole handshake message from the peer, header included; what the story is told next.
+
+        Raises the error of whatever is wrong.
+        """
         conversation = self.conversation
         row = conversation.admit(self.peer, data[0])
         message = messages.parse_tls12(data, conversation.context)
@@ -170,10 +184,10 @@ class Handshake(ABC, Generic[C]):
         self.transcript.append(data)
         if self.on_message is not None:
             self.on_message(self.peer.value, message, len(data))
-        self._resume(message)
+        return message
 
-    def take_change_cipher_spec(self, data: bytes) -> None:
-        """The payload of a ChangeCipherSpec record from the peer."""
+    def take_change_cipher_spec(self, data: bytes) -> ChangeCipherSpec:
+        """Judge the payload of a ChangeCipherSpec record from the peer; what the story is told next."""
         row = self.conversation.admit(self.peer, CCS)
         if data != b"\x01":
             raise UnexpectedMessage(
@@ -183,7 +197,7 @@ class Handshake(ABC, Generic[C]):
         message = ChangeCipherSpec()
         if self.on_message is not None:
             self.on_message(self.peer.value, message, len(data))
-        self._resume(message)
+        return message
 
     def check_answer(self, decision: object) -> None:
         """Raises `UsageError` for an answer that the question does not take."""
@@ -192,11 +206,6 @@ class Handshake(ABC, Generic[C]):
         if not isinstance(decision, accepted):
             names = " or ".join("None" if cls is type(None) else cls.__name__ for cls in accepted)
             raise UsageError(f"{type(self.asking).__name__} is answered with {names}, not {type(decision).__name__}")
-
-    def answer(self, decision: object) -> None:
-        """The application's answer, of the right type, to the question that the story asked."""
-        self.asking = None
-        self._resume(decision)
 
     def drain(self) -> list[Output]:
         """The outputs since the last call, in order."""
@@ -231,7 +240,8 @@ class Handshake(ABC, Generic[C]):
         """Inform the application; if it pauses on this event, wait for its answer, else go on with `otherwise`."""
         self.outputs.append(Notify(event))
         if type(event) in self.pause_on:
-            return (yield Ask(event))
+            answer: Secret[Any] = yield Ask(event)
+            return answer.value
         return otherwise
 
     def pauses_on(self, event: type) -> bool:
@@ -267,14 +277,6 @@ class Handshake(ABC, Generic[C]):
             names = " or ".join(cls.__name__ for cls in wanted)
             raise UnexpectedMessage(f"the {self.peer.value} sent {type(message).__name__}; expected {names}")
         return message
-
-    def _resume(self, value: object) -> None:
-        try:
-            step = self._story.send(value)
-        except StopIteration:
-            return
-        if type(step) is Ask:
-            self.asking = step.event
 
     def _rewrite(self, rewrite: Rewrite, message: Unit) -> None:
         for item in rewrite(message):
