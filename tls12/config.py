@@ -29,6 +29,7 @@ from tls12.resumption.tickets import TicketKeys
 from tls12.trust.credentials import Credential
 from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import Verifier
+from tls12.wire.codec import ALWAYS_READ, ANY_NUMBER
 from tls12.wire.extensions import Extension
 from tls12.wire.hello import ClientHello
 
@@ -72,14 +73,14 @@ ServerPsk: TypeAlias = Mapping[bytes, bytes] | Callable[[bytes], bytes | None]
 
 _MESSAGE_SIZES: Mapping[HandshakeType, int] = {
     HandshakeType.HELLO_REQUEST: 16_384,  # empty, as ServerHelloDone; whether it may come at all is asked first
-    HandshakeType.CLIENT_HELLO: 131_500,  # the largest that can be encoded is 131,396 bytes
-    HandshakeType.SERVER_HELLO: 66_000,
+    HandshakeType.CLIENT_HELLO: 16_384,  # what real clients send: docs/security.md#how-large-hellos-are
+    HandshakeType.SERVER_HELLO: 16_384,
     HandshakeType.CERTIFICATE: 131_072,
     HandshakeType.SERVER_KEY_EXCHANGE: 16_384,
     HandshakeType.CERTIFICATE_REQUEST: 131_072,
     HandshakeType.SERVER_HELLO_DONE: 16_384,
     HandshakeType.CERTIFICATE_VERIFY: 16_384,
-    HandshakeType.CLIENT_KEY_EXCHANGE: 131_080,  # two opaque<0..2^16-1>, identity and share
+    HandshakeType.CLIENT_KEY_EXCHANGE: 16_384,
     HandshakeType.FINISHED: 16_384,  # 12 bytes; a wrong length must reach the comparison (decrypt_error)
     HandshakeType.NEW_SESSION_TICKET: 65_542,
     HandshakeType.CERTIFICATE_STATUS: 131_072,
@@ -88,14 +89,23 @@ _MESSAGE_SIZES: Mapping[HandshakeType, int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds on what a peer may make us do or keep. Sizes in bytes, times in seconds."""
+    """Bounds on what a peer may make us do or keep. Sizes in bytes, times in seconds.
+
+    The defaults hold on the open Internet: what real peers send stays well below (docs/security.md says which were
+    measured). `Limits.of_the_format()` takes every hello and message that can be encoded, for research.
+
+    Raises `UsageError` for `list_entries` below 255.
+    """
 
     message_sizes: Mapping[HandshakeType, int] = field(default_factory=lambda: _MESSAGE_SIZES)
     """The longest body of each handshake message, checked on its declared length."""
     other_message_size: int = 65_536
     """The longest body of a handshake message that `message_sizes` does not name."""
-    extensions: int = 16_384
-    """Extensions in the peer's hello; by default as many as can be encoded."""
+    extensions: int = 128
+    """Extensions in the peer's hello (RFC 5246 7.4.1.4)."""
+    list_entries: int = 512
+    """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, application protocols,
+    key shares, certificates, names of authorities. 255 or more."""
     certificates: int = 16
     """Certificates in the peer's chain."""
     warnings: int = 8
@@ -113,7 +123,49 @@ class Limits:
     buffered: int = 262_144
     """Input kept while the connection is paused, and bytes behind a close_notify."""
     psk_identity: int = 1_024
-    """The longest PSK identity that a server looks up."""
+    """The longest PSK identity that a server looks up; beyond 15,000, `message_sizes` must grow for it, too."""
+
+    def __post_init__(self) -> None:
+        if self.list_entries < ALWAYS_READ:
+            raise UsageError(
+                f"list_entries is {self.list_entries}; lists of up to {ALWAYS_READ} entries are always read, "
+                "so give that or more"
+            )
+
+    def size_of(self, message: HandshakeType) -> int:
+        """The longest body of this kind of message."""
+        return self.message_sizes.get(message, self.other_message_size)
+
+    @classmethod
+    def of_the_format(cls) -> Limits:
+        """The defaults, but for the sizes of messages and lists: those are what the encoding has room for.
+
+        One hello may then cost a tenth of a second and several megabytes. For the laboratory, not for a public server.
+        """
+        return cls(
+            message_sizes=_LARGEST_MESSAGES,
+            extensions=16_384,
+            list_entries=ANY_NUMBER,
+        )
+
+
+_LARGEST_MESSAGES: Mapping[HandshakeType, int] = {
+    **_MESSAGE_SIZES,
+    HandshakeType.CLIENT_HELLO: 131_396,
+    HandshakeType.SERVER_HELLO: 65_607,
+    HandshakeType.CLIENT_KEY_EXCHANGE: 131_074,  # two opaque<0..2^16-1>, identity and share
+}
+"""The sizes of `Limits.of_the_format`: the largest hellos and ClientKeyExchange that can be encoded."""
+
+_USUAL = Limits()
+_LABORATORY = Limits.of_the_format()
+
+
+def _by_policy(limits: Limits, policy: Policy) -> Limits:
+    """The limits that were given; where none were, what the policy is for decides."""
+    if limits is _USUAL or limits is _LABORATORY:
+        return _LABORATORY if policy._allows_lab() else _USUAL
+    return limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +185,9 @@ class ClientConfig:
     """Where sessions are kept and looked for by themselves; a `session=` given to a connection comes first."""
     psk: ClientPsk | None = None
     keylog: KeyLog | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = _USUAL
+    """Bounds on what the peer may make us do. Unless given: `Limits()`, or under the laboratory's policy
+    `Limits.of_the_format()`."""
     half_close: bool = False
     """The peer's close_notify ends only its own direction."""
     pack_small_writes: bool = False
@@ -195,7 +249,9 @@ class ServerConfig:
     psk: ServerPsk | None = field(default=None, repr=False)
     psk_identity_hint: bytes | None = None
     keylog: KeyLog | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = _USUAL
+    """Bounds on what the peer may make us do. Unless given: `Limits()`, or under the laboratory's policy
+    `Limits.of_the_format()`."""
     half_close: bool = False
     """The peer's close_notify ends only its own direction."""
     pack_small_writes: bool = False
@@ -265,6 +321,7 @@ def _check_common(config: ClientConfig | ServerConfig) -> None:
         if isinstance(several, str | bytes | Credential) or not isinstance(several, Iterable):
             raise UsageError(f"{name} is a single {type(several).__name__}; give a tuple of them")
         object.__setattr__(config, name, tuple(several))
+    object.__setattr__(config, "limits", _by_policy(config.limits, config.policy))
     for protocol in config.alpn_protocols:
         if not isinstance(protocol, str):
             raise UsageError(f"ALPN protocol {protocol!r} is not a str")

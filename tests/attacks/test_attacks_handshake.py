@@ -12,13 +12,14 @@ from harness import Ours, credential, our_client, our_server, pump, verifier
 from weakening import allowed, assert_defended, carry, removed
 
 from tls12 import CipherSuite, ClientAuth, Credential, NamedGroup, Policy, SignatureScheme, lab
-from tls12.connection import Connection
+from tls12.connection import Connection, ServerConnection
 from tls12.crypto import signatures
 from tls12.crypto.key_schedule import key_block
 from tls12.crypto.protection import make_opener
 from tls12.crypto.suites import SUITES
 from tls12.handshake import server, steps
 from tls12.handshake.client import ClientHandshake
+from tls12.handshake.engine import Unit
 from tls12.handshake.grammar import CCS, Conversation, Row, Side, State
 from tls12.handshake.proofs import VerifiedSignature
 from tls12.handshake.server import ServerHandshake
@@ -70,8 +71,14 @@ def finish_as_server(script: Script, client: Ours) -> bool:
 def test_early_change_cipher_spec() -> None:
     """A ChangeCipherSpec before there is a master secret turns on keys that everybody can compute."""
 
+    randoms: list[bytes] = []
+
+    def watch(_sender: str, message: Unit, _size: int) -> None:
+        if isinstance(message, ClientHello | ServerHello):
+            randoms.append(message.random)
+
     def attack() -> bool:
-        ours, script = our_server(), Script("client")
+        ours, script = Ours(ServerConnection(our_server().connection.config, on_message=watch)), Script("client")
         script.send(script.hello())
         carry(ours, script)
         message = script.respond()
@@ -84,11 +91,9 @@ def test_early_change_cipher_spec() -> None:
 
     def at_any_time(self: Connection, payload: bytes) -> None:
         """OpenSSL until 2014 derived the keys from whatever master secret there was: here, none."""
-        assert self._handshake is not None
-        data, suite = self._handshake.transcript.messages, self._conversation.facts.suite
+        suite = self._conversation.facts.suite
         assert suite is not None
-        client_random, end = data[6:38], 4 + int.from_bytes(data[1:4])
-        keys = key_block(SUITES[suite], b"", client_random, data[end + 6 : end + 38])
+        keys = key_block(SUITES[suite], b"", *randoms[-2:])
         self._reader.install(make_opener(SUITES[suite], keys.client, encrypt_then_mac=False))
 
     takers = {**Connection._TAKERS, ContentType.CHANGE_CIPHER_SPEC: at_any_time}

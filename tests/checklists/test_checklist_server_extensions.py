@@ -15,6 +15,7 @@ from tls12 import (
     Alert,
     CipherSuite,
     Credential,
+    Limits,
     MemorySessionStore,
     NamedGroup,
     Policy,
@@ -63,6 +64,7 @@ DHE_RSA = CipherSuite.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256
 RENEGOTIATE = Policy.compatible().replace(renegotiation=Renegotiation.ALLOW)
 LEGACY = Policy.legacy_device()
 E, S = ExtensionType, SignatureScheme
+ANY = Limits.of_the_format()
 
 
 def offering(
@@ -125,9 +127,24 @@ def test_signature_algorithms_of_wrong_framing_are_refused(body: str) -> Duel:
 @accepts("S5.1")
 def test_unknown_repeated_and_very_many_signature_schemes_are_ignored() -> Duel:
     many = [0xF000 + n % 4096 if n % 2 else 0x0403 for n in range(32_700)]
-    duel = offering(schemes(0xFEFE, *many))
+    duel = offering(schemes(0xFEFE, *many), limits=ANY)
     assert signed_with(duel) is S.ECDSA_SECP256R1_SHA256
     return complete(duel)
+
+
+LISTS = {
+    E.SIGNATURE_ALGORITHMS: schemes(*range(0xF000, 0xF000 + 513)),
+    E.SIGNATURE_ALGORITHMS_CERT: SignatureAlgorithmsCert(tuple(map(S.of, range(0xF000, 0xF000 + 513)))),
+    E.SUPPORTED_GROUPS: SupportedGroups(tuple(map(NamedGroup.of, range(0xF000, 0xF000 + 513)))),
+    E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: ApplicationLayerProtocolNegotiation((b"a",) * 513),
+    E.STATUS_REQUEST: StatusRequest(CertificateStatusType.OCSP, (b"r",) * 513, b""),
+}
+
+
+@pytest.mark.parametrize("kind", LISTS, ids=str)
+@refuses("S5.1", Alert.HANDSHAKE_FAILURE)
+def test_a_list_with_more_entries_than_the_limits_allow_is_refused(kind: ExtensionType) -> Duel:
+    return offering(LISTS[kind])
 
 
 @pytest.mark.parametrize("codes", [(0x0101, 0x0103), (0x0101,), (0xFEFE, 0x0A0A), (0x0000,), (0x0704, 0x0302)])
@@ -311,7 +328,7 @@ def test_alpn_without_an_exact_match_is_refused(name: bytes) -> Duel:
 
 @accepts("S5.8")
 def test_a_long_list_of_protocols_is_read() -> Duel:
-    duel = offering(protocols(*[b"%014d" % n for n in range(1092)], b"h2"), alpn_protocols=("h2",))
+    duel = offering(protocols(*[b"%014d" % n for n in range(1092)], b"h2"), alpn_protocols=("h2",), limits=ANY)
     assert answer(duel).find(ApplicationLayerProtocolNegotiation) == protocols(b"h2")
     return complete(duel)
 
@@ -681,7 +698,7 @@ def stapling(staple: bytes | None) -> Credential:
 @accepts("S5.16")
 def test_a_long_list_of_responders_is_read_and_the_staple_follows_the_certificate() -> Duel:
     request = StatusRequest(CertificateStatusType.OCSP, tuple(bytes(60) for _ in range(900)), bytes(1000))
-    duel = offering(request, credentials=(stapling(b"a staple"),), kinds=())
+    duel = offering(request, credentials=(stapling(b"a staple"),), limits=ANY, kinds=())
     assert answer(duel).find(StatusRequestAck) is not None
     kinds = [type(item) for item in duel.script.received]
     assert kinds[1:3] == [Certificate, CertificateStatus]

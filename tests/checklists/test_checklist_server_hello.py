@@ -9,7 +9,7 @@ import vectors_loader
 from behaviours import accepts, refuses, shows
 from duels import AgainstServer, Duel
 
-from tls12 import Alert, CipherSuite, MemorySessionStore, NamedGroup, Policy, SignatureScheme
+from tls12 import Alert, CipherSuite, Limits, MemorySessionStore, NamedGroup, Policy, SignatureScheme
 from tls12.errors import PeerIncompatible
 from tls12.lab.hellos import with_extensions, without_extensions
 from tls12.lab.script import EVERYDAY_SUITES
@@ -254,8 +254,8 @@ UNKNOWN = ExtensionType.of(0x7777)
 
 
 @accepts("S4.2")
-def test_very_many_unknown_extensions_are_ignored() -> Duel:
-    duel = AgainstServer()
+def test_very_many_unknown_extensions_are_ignored_where_the_limits_allow_them() -> Duel:
+    duel = AgainstServer(limits=Limits.of_the_format())
     hello = duel.script.hello()
     assert hello.extensions is not None
     free = (n for n in range(0x0200, 0xFF00) if n not in {e.extension_type for e in hello.extensions or ()})
@@ -263,10 +263,18 @@ def test_very_many_unknown_extensions_are_ignored() -> Duel:
     return duel.hello(hello=replace(hello, extensions=(*many, *hello.extensions))).key_exchange().finish()
 
 
-@pytest.mark.parametrize("size", [0, 1, 255, 2**14, 65_400])
+@pytest.mark.parametrize("number", [129, 4_000])
+@refuses("S4.2", Alert.HANDSHAKE_FAILURE)
+def test_more_extensions_than_the_limits_allow_are_refused(number: int) -> Duel:
+    duel = AgainstServer()
+    many = (RawExtension(ExtensionType.of(0x0200 + n), b"") for n in range(number))
+    return duel.hello(hello=replace(duel.script.hello(), extensions=tuple(many)))
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 2**13, 2**14, 65_400])
 @accepts("S4.2")
 def test_an_unknown_extension_of_any_size_is_ignored(size: int) -> Duel:
-    duel = AgainstServer()
+    duel = AgainstServer(limits=Limits() if size <= 2**13 else Limits.of_the_format())
     hello = with_extensions(duel.script.hello(), RawExtension(UNKNOWN, bytes(size)))
     return duel.hello(hello=hello).key_exchange().finish()
 
@@ -376,9 +384,22 @@ def test_a_good_suite_among_useless_ones_is_chosen() -> Duel:
 
 
 @accepts("S4.6")
-def test_unknown_and_grease_suites_in_great_numbers_are_ignored() -> Duel:
-    many = [CipherSuite.of(0x1A1A + 0x1010 * (n % 14)) if n % 3 else CipherSuite.of(0x2000 + n) for n in range(32_000)]
-    return AgainstServer().handshake(*many, GCM)
+def test_unknown_and_grease_suites_in_great_numbers_are_ignored_where_the_limits_allow_them() -> Duel:
+    return AgainstServer(limits=Limits.of_the_format()).handshake(*useless_suites(32_000), GCM)
+
+
+@accepts("S4.6")
+def test_five_hundred_unknown_and_grease_suites_are_ignored() -> Duel:
+    return AgainstServer().handshake(*useless_suites(500), GCM)
+
+
+@refuses("S4.6", Alert.HANDSHAKE_FAILURE)
+def test_more_suites_than_the_limits_allow_are_refused() -> Duel:
+    return AgainstServer().hello(*useless_suites(512), GCM)
+
+
+def useless_suites(number: int) -> list[CipherSuite]:
+    return [CipherSuite.of(0x1A1A + 0x1010 * (n % 14)) if n % 3 else CipherSuite.of(0x2000 + n) for n in range(number)]
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

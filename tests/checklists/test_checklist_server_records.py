@@ -23,6 +23,7 @@ from tls12 import (
     TruncatedError,
 )
 from tls12.errors import NotTLS
+from tls12.lab import policy as laboratory
 from tls12.lab.hellos import with_extensions
 from tls12.registry import AlertLevel, CompressionMethod, ContentType, ExtensionType
 from tls12.wire import messages
@@ -109,7 +110,7 @@ def test_many_messages_in_one_record_are_taken_apart() -> Duel:
 
 @accepts("S1.2")
 def test_a_client_hello_longer_than_a_record_spans_records() -> Duel:
-    duel = AgainstServer()
+    duel = AgainstServer(limits=Limits.of_the_format())
     long = RawExtension(ExtensionType.of(0x7777), bytes(40_000))
     return duel.hello(hello=with_extensions(duel.script.hello(), long)).key_exchange().finish()
 
@@ -126,8 +127,21 @@ def test_a_clear_record_above_16_kib_is_refused_by_its_header(length: int) -> Du
 
 
 @accepts("S1.4")
-def test_the_largest_client_hello_that_can_be_encoded_completes() -> Duel:
-    duel = AgainstServer()
+def test_the_largest_client_hello_that_can_be_encoded_completes_where_the_limits_allow_it() -> Duel:
+    return largest_hello(AgainstServer(limits=Limits.of_the_format())).key_exchange().finish()
+
+
+@accepts("S1.4")
+def test_the_largest_client_hello_that_can_be_encoded_completes_under_the_policy_of_the_laboratory() -> Duel:
+    return largest_hello(AgainstServer(policy=laboratory())).key_exchange().finish()
+
+
+@refuses("S1.4", Alert.DECODE_ERROR)
+def test_the_largest_client_hello_that_can_be_encoded_is_refused_by_default() -> Duel:
+    return largest_hello(AgainstServer())
+
+
+def largest_hello(duel: AgainstServer) -> AgainstServer:
     script = duel.script
     hello = script.hello()
     suites = (*hello.cipher_suites, *(CipherSuite.of(0x1300 + n % 0xA000) for n in range(32_765)))
@@ -140,13 +154,13 @@ def test_the_largest_client_hello_that_can_be_encoded_completes() -> Duel:
     assert (
         len(messages.serialize(hello)) == 131_400
     )  # 4 of header, 2 + 32 + 33 of version, random and id, 65,536 of suites, 256, and 65,537
-    return duel.hello(hello=hello).key_exchange().finish()
+    return duel.hello(hello=hello)
 
 
 @shows("S1.5", "silence")
 def test_a_client_hello_of_which_most_is_missing_is_waited_for() -> None:
     duel = AgainstServer()
-    duel.script.send_record(HANDSHAKE, b"\x01" + (21_845).to_bytes(3) + b"\x03\x03" + bytes(100))
+    duel.script.send_record(HANDSHAKE, b"\x01" + (16_000).to_bytes(3) + b"\x03\x03" + bytes(100))
     duel.carry()
     assert duel.subject.events == []
     assert duel.script.received == []

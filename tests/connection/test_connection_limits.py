@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pki
@@ -24,6 +24,7 @@ from harness import Ours, our_server
 
 from tls12 import (
     Alert,
+    ClientAuth,
     ConnectionFailed,
     ConnectionState,
     DecodeError,
@@ -32,6 +33,7 @@ from tls12 import (
     PeerAlert,
     Psk,
     TLSError,
+    UsageError,
 )
 from tls12.errors import KeysExhausted, LimitExceeded, UnexpectedMessage
 from tls12.lab.pki import CLIENT, ThrowawayCA
@@ -43,6 +45,7 @@ TESTED = {
     "message_sizes",
     "other_message_size",
     "extensions",
+    "list_entries",
     "certificates",
     "warnings",  # test_connection_alerts
     "empty_records",
@@ -170,6 +173,38 @@ def test_the_number_of_extensions_is_bounded(role: str, spare: int) -> None:
         assert error.alert is Alert.HANDSHAKE_FAILURE
 
 
+def test_a_refusal_of_the_number_of_extensions_names_the_limit() -> None:
+    ours, theirs = pair("server", server={"limits": Limits(extensions=3)})
+    talk(ours, theirs)
+    assert "Limits.extensions allows 3" in str(end_of(ours, theirs))
+
+
+@pytest.mark.parametrize("limit", [255, 300])
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_entries_of_every_list_are_bounded(limit: int, more: int) -> None:
+    """The authorities of a CertificateRequest, the largest list that honest servers send."""
+    names = tuple(bytes.fromhex("30023100") for _ in range(limit + more))
+    options = {
+        **AUTHENTICATED,
+        "server": {**AUTHENTICATED["server"], "client_auth": ClientAuth.OPTIONAL, "certificate_authorities": names},
+    }
+    ours, theirs = pair("client", **{**options, "client": {**options["client"], "limits": Limits(list_entries=limit)}})
+    talk(ours, theirs)
+    assert ours.completed is (more == 0)
+    if more:
+        error = end_of(ours, theirs)
+        assert isinstance(error, LimitExceeded)
+        assert error.alert is Alert.HANDSHAKE_FAILURE
+        assert f"Limits.list_entries allows {limit}" in str(error)
+        assert "CertificateRequest.certificate_authorities" in str(error)
+
+
+@pytest.mark.parametrize("entries", [0, 254])
+def test_a_bound_below_the_lists_that_are_remembered_is_a_mistake_of_the_caller(entries: int) -> None:
+    with pytest.raises(UsageError, match=r"list_entries.*255"):
+        Limits(list_entries=entries)
+
+
 @pytest.mark.parametrize("limit", [2, 3, 4])
 @pytest.mark.parametrize("role", ROLES)
 def test_the_length_of_a_chain_is_bounded(role: str, limit: int) -> None:
@@ -212,7 +247,7 @@ def test_the_length_of_a_psk_identity_is_bounded(limit: int) -> None:
 
 def test_a_long_psk_identity_is_served_where_it_is_allowed() -> None:
     psk = Psk(bytes(60_000), b"a key of sixteen")
-    server = {"psk": {psk.identity: psk.key}, "limits": Limits(psk_identity=60_000)}
+    server = {"psk": {psk.identity: psk.key}, "limits": replace(Limits.of_the_format(), psk_identity=60_000)}
     ours, _ = connected("server", policy=PSK_POLICY, client={"psk": psk}, server=server)
     assert ours.negotiated.psk_identity == psk.identity
 
@@ -353,9 +388,11 @@ def test_a_handshake_that_took_too_long_fails_once_even_at_the_end_of_the_stream
     assert sum(isinstance(event, ConnectionFailed) for event in ours.events) == 1
 
 
-def test_the_default_limits_let_the_largest_legal_hello_through() -> None:
-    assert Limits().message_sizes[HandshakeType.CLIENT_HELLO] >= 131_396
-    assert Limits().extensions >= 0xFFFF // 4
+def test_the_limits_of_the_format_let_the_largest_legal_hello_through() -> None:
+    limits = Limits.of_the_format()
+    assert limits.message_sizes[HandshakeType.CLIENT_HELLO] >= 131_396
+    assert limits.extensions >= 0xFFFF // 4
+    assert limits.list_entries >= 0xFFFF
     ours, theirs = connected("client", server={"credentials": (server_credential("rsa-2048"),)})
     assert ours.completed
     assert handshake(theirs, b"") != b""

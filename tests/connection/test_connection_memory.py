@@ -172,7 +172,7 @@ def test_the_error_of_a_failed_connection_does_not_keep_the_message_that_it_is_a
     extensions = tuple(RawExtension(ExtensionType.of(kind), b"") for kind in range(0x4000, 0x4000 + 16_000))
     suite, null = CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, CompressionMethod.NULL
     hello = serialize(ServerHello(ProtocolVersion.TLS_1_2, bytes(32), b"", suite, null, extensions))
-    ours, _ = pair("client")
+    ours, _ = pair("client", limits=Limits.of_the_format())
     ours.start()
     tracemalloc.start()
     try:

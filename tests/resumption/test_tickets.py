@@ -6,13 +6,18 @@ import random
 from collections.abc import Callable
 from threading import Thread
 
+import pki
 import pytest
+from harness import our_client, our_server, pump
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tls12 import ClientAuth, Credential, Limits
 from tls12.errors import UsageError
+from tls12.registry import HandshakeType
 from tls12.resumption import tickets
 from tls12.resumption.tickets import TicketKeys
+from tls12.trust.verifier import AcceptAnyPeer
 
 
 class Clock:
@@ -210,3 +215,22 @@ def test_threads_may_seal_and_open_while_keys_rotate() -> None:
     for thread in threads:
         thread.join()
     assert lost == []
+
+
+@pytest.mark.parametrize("certificates", [2, 13])
+def test_a_client_gets_no_ticket_that_its_next_hello_could_not_bring_back(certificates: int) -> None:
+    """A ticket holds the chain of a client; a hello that is longer than our limit would be refused."""
+    chain = pki.client()
+    long_chain = (*chain.certificates, *(pki.intermediate().certificate,) * certificates)
+    client = our_client(credentials=(Credential.from_objects(long_chain, chain.private_key),))
+    server = our_server(
+        client_auth=ClientAuth.REQUIRED,
+        verifier=AcceptAnyPeer(),
+        ticket_keys=TicketKeys.generate(),
+        limits=Limits(message_sizes={**Limits().message_sizes, HandshakeType.CLIENT_HELLO: 10_000}),
+    )
+    pump(client, server)
+    assert client.completed
+    session = client.connection.session
+    assert (session is not None) is (certificates == 2)
+    assert session is None or len(session.ticket) <= 5_000

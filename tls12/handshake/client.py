@@ -54,7 +54,6 @@ class ClientHandshake(ClientHellos):
         hello = self.build_client_hello()
         self.send(hello)
         answer = yield from self.receive(ServerHello)
-        self.count_extensions(answer)
         agreed = self.check_server_hello(hello, answer)
         self.check_continuity(agreed)
         self.settle_records(agreed)

@@ -179,7 +179,8 @@ class Handshake(ABC, Generic[C]):
         """
         conversation = self.conversation
         row = conversation.admit(self.peer, data[0])
-        message = messages.parse_tls12(data, conversation.context)
+        limits = self.limits
+        message = messages.parse_tls12(data, conversation.context, limits.list_entries, limits.extensions)
         conversation.learn(row, message)
         self.transcript.append(data)
         if self.on_message is not None:

@@ -61,18 +61,23 @@ class ServerHandshake(ServerHellos):
     def story(self) -> Story[None]:
         """One handshake from its ClientHello to its Finished."""
         hello = yield from self.receive(ClientHello)
-        self.count_extensions(hello)
         offer = Offer.read(hello)
+        del hello
         check_offer(offer)
         yield from self.consult_application(offer)
         self.check_renegotiation_info(offer)
         session = yield from self.find_session(offer)
         alpn = choose_alpn(offer.alpn_protocols, self.config)
         old_choice = self.check_resumption(session, offer) if session is not None else None
-        if session is not None and old_choice is not None:
-            yield from self.resume(offer, session, old_choice, alpn)
-        else:
-            yield from self.full(offer, choose(offer, self.config), alpn)
+        path = (
+            self.resume(offer, session, old_choice, alpn)
+            if session is not None and old_choice is not None
+            else self.full(offer, choose(offer, self.config), alpn)
+        )
+        # The path lets go of the offer, and with it of the hello, as soon as it is answered. So does this frame, which
+        # otherwise would keep both for as long as the client takes to go on.
+        del offer, session, old_choice
+        yield from path
 
     def full(self, offer: Offer, choice: Choice, alpn: str | None) -> Story[None]:
         """Figure 1: the whole key exchange."""
@@ -98,10 +103,14 @@ class ServerHandshake(ServerHellos):
         if staple is not None:
             self.send(CertificateStatus(CertificateStatusType.OCSP, staple))
         key_exchange = make_key_exchange(suite, self.exchange_inputs(offer, choice))
+        server_name = offer.server_name
+        del offer
         yield from self.send_share(key_exchange, choice, agreed)
         request = self.build_certificate_request(choice)
         if request is not None:
             self.send(request)
+        else:
+            self.transcript.forget_messages()
         self.send(ServerHelloDone())
 
         peer = yield from self.receive_certificate(request)
@@ -114,7 +123,7 @@ class ServerHandshake(ServerHellos):
         finished = yield from self.receive_finished(agreed, secrets)
         negotiated = self.negotiated(
             agreed,
-            server_name=offer.server_name,
+            server_name=server_name,
             group=choice.group,
             signature_scheme=choice.scheme,
             peer_signature_scheme=SignatureScheme.of(possession.scheme)
@@ -153,6 +162,8 @@ class ServerHandshake(ServerHellos):
         self.check_continuity(agreed)
         self.settle_records(agreed)
         self.send(self.build_server_hello(offer, agreed, resumed=True))
+        server_name = offer.server_name
+        del offer
         secrets = self.derive_keys(agreed, session.master_secret)
         self.send_ticket(agreed, session)
         server_verify_data = self.send_finished(agreed, secrets)
@@ -160,7 +171,7 @@ class ServerHandshake(ServerHellos):
         proof = self.accept_resumption(session, finished)
         negotiated = self.negotiated(
             agreed,
-            server_name=offer.server_name,
+            server_name=server_name,
             resumed=True,
             peer_certificates=session.peer_certificates,
             verified_chain=session.verified_chain,

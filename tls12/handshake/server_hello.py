@@ -32,6 +32,7 @@ from tls12.registry import (
     Alert,
     CipherSuite,
     CompressionMethod,
+    HandshakeType,
     ProtocolVersion,
 )
 from tls12.resumption.sessions import Session
@@ -209,9 +210,15 @@ class ServerHellos(Steps[ServerConfig]):
         )
 
     def send_ticket(self, agreed: Agreed, session: Session | None) -> None:
-        """NewSessionTicket, exactly when the ServerHello promised it (RFC 5077 3.3)."""
+        """NewSessionTicket, exactly when the ServerHello promised it (RFC 5077 3.3).
+
+        It is empty, which means none, where the session's certificates would make a ticket so long that the hello
+        that brings it back would exceed our own limit.
+        """
         if agreed.ticket_promised and session is not None and self.config.ticket_keys is not None:
             ticket = self.config.ticket_keys.seal(session.to_bytes())
+            if len(ticket) > self.limits.size_of(HandshakeType.CLIENT_HELLO) // 2:  # the rest is for the rest
+                ticket = b""
             hint = min(self.config.session_lifetime, self.config.ticket_keys.lifetime)
             self.send(NewSessionTicket(int(hint), ticket))
 

@@ -35,7 +35,6 @@ from tls12.trust.credentials import Credential
 from tls12.trust.diagnosis import WEAKEST_CURVE, weak_curve, weak_key
 from tls12.trust.peer import PeerChain
 from tls12.wire.closing import ChangeCipherSpec, Finished
-from tls12.wire.hello import ClientHello, ServerHello
 
 # Members asked about in every handshake: an attribute of an enum class costs 0.1 µs until Python 3.12.
 _CLIENT, _TLS_1_2 = Side.CLIENT, ProtocolVersion.TLS_1_2
@@ -62,11 +61,6 @@ class Steps(Handshake[C]):
     def settle_records(self, agreed: Agreed) -> None:
         """What the hellos say about every further record: its version, and how long it may be (RFC 6066 4)."""
         self.outputs.append(SettleRecords(agreed.largest_fragment))
-
-    def count_extensions(self, hello: ClientHello | ServerHello) -> None:
-        """No more than `Limits.extensions`."""
-        count = len(hello.extensions or ())
-        check_size("a number of extensions", count, self.limits.extensions, Alert.HANDSHAKE_FAILURE)
 
     # -- keys ---------------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """The laboratory's policy: everything that can be computed, however broken.
 
 How it works: an ordinary `Policy` refuses to name anonymous, NULL, RC4 and 3DES suites, MD5, SHA-1 and DSA. The
-subclass here lifts that one refusal, and nothing else in the library makes one. Use it to study old equipment, to
-replay recordings and to attack, never to protect.
+subclass here lifts that one refusal, and nothing else in the library makes one. A configuration with it takes hellos of
+any size, too, unless `limits` says otherwise. Use it to study old equipment, to replay recordings and to attack, never
+to protect.
 """
 
 from __future__ import annotations

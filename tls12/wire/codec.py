@@ -17,13 +17,13 @@ rather than call another: a call costs 0.06 µs, and a ClientHello makes sixty o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from operator import length_hint
 from struct import Struct
 from struct import error as StructError
 from typing import Any, Generic, Self, TypeVar
 
-from tls12.errors import DecodeError, EncodeError
+from tls12.errors import DecodeError, EncodeError, LimitExceeded
 from tls12.registry import DECODERS, Alert, CodePoint
 
 C = TypeVar("C", bound=CodePoint)
@@ -34,9 +34,16 @@ _U16 = Struct(">H")
 _U16S = tuple(Struct(f">{count}H") for count in range(64))
 # The same few lists of suites, groups and schemes come with nearly every hello, so some are remembered, by
 # registry and bytes: 0.3 µs where decoding takes 1.1 for fifteen suites. What a hostile peer can do with it is
-# fill it with its own (64 lists of 128 bytes a registry), after which it begins anew.
+# fill it with its own (64 lists of 128 bytes a registry), after which it begins anew. A number without a name is an
+# object of its own, so a list with many of them (GREASE puts one or two into a list) is not remembered.
 _SEEN: defaultdict[type, dict[bytes, tuple[Any, ...]]] = defaultdict(dict)
-_SEEN_LISTS, _SEEN_BYTES = 64, 128
+_SEEN_LISTS, _SEEN_BYTES, _SEEN_UNNAMED = 64, 128, 8
+
+ANY_NUMBER = 1 << 24
+"""No bound: no message has room for as many entries."""
+
+ALWAYS_READ = 255
+"""Entries that every Reader reads: lists that are remembered are no longer, so no bound depends on the memory."""
 # By the bytes that a length field takes: the largest length, and the room to leave for it.
 _MOST = (0, 0xFF, 0xFFFF, 0xFFFFFF)
 _ROOM = (b"", b"\0", b"\0\0", b"\0\0\0")
@@ -78,15 +85,25 @@ class Reader:
 
     All methods raise DecodeError, which carries the path and the offset from the start of `data`.
 
-    With `lenient` what does not decode is kept and reading goes on (`tls12.wire.lenient`); with `tls12_only` so is,
-    and nothing else, the body of an extension that TLS 1.2 gives no meaning: whoever speaks only TLS 1.2 has no
-    reason to refuse a hello for it, and neither OpenSSL nor GnuTLS does.
+    With `lenient` what does not decode is kept and reading goes on (`tls12.wire.lenient`). With `tls12_only` the body
+    of an extension that TLS 1.2 gives no meaning stays bytes: an endpoint that speaks only TLS 1.2 has no reason to
+    spend time on it, nor to refuse a hello for it, and neither OpenSSL nor GnuTLS does.
+
+    `entries` bounds every list and `extensions` the block of a hello. Both are held against the peer's bytes before
+    an object is made of them, and raise LimitExceeded. `entries` is `ALWAYS_READ` or more.
     """
 
-    __slots__ = ("_ends", "data", "end", "lenient", "names", "pos", "tls12_only")
+    __slots__ = ("_ends", "data", "end", "entries", "extensions", "lenient", "names", "pos", "tls12_only")
 
     def __init__(
-        self, data: bytes, name: str = "", pos: int = 0, lenient: bool = False, tls12_only: bool = False
+        self,
+        data: bytes,
+        name: str = "",
+        pos: int = 0,
+        lenient: bool = False,
+        tls12_only: bool = False,
+        entries: int = ANY_NUMBER,
+        extensions: int = ANY_NUMBER,
     ) -> None:
         self.data = bytes(data)  # no copy, unless it is another kind of buffer
         self.pos = pos
@@ -94,6 +111,8 @@ class Reader:
         self.names: list[object] = [name]
         self.lenient = lenient
         self.tls12_only = tls12_only
+        self.entries = entries
+        self.extensions = extensions
         self._ends: list[int] = []
 
     @property
@@ -209,14 +228,17 @@ class Reader:
 
     def _codes(self, name: str, kind: type[C], body: bytes) -> tuple[C, ...]:
         size, of = DECODERS[kind]
-        values: Iterable[int] = body
+        values: Sequence[int] = body
+        count = len(body) // size
+        if size == 2 and len(body) & 1:
+            self.pos -= len(body)
+            raise self.error(name, f"an odd length, {len(body)} bytes, for two-byte values")
+        if count > self.entries:
+            raise self.too_many(name, count)
         if size == 2:
-            if len(body) & 1:
-                self.pos -= len(body)
-                raise self.error(name, f"an odd length, {len(body)} bytes, for two-byte values")
-            values = Struct(f">{len(body) >> 1}H").unpack(body)
+            values = Struct(f">{count}H").unpack(body)
         codes = tuple(map(of, values))
-        if len(body) <= _SEEN_BYTES:
+        if len(body) <= _SEEN_BYTES and sum(map(kind._members.__contains__, values)) >= count - _SEEN_UNNAMED:
             seen = _SEEN[kind]
             if len(seen) >= _SEEN_LISTS:
                 seen.clear()
@@ -237,7 +259,10 @@ class Reader:
         if stop > end or length < at_least:
             raise self._bad_length(name, length, end - pos, at_least, _MOST[size])
         found: list[bytes] = []
+        most = self.entries
         while pos < stop:
+            if len(found) == most:
+                raise self.too_many(name)
             body = pos + item
             length = int.from_bytes(data[pos:body], "big")
             new = body + length
@@ -309,7 +334,10 @@ class Reader:
         found: list[T] = []
         names += (name, found)
         self.pos, self.end = pos, stop
+        most = self.entries
         while self.pos < stop:
+            if len(found) == most:
+                raise self.too_many("")
             found.append(read(self))
         self.end = end
         del names[-2:]
@@ -330,6 +358,14 @@ class Reader:
         `alert` is decode_error unless said otherwise.
         """
         return DecodeError(message, path=_path(self.names, name), offset=self.pos, alert=alert)
+
+    def too_many(self, name: str, count: int | None = None) -> LimitExceeded:
+        """The error of a list with more than `entries`, to be raised by the caller; `count` is how many, if known."""
+        found = f"{count} entries" if count is not None else f"more than {self.entries} entries"
+        return LimitExceeded(
+            f"{_path(self.names, name)}: the peer sent {found}; Limits.list_entries allows {self.entries}",
+            remedy="raise Limits.list_entries if that is normal for this peer",
+        )
 
     def _too_short(self, name: str, count: int) -> DecodeError:
         left = self.end - self.pos

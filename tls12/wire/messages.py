@@ -29,7 +29,7 @@ from tls12.wire.certificates import (
     SupplementalData,
 )
 from tls12.wire.closing import Finished, NewSessionTicket, NextProtocol
-from tls12.wire.codec import Reader, Writer
+from tls12.wire.codec import ANY_NUMBER, Reader, Writer
 from tls12.wire.context import Context as Context
 from tls12.wire.hello import ClientHello, HelloRequest, ServerHello, ServerHelloDone
 from tls12.wire.key_exchange import ClientKeyExchange, ServerKeyExchange
@@ -118,9 +118,14 @@ def parse(data: bytes, context: Context | None = None) -> Message:
     return read_message(Reader(data, pos=HEADER), data[0], context)
 
 
-def parse_tls12(data: bytes, context: Context | None) -> Message:
-    """As `parse`, for who speaks TLS 1.2 only (see `Reader`) and has found the length to be right already."""
-    return read_message(Reader(data, "", HEADER, False, True), data[0], context)
+def parse_tls12(
+    data: bytes, context: Context | None, entries: int = ANY_NUMBER, extensions: int = ANY_NUMBER
+) -> Message:
+    """As `parse`, for who speaks TLS 1.2 only (see `Reader`) and has found the length to be right already.
+
+    Raises LimitExceeded, too, for a list with more than so many `entries`, or a hello with more `extensions`.
+    """
+    return read_message(Reader(data, "", HEADER, False, True, entries, extensions), data[0], context)
 
 
 def parse_body(msg_type: HandshakeType, body: bytes, context: Context | None = None) -> Message:
@@ -230,7 +235,13 @@ class HandshakeReassembler:
         limit = self._limits.get(kind, self._default)
         if size - HEADER > limit:
             name = str(HandshakeType.of(kind))
-            raise DecodeError(f"length {size - HEADER} exceeds the limit of {limit} bytes", path=name, offset=1)
+            bound = "message_sizes" if kind in self._limits else "other_message_size"
+            raise DecodeError(
+                f"length {size - HEADER} exceeds the limit of {limit} bytes",
+                path=name,
+                offset=1,
+                remedy=f"raise Limits.{bound} if that is normal for this peer",
+            )
         if size > pending:
             self._need = size
             return None

@@ -58,7 +58,7 @@ class RawExtension(Value):
 
 @dataclass(frozen=True, slots=True)
 class MalformedExtension(Value):
-    """An extension whose body does not decode; only a Reader that is `lenient` or `tls12_only` makes one."""
+    """An extension whose body does not decode; only lenient reading makes one."""
 
     extension_type: ExtensionType
     body: bytes

@@ -143,8 +143,10 @@ class NextProtocolNegotiation(Value):
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read names up to the end of the extension; there is no length around them."""
-        names = []
+        names: list[bytes] = []
         while r.remaining:
+            if len(names) == r.entries:
+                raise r.too_many("protocol_name")
             names.append(r.vector8("protocol_name", at_least=1))
         return cls(tuple(names))
 

@@ -4,8 +4,8 @@ How it works: a row tells how the body of one extension type is read in a Client
 None means that it does not belong there, and the bytes stay bytes. `TLS13` stands in the rows of those that have no
 meaning before TLS 1.3. To add an extension, write its class in one of the modules beside this one and add its row.
 
-Strict reading refuses a second extension of the same type, and a body that does not decode; but a Reader that is
-`tls12_only` makes a `MalformedExtension` of it where TLS 1.2 gives it no meaning. Lenient reading
+Strict reading refuses a second extension of the same type, and a body that does not decode; but for a Reader that is
+`tls12_only`, the body of an extension to which TLS 1.2 gives no meaning stays bytes. Lenient reading
 (`tls12.wire.lenient`) keeps the second, makes a `MalformedExtension` of any body that does not decode, and an
 `ExtensionRemnant` of what follows the last whole extension.
 """
@@ -18,7 +18,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import NamedTuple
 
-from tls12.errors import DecodeError
+from tls12.errors import DecodeError, LimitExceeded
 from tls12.registry import ExtensionType, ProtocolVersion
 from tls12.wire.codec import Progress, Reader, Writer, count_bytes
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
@@ -111,7 +111,7 @@ _HEADER = Struct(">HH")
 _NEW_IN_EVERY_HELLO = frozenset((ExtensionType.KEY_SHARE, ExtensionType.PRE_SHARED_KEY, ExtensionType.COOKIE))
 
 _SEEN_EXTENSIONS, _SEEN_BYTES = 512, 64
-_SEEN_BLOCKS, _SEEN_BLOCK_BYTES = 64, 1024
+_SEEN_BLOCKS, _SEEN_BLOCK_BYTES, _SEEN_BLOCK_EXTENSIONS = 64, 1024, 32
 _WRITTEN_BYTES = 516
 """What an extension remembers of itself: more is a long body, which costs little to encode and much to keep twice."""
 
@@ -124,15 +124,17 @@ class Column:
     single extensions are remembered by their bytes; reading the eleven extensions of a ClientHello falls from 16 µs to
     6 by the latter and to 1 by the former (benchmarks/test_messages.py). What is remembered also remembers its
     encoding, which costs nothing, as it is the key. A hostile peer can fill this with its own bytes, within the
-    bounds above, after which it begins anew.
+    bounds above, after which it begins anew; a block is bounded in extensions too, since it keeps them all, and they
+    are larger than their bytes.
     """
 
-    def __init__(self, choose: Callable[[Row], ReadExtension | None]) -> None:
-        found = ((kind, choose(row)) for kind, row in TABLE.items())
+    def __init__(self, choose: Callable[[Row], ReadExtension | None], *, tls13: bool = True) -> None:
+        found = ((kind, choose(row)) for kind, row in TABLE.items() if tls13 or row.since != TLS13)
         self.readers: Mapping[int, tuple[ExtensionType, ReadExtension]] = {
             int(kind): (kind, read) for kind, read in found if read
         }
-        self.ignored_by_tls12 = frozenset(kind for kind, row in TABLE.items() if row.since == TLS13)
+        self.tls12_only: Column = Column(choose, tls13=False) if tls13 else self
+        """The column of a Reader that is `tls12_only`, with a memory of its own."""
         self.extensions: dict[bytes, Extension] = {}
         self.blocks: dict[bytes, tuple[Extension, ...]] = {}
 
@@ -148,14 +150,17 @@ class Column:
 
     def remember_block(self, block: bytes, extensions: tuple[Extension, ...]) -> None:
         """Keep a block of which every extension is kept."""
+        if len(extensions) > _SEEN_BLOCK_EXTENSIONS:
+            return
         if len(self.blocks) >= _SEEN_BLOCKS:
             self.blocks.clear()
         self.blocks[block] = extensions
 
     def forget(self) -> None:
         """Begin anew."""
-        self.extensions.clear()
-        self.blocks.clear()
+        for column in (self, self.tls12_only):
+            column.extensions.clear()
+            column.blocks.clear()
 
 
 IN_CLIENT_HELLO = Column(lambda row: row.client)
@@ -168,16 +173,19 @@ IN_SERVER_HELLO = Column(lambda row: row.server)
 def read_extensions(r: Reader, column: Column) -> tuple[Extension, ...] | None:
     """Read the extension block at the end of a hello; None where there is none (RFC 5246 7.4.1.2).
 
-    Raises DecodeError for framing, for bodies, and for a second extension of the same type (7.4.1.4).
+    Raises DecodeError for framing, for bodies, and for a second extension of the same type (7.4.1.4), LimitExceeded
+    for more extensions or more entries of a list than the Reader takes.
     """
     if r.pos == r.end:
         return None
     if r.lenient:
         with r.scope16("extensions"):
             return _read_leniently(r, column)
+    if r.tls12_only:
+        column = column.tls12_only
     block = r.data[r.pos : r.end]
     known = column.blocks.get(block)
-    if known is not None:
+    if known is not None and len(known) <= r.extensions:
         r.pos = r.end
         return known
     with r.scope16("extensions"):
@@ -195,9 +203,14 @@ def _read_strictly(r: Reader, column: Column) -> tuple[tuple[Extension, ...], bo
     all_remembered = True
     data, pos, end, names = r.data, r.pos, r.end, r.names
     names += (found, "")
-    mark = r.mark() if r.tls12_only else None
     seen, readers, unpack = column.extensions, column.readers, _HEADER.unpack_from
+    most = r.extensions
     while pos < end:
+        if len(found) == most:
+            raise LimitExceeded(
+                f"the peer sent more than {most} extensions in one hello; Limits.extensions allows {most}",
+                remedy="raise Limits.extensions if that is normal for this peer",
+            )
         body = pos + 4
         kind, length = unpack(data, pos) if body <= end else (0, 0)
         new = body + length
@@ -209,20 +222,12 @@ def _read_strictly(r: Reader, column: Column) -> tuple[tuple[Extension, ...], bo
             if kind in readers:
                 names[-1], read = readers[kind]
                 r.pos, r.end = body, new
-                try:
-                    extension = read(r)
-                    if r.pos != new:
-                        raise r.left_over()
-                except DecodeError as error:
-                    if mark is None or kind not in column.ignored_by_tls12 or kind in kinds:
-                        raise
-                    extension = _malformed(r, mark, readers[kind][0], data[body:new], error)
-                    all_remembered = False  # nor may this one be: other readers refuse it
-                else:
-                    all_remembered &= column.remember(data[pos:new], extension)
+                extension = read(r)
+                if r.pos != new:
+                    raise r.left_over()
             else:
                 extension = RawExtension(ExtensionType.of(kind), data[body:new])
-                all_remembered &= column.remember(data[pos:new], extension)
+            all_remembered &= column.remember(data[pos:new], extension)
         found.append(extension)
         kinds.append(kind)
         pos = new
