@@ -11,11 +11,13 @@ from ends import (
     ROLES,
     USER_CANCELED,
     alert,
+    client_credential,
     connected,
     last_alert,
     pair,
     protected,
     record,
+    renegotiable,
     talk,
 )
 
@@ -248,6 +250,25 @@ def test_a_handshake_that_fails_after_the_suite_was_chosen_is_not_blamed_on_the_
     client, theirs = connected("client")
     client.receive(alert(theirs, bytes([2, Alert.HANDSHAKE_FAILURE])))
     assert "Policy" not in str(client.error)
+
+
+def test_a_handshake_failure_of_an_established_connection_is_not_blamed_on_the_suites() -> None:
+    client, server = connected("client", policy=renegotiable())
+    client.connection.renegotiate()
+    client.receive(alert(server, b"\x02" + bytes([Alert.HANDSHAKE_FAILURE])))
+    assert client.error is not None
+    assert "offer" not in client.error.remedy
+
+
+def test_a_client_whose_credentials_do_not_fit_is_not_told_to_give_some() -> None:
+    client, server = pair(
+        "client",
+        client={"credentials": (client_credential(),)},
+        server={**AUTHENTICATED["server"], "certificate_authorities": (b"0\x00",)},
+    )
+    talk(client, server)
+    assert client.error is not None
+    assert "none of our credentials fits" in client.error.remedy
 
 
 def test_different_pre_shared_keys_are_suspected() -> None:

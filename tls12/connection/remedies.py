@@ -42,7 +42,7 @@ def _always(_: Circumstances) -> bool:
 
 
 def _nothing_chosen(now: Circumstances) -> bool:
-    return now.side is Side.CLIENT and now.facts.suite is None
+    return now.side is Side.CLIENT and now.facts.suite is None and not now.established
 
 
 def _renegotiation_refused(now: Circumstances) -> bool:
@@ -74,17 +74,22 @@ def _wider_offer(now: Circumstances) -> str:
     return f"nothing that we offered suits it; {offering_more(now.config)}"
 
 
-_NO_CERTIFICATE = "it asked for a client certificate and got none; give credentials=(...) in the ClientConfig"
+def _no_certificate(now: Circumstances) -> str:
+    if now.config.credentials:
+        return "it asked for a client certificate, and none of our credentials fits what it accepts"
+    return "it asked for a client certificate and got none; give credentials=(...) in the ClientConfig"
+
+
 _OURS_REFUSED = "it refused the certificate that we showed"
 _OTHER_KEY = "its key for the PSK identity is probably another one"
 
 _ROWS: tuple[tuple[Alert, _Fits, str | _Clause], ...] = (
     (Alert.HANDSHAKE_FAILURE, _renegotiation_refused, because_refused),
-    (Alert.HANDSHAKE_FAILURE, _showed_no_certificate, _NO_CERTIFICATE),
+    (Alert.HANDSHAKE_FAILURE, _showed_no_certificate, _no_certificate),
     (Alert.HANDSHAKE_FAILURE, _nothing_chosen, _wider_offer),
     (Alert.INSUFFICIENT_SECURITY, _nothing_chosen, _wider_offer),
-    (Alert.BAD_CERTIFICATE, _showed_no_certificate, _NO_CERTIFICATE),
-    (Alert.CERTIFICATE_REQUIRED, _always, _NO_CERTIFICATE),
+    (Alert.BAD_CERTIFICATE, _showed_no_certificate, _no_certificate),
+    (Alert.CERTIFICATE_REQUIRED, _always, _no_certificate),
     (Alert.BAD_CERTIFICATE, _showed_a_certificate, _OURS_REFUSED),
     (Alert.UNSUPPORTED_CERTIFICATE, _showed_a_certificate, _OURS_REFUSED),
     (Alert.CERTIFICATE_REVOKED, _showed_a_certificate, "it holds our certificate for revoked"),

@@ -19,7 +19,8 @@ from tls12.policy import Policy
 from tls12.registry import CodePoint
 
 _BASES = {
-    base().name: base for base in (Policy.default, Policy.strict, Policy.compatible, Policy.legacy_device, Policy.psk)
+    base().fingerprint: f"Policy.{base.__name__}()"
+    for base in (Policy.default, Policy.strict, Policy.compatible, Policy.legacy_device, Policy.psk)
 }
 _OFFERED = ("cipher_suites", "groups", "signature_schemes")
 """The fields of a policy that say what is offered."""
@@ -31,8 +32,7 @@ _TRIES = (("cipher_suites",), ("groups", "signature_schemes"), _OFFERED)
 
 def spelled(policy: Policy) -> str:
     """How a user names this policy: by the base that it is, or as a variable of the user's own."""
-    base = _BASES.get(policy.name)
-    return f"Policy.{policy.name}()" if base is not None and base() == policy else "policy"
+    return _BASES.get(policy.fingerprint, "policy")
 
 
 def replacing(policy: Policy, **changes: bool | int | Enum) -> str:
