@@ -170,7 +170,7 @@ class KeysExhausted(LimitExceeded):
 
     alert = Alert.INTERNAL_ERROR
     rule = "RFC 5246 6.1"
-    remedy = "renegotiate, or open a new connection, before the limit (the event KeysNearLimit says when)"
+    remedy = "open a new connection, or renegotiate if the policy allows it, before the limit (KeysNearLimit says when)"
 
 
 class PeerIncompatible(TLSError):
