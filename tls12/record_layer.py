@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from struct import Struct
-from typing import NoReturn, TypeVar, cast
+from typing import TypeVar, cast
 
 from tls12.crypto.aead import COPY, AeadOpener, Buffer
 from tls12.crypto.protection import RecordOpener, Sealer
@@ -224,7 +224,7 @@ class RecordReader:
             raise RecordOverflow(f"the peer sent a record of {length} bytes; at most {self._maximum} are allowed")
         self._begun = True
 
-    def _refuse_kind(self, data: Buffer, position: int) -> NoReturn:
+    def _refuse_kind(self, data: Buffer, position: int) -> None:
         """Raise for an unknown content type, as another protocol if nothing of TLS has been seen yet."""
         start = bytes(data[position : position + 64])
         if self._begun or position:

@@ -33,16 +33,25 @@ from tls12.lab.observer import (
     ApplicationDataSeen,
     MessageSeen,
     Observer,
+    RecordSeen,
     Role,
     RuleBroken,
     Seen,
     Undecryptable,
 )
 from tls12.lab.script import Script
-from tls12.registry import CompressionMethod, ContentType, HandshakeType, ProtocolVersion
+from tls12.lab.speaker import OtherRecord
+from tls12.registry import (
+    CompressionMethod,
+    ContentType,
+    HandshakeType,
+    HeartbeatMessageType,
+    HeartbeatMode,
+    ProtocolVersion,
+)
 from tls12.wire.certificates import Certificate
-from tls12.wire.closing import ChangeCipherSpec, Finished, NewSessionTicket
-from tls12.wire.extensions import SelectedVersion
+from tls12.wire.closing import ChangeCipherSpec, Finished, Heartbeat, NewSessionTicket
+from tls12.wire.extensions import HeartbeatExtension, SelectedVersion
 from tls12.wire.hello import ClientHello, HelloRequest, ServerHello, ServerHelloDone
 from tls12.wire.messages import RawMessage
 
@@ -383,6 +392,86 @@ def test_what_is_no_record_ends_its_direction_only() -> None:
     assert "HTTP" in str(broken.error)
     observer.feed("server", flow[1][1])
     assert observer.events()
+
+
+def beat() -> bytes:
+    """A HeartbeatRequest with its padding (RFC 6520 4)."""
+    return Heartbeat(HeartbeatMessageType.HEARTBEAT_REQUEST, b"ping", bytes(16)).to_bytes()
+
+
+def record(kind: int, fragment: bytes, version: int = 0x0303) -> bytes:
+    return bytes([kind]) + version.to_bytes(2) + len(fragment).to_bytes(2) + fragment
+
+
+@pytest.mark.parametrize(
+    ("odd", "rule"),
+    [
+        (
+            record(24, beat()),
+            "server sent a record of the content type heartbeat, which was not agreed on (RFC 5246 6)",
+        ),
+        (
+            record(99, b"?"),
+            "server sent a record of the content type unknown (0x63), which was not agreed on (RFC 5246 6)",
+        ),
+        (record(22, b""), "peer sent an empty handshake record (RFC 5246 6.2.1)"),
+        (record(21, b""), "peer sent an empty alert record (RFC 5246 6.2.1)"),
+        (record(21, b"\1\x5a" * 10_000), "peer sent a record of 20000 bytes; at most 16384 are allowed (RFC 5246 6.2)"),
+    ],
+    ids=["heartbeat", "unknown type", "empty handshake", "empty alert", "too long"],
+)
+@pytest.mark.parametrize("at", ["in the clear", "between the protected ones"])
+def test_a_record_that_breaks_a_rule_does_not_end_the_reading(odd: bytes, rule: str, at: str) -> None:
+    flow, keylog, messages = everything()
+    data = [i for i, (sender, _) in enumerate(flow) if sender == "server"]
+    if at == "in the clear":
+        flow.insert(data[0] + 1, ("server", odd))
+        seen = observe(flow, keylog)
+        assert [(item.sender, item.message) for item in only(seen, MessageSeen)] == messages
+        assert data_of(seen, "server") == b"an answer"
+        assert any(str(item.error) == f"the {rule}" for item in only(seen, RuleBroken))
+    else:  # it cannot be opened: what stands behind it in its direction is closed, and is seen all the same
+        flow.insert(data[1] + 1, ("server", odd))
+        seen = observe(flow, keylog)
+        assert [item.fragment for item in only(seen, Undecryptable)][:1] == [odd[5:]]
+        assert only(seen, Undecryptable)[-1].content_type == ContentType.ALERT
+    assert data_of(seen, "client") == b"a question" * 2000
+
+
+def test_a_heartbeat_that_was_agreed_on_breaks_no_rule() -> None:
+    client, server = Script("client"), Script("server")
+    allowed = HeartbeatExtension(HeartbeatMode.PEER_ALLOWED_TO_SEND)
+    client.send(client.hello(extensions=(allowed,)))
+    client.send_record(ContentType.HEARTBEAT, beat())
+    server.receive_data(hello := client.data_to_send())
+    assert server.received[-1] == OtherRecord(ContentType.HEARTBEAT, beat())
+    server.send(server.answer(extensions=(allowed,)))
+    server.send_record(ContentType.HEARTBEAT, beat())
+    seen = observe([("client", hello), ("server", server.data_to_send())])
+    assert seen[-1] == RecordSeen("server", ContentType.HEARTBEAT, beat(), protected=False)
+    (broken,) = only(seen, RuleBroken)  # the client's, which came before the server had agreed
+    assert broken.sender == "client"
+    assert Heartbeat.parse(seen[-1].fragment).payload == b"ping"
+
+
+def test_a_protected_heartbeat_is_decrypted() -> None:
+    keylog = KeyLog()
+    client, server = our_client(keylog=keylog), our_server()
+    flow: Flow = []
+    ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
+    pump(*ends)
+    flow.append(("client", client.connection._writer.seal(ContentType.HEARTBEAT, beat())))
+    seen = observe(flow, keylog)
+    assert seen[-1] == RecordSeen("client", ContentType.HEARTBEAT, beat(), protected=True)
+
+
+def test_bytes_that_are_no_records_any_more_end_their_direction() -> None:
+    flow, keylog, _ = everything()
+    sender, hello = flow[0]
+    seen = observe([(sender, hello), (sender, record(22, b"abc", 0x0503)), (sender, hello)], keylog)
+    (broken,) = only(seen, RuleBroken)
+    assert "version 0x0503" in str(broken.error)
+    assert len(only(seen, MessageSeen)) == 1
 
 
 @given(st.lists(st.tuples(st.sampled_from(["client", "server"]), st.binary(max_size=200)), max_size=8))

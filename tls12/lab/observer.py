@@ -6,11 +6,12 @@ observer has no keys of its own. At a ChangeCipherSpec it asks the key log for t
 random and makes the sender's keys from it; from there on it decrypts, and it computes for itself what each Finished
 has to say. Without the secret everything behind the ChangeCipherSpec is `Undecryptable`.
 
-It is built of the parts that a connection is made of (`RecordReader`, `HandshakeReassembler`, `Conversation`,
+It is built of the parts that a connection is made of (`PatientReader`, `HandshakeReassembler`, `Conversation`,
 `make_opener`), but it never refuses: what a rule forbids becomes a `RuleBroken`, and the observer reads on as well as
 it can. The grammar has one say for each handshake: behind the first message that it does not admit, and behind a
-ServerHello with a suite that cannot be computed here, it is not asked again until the next ClientHello. Where a
-direction cannot even be cut into records any more, it is given up.
+ServerHello with a suite that cannot be computed here, it is not asked again until the next ClientHello. What a record
+breaks (its type, its length, its version, that it is empty) is named likewise; only where a direction cannot even be
+cut into records any more, it is given up.
 
 False Start (RFC 7918) is no broken rule: application data may follow the sender's own Finished.
 """
@@ -29,12 +30,12 @@ from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, TLSError, UnexpectedMessage
 from tls12.handshake.grammar import CCS, Conversation, MessageKind, Side, State
 from tls12.keylog import KeyLog
-from tls12.record_layer import RecordReader
+from tls12.lab.patience import PatientReader
 from tls12.registry import Alert, AlertLevel, CompressionMethod, ContentType, HandshakeType, ProtocolVersion
 from tls12.wire import lenient, messages
 from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Finished
 from tls12.wire.context import Context
-from tls12.wire.extensions import EncryptThenMac, SelectedVersion
+from tls12.wire.extensions import EncryptThenMac, HeartbeatExtension, SelectedVersion
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.messages import HandshakeReassembler, Message
 from tls12.wire.records import HEADER, MAX_CIPHERTEXT
@@ -76,6 +77,21 @@ class AlertSeen:
 
 
 @dataclass(slots=True)
+class RecordSeen:
+    """A record of a type that TLS itself does not have: a heartbeat (RFC 6520), or one that nothing is known about.
+
+    A heartbeat that both hellos have agreed on breaks no rule; everything else does, and a `RuleBroken` stands before.
+    """
+
+    sender: Role
+    content_type: ContentType
+    fragment: bytes
+    """Its body, decrypted. `tls12.wire.closing.Heartbeat.parse` reads that of a heartbeat."""
+    protected: bool
+    """Whether it was encrypted."""
+
+
+@dataclass(slots=True)
 class Undecryptable:
     """A protected record that stays closed."""
 
@@ -94,7 +110,7 @@ class RuleBroken:
     error: TLSError
 
 
-Seen: TypeAlias = MessageSeen | ApplicationDataSeen | AlertSeen | Undecryptable | RuleBroken
+Seen: TypeAlias = MessageSeen | ApplicationDataSeen | AlertSeen | RecordSeen | Undecryptable | RuleBroken
 """What `Observer.events` gives."""
 
 
@@ -124,10 +140,12 @@ class Observer:
             return
         try:
             for kind, fragment in direction.reader.records(data):
+                self._take_objections(direction)
                 self._take_record(direction, ContentType.of(kind), fragment)
         except TLSError as error:
             direction.lost = True
-            self._object(direction, error)
+            direction.reader.objections.append(error)
+        self._take_objections(direction)
 
     def events(self) -> list[Seen]:
         """What has been seen since the last call, in order."""
@@ -135,6 +153,11 @@ class Observer:
         return events
 
     # -- records ------------------------------------------------------------------------------------------
+
+    def _take_objections(self, direction: _Direction) -> None:
+        for error in direction.reader.objections:
+            self._object(direction, error)
+        direction.reader.objections.clear()
 
     def _take_record(self, direction: _Direction, kind: ContentType, fragment: bytes) -> None:
         reason = direction.closed_because
@@ -154,11 +177,21 @@ class Observer:
             self._take_change_cipher_spec(direction, fragment)
         elif kind == ContentType.ALERT:
             self._take_alert(direction, fragment)
+        elif kind != ContentType.APPLICATION_DATA:
+            self._take_foreign(direction, kind, fragment)
         else:
             if not (self._lawless or direction.finished or self.conversation.data_allowed(direction.side)):
                 what = self.conversation.describe(direction.side, "application data")
                 self._object(direction, UnexpectedMessage(what))
             self._events.append(ApplicationDataSeen(direction.role, fragment))
+
+    def _take_foreign(self, direction: _Direction, kind: ContentType, fragment: bytes) -> None:
+        hellos = self.client_hello, self.server_hello
+        agreed = all(hello is not None and hello.find(HeartbeatExtension) is not None for hello in hellos)
+        if kind != ContentType.HEARTBEAT or not agreed:
+            what = f"the {direction.role} sent a record of the content type {kind}, which was not agreed on"
+            self._object(direction, UnexpectedMessage(what, rule="RFC 5246 6"))
+        self._events.append(RecordSeen(direction.role, kind, fragment, direction.reader.protected))
 
     def _take_alert(self, direction: _Direction, fragment: bytes) -> None:
         try:
@@ -289,7 +322,7 @@ class _Direction:
     def __init__(self, side: Side) -> None:
         self.side = side
         self.role: Role = side.value
-        self.reader = RecordReader(empty_record_limit=1 << 62)
+        self.reader = PatientReader(empty_record_limit=1 << 62)
         self.reassembler = HandshakeReassembler()
         self.finished = False
         """The Finished of the latest handshake was sent."""

@@ -18,8 +18,9 @@ from tls12.crypto.key_schedule import KeyBlock
 from tls12.crypto.protection import Opener, Sealer, make_opener, make_sealer
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
-from tls12.errors import UsageError
-from tls12.record_layer import RecordReader, RecordWriter
+from tls12.errors import DecodeError, UsageError
+from tls12.lab.patience import PatientReader
+from tls12.record_layer import RecordWriter
 from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType, ProtocolVersion
 from tls12.wire import lenient, messages
 from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Finished
@@ -49,7 +50,15 @@ class Sealed:
     fragment: bytes = field(repr=False)
 
 
-Received: TypeAlias = Message | ChangeCipherSpec | AlertMessage | ApplicationData | Sealed
+@dataclass(slots=True)
+class OtherRecord:
+    """A record of another type (a heartbeat, RFC 6520), or an alert or a ChangeCipherSpec that does not decode."""
+
+    content_type: ContentType
+    fragment: bytes
+
+
+Received: TypeAlias = Message | ChangeCipherSpec | AlertMessage | ApplicationData | Sealed | OtherRecord
 """What came, one value each."""
 
 Sendable: TypeAlias = Message | ChangeCipherSpec | AlertMessage | bytes
@@ -80,7 +89,7 @@ class Speaker:
         """Everything that came, in order."""
         self.records: list[tuple[ContentType, bytes]] = []
         """The same as records: content type and plaintext fragment."""
-        self._reader = RecordReader(empty_record_limit=1 << 62)
+        self._reader = PatientReader(empty_record_limit=1 << 62)
         self._writer = RecordWriter()
         self._reassembler = HandshakeReassembler()
         self._exchanged = self.transcript
@@ -94,9 +103,13 @@ class Speaker:
     # -- bytes --------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
-        """Take bytes from the peer. Raises what the record layer raises for bytes that are not records."""
+        """Take bytes from the peer. Raises what the record layer raises for bytes that are not records.
+
+        Records that break a rule, by their type or length for one, are read like all others.
+        """
         for kind, fragment in self._reader.records(data):
             self._take(ContentType.of(kind), fragment)
+        self._reader.objections.clear()
 
     def data_to_send(self) -> bytes:
         """The bytes that wait to be sent."""
@@ -188,17 +201,28 @@ class Speaker:
             self._reassembler.feed(fragment)
             while (data := self._reassembler.next_message()) is not None:
                 self.received.append(self._note(data, "server" if self.role == "client" else "client"))
+        elif content_type == ContentType.APPLICATION_DATA:
+            self.received.append(ApplicationData(fragment))
         elif content_type == ContentType.CHANGE_CIPHER_SPEC:
-            self.received.append(ChangeCipherSpec.parse(fragment))
+            self.received.append(self._read(ChangeCipherSpec, content_type, fragment))
             if self.keys is not None:
                 self.change_read_keys()
             else:
                 self._blind = True
                 self._reader.install(_Unopened())
         elif content_type == ContentType.ALERT:
-            self.received.append(AlertMessage.parse(fragment))
+            self.received.append(self._read(AlertMessage, content_type, fragment))
         else:
-            self.received.append(ApplicationData(fragment))
+            self.received.append(OtherRecord(content_type, fragment))
+
+    @staticmethod
+    def _read(
+        kind: type[ChangeCipherSpec | AlertMessage], content_type: ContentType, fragment: bytes
+    ) -> ChangeCipherSpec | AlertMessage | OtherRecord:
+        try:
+            return kind.parse(fragment)
+        except DecodeError:
+            return OtherRecord(content_type, fragment)
 
     def _note(self, data: bytes, sender: Role) -> Message:
         """Keep from a message of either side what honest lines need later."""
