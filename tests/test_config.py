@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from functools import partial
 from typing import Any
 
 import pki
@@ -15,6 +16,8 @@ from tls12 import (
     ClientAuth,
     ClientConfig,
     ClientConnection,
+    ClientHelloReceived,
+    DataReceived,
     Limits,
     Policy,
     Psk,
@@ -22,10 +25,11 @@ from tls12 import (
     ServerConfig,
     ServerConnection,
     UsageError,
+    lab,
 )
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"alpn_protocols": "h2"}, "tuple"),
+    ({"alpn_protocols": "h2"}, "alpn_protocols is a str; give a tuple, even of one"),
     ({"alpn_protocols": b"h2"}, "tuple"),
     ({"alpn_protocols": (b"h2",)}, "not a str"),
     ({"alpn_protocols": ("",)}, "1 to 255"),
@@ -34,7 +38,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"credentials": ("cert.pem",)}, "Credential objects"),
     ({"record_size_limit": 63}, "64..16384"),
     ({"record_size_limit": 16_385}, "64..16384"),
-    ({"psk": b"a key"}, "psk is a"),
+    ({"psk": b"a key"}, "psk is bytes"),
     ({"psk": ("id", "key")}, "psk is a"),
     ({"policy": "compatible"}, "such as Policy.compatible"),
     ({"policy": None}, "such as Policy.compatible"),
@@ -93,7 +97,7 @@ def test_each_role_takes_its_own_configuration_and_a_session_that_is_one() -> No
 
 @pytest.mark.parametrize("alert", [None, "close_notify", -1, 256])
 def test_a_connection_is_aborted_with_an_alert(alert: Any) -> None:
-    connection = ServerConnection(ServerConfig())
+    connection = ServerConnection(ServerConfig(credentials=(credential(),)))
     with pytest.raises(UsageError, match="takes an Alert"):
         connection.abort(alert)
     assert connection.error is None
@@ -202,3 +206,152 @@ def test_a_client_with_nothing_to_offer_is_refused_when_the_connection_is_made()
     )
     with pytest.raises(UsageError, match="no cipher suite to offer"):
         ClientConnection(certificates_only, pki.NAME, pause_on=frozenset({PskLookupRequested}))
+
+
+# --- a server that nobody could speak with ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"policy": Policy.psk(), "credentials": "one"}, {"psk": b"", "policy": "certificates"}],
+    ids=["nothing", "a certificate where PSKs are wanted", "a PSK where certificates are wanted"],
+)
+def test_a_server_with_nothing_to_prove_its_identity_is_refused_when_the_connection_is_made(
+    options: dict[str, Any],
+) -> None:
+    certificates = [s for s in Policy.default().cipher_suites if "PSK" not in s.name]
+    if "credentials" in options:
+        options = {**options, "credentials": (credential(),)}
+    if "psk" in options:
+        options = {"psk": {b"me": b"key"}, "policy": Policy.default().replace(cipher_suites=certificates)}
+    with pytest.raises(
+        UsageError, match=r"nothing to prove its identity with: the suites of policy .* need credentials="
+    ):
+        ServerConnection(ServerConfig(**options))
+
+
+def test_a_server_without_credentials_is_legitimate_where_the_application_decides_or_nobody_is_asked() -> None:
+    nothing = ServerConfig()
+    assert ServerConnection(nothing, pause_on=frozenset({ClientHelloReceived}))
+    assert ServerConnection(nothing, pause_on=frozenset({PskLookupRequested}))
+    assert ServerConnection(ServerConfig(psk={b"me": b"key"}))
+    assert ServerConnection(ServerConfig(policy=lab.policy()))  # it speaks anonymous suites
+
+
+def test_the_answer_to_a_client_hello_is_a_configuration_that_can_work() -> None:
+    server = ServerConnection(ServerConfig(), pause_on=frozenset({ClientHelloReceived}))
+    client = ClientConnection(ClientConfig(verifier=AcceptAnyPeer()), pki.NAME)
+    client.initiate_handshake()
+    server.receive_data(client.data_to_send())
+    with pytest.raises(UsageError, match="nothing to prove its identity with"):
+        server.answer(ServerConfig())
+    server.answer(ServerConfig(credentials=(credential(),)))
+    assert server.error is None
+
+
+# --- mistakes are told at once ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "field", "value", "words"),
+    [
+        ("client", "half_close", 1, "half_close is an int; give True or False"),
+        ("client", "request_ocsp", None, "request_ocsp is None; give True or False"),
+        ("client", "require_credential", "yes", "require_credential is a str; give True or False"),
+        ("server", "pack_small_writes", "no", "pack_small_writes is a str; give True or False"),
+        ("client", "record_size_limit", "64", "record_size_limit is a str; give a number of bytes"),
+        ("server", "record_size_limit", 64.0, "record_size_limit is a float; give a number of bytes"),
+        ("server", "session_lifetime", -1, "session_lifetime is an int; give a positive number of seconds"),
+        ("server", "session_lifetime", "1h", "session_lifetime is a str; give a positive number of seconds"),
+        ("server", "certificate_authorities", b"0", "certificate_authorities is bytes; give a tuple, even of one"),
+        ("server", "certificate_authorities", ["CN=x"], "certificate_authorities holds a str; give names in DER"),
+        ("server", "server_names", None, "server_names is None; give a tuple, even of one"),
+        ("server", "extensions", 5, "extensions is an int; give extensions of your own"),
+        ("client", "extensions", 5, "extensions is an int; give extensions of your own"),
+        ("client", "extensions", None, "extensions gave None; give a list of extensions"),
+        ("client", "extensions", (b"x",), "extensions holds bytes; give extensions, such as RawExtension"),
+        ("client", "psk", b"key", r"psk is bytes; give a Psk\(identity, key\), or a function"),
+        ("server", "psk", b"key", "psk is bytes; give a mapping from identities to keys, or a function"),
+        ("client", "policy", Policy, "policy is the class Policy; give a Policy, such as"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_with_the_name_of_its_field(
+    role: str, field: str, value: object, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        make(role, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("warnings", "8", "warnings is '8'; give a whole number, not negative"),
+        ("certificates", -1, "certificates is -1; give a whole number"),
+        ("buffered", None, "buffered is None; give a whole number"),
+        ("records_per_key", 1.5, "records_per_key is 1.5; give a whole number"),
+        ("handshake_seconds", -0.1, "handshake_seconds is -0.1; give a number of seconds"),
+        ("handshake_seconds", "60", "handshake_seconds is '60'; give a number of seconds"),
+        ("message_sizes", 5, "message_sizes is an int; give a mapping"),
+        ("message_sizes", {1: "big"}, "message_sizes is a dict; give a mapping from HandshakeType to bytes"),
+    ],
+)
+def test_a_limit_is_a_number(field: str, value: object, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Limits(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("hook", ["rewrite", "on_message"])
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_a_hook_is_a_function(role: str, hook: str) -> None:
+    connect: Any = partial(ClientConnection, server_name=pki.NAME) if role == "client" else ServerConnection
+    with pytest.raises(UsageError, match=f"{hook} is a str; give a function, or None"):
+        connect(make(role, credentials=(credential(),)), **{hook: "later"})
+
+
+@pytest.mark.parametrize(
+    ("pauses", "words"),
+    [
+        (PskLookupRequested, "pause_on is the class PskLookupRequested; give a set of event classes"),
+        ("PskLookupRequested", "pause_on is a str; give a set"),
+        (None, "pause_on is None; give a set"),
+        ({DataReceived}, "pause_on names DataReceived, which cannot pause"),
+    ],
+)
+def test_a_connection_pauses_on_a_set_of_classes(pauses: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        ServerConnection(ServerConfig(credentials=(credential(),)), pause_on=pauses)
+
+
+# --- what they print --------------------------------------------------------------------------------------
+
+
+def test_a_configuration_prints_on_one_line_what_differs_from_the_defaults_and_no_secret() -> None:
+    client = ClientConfig(
+        verifier=AcceptAnyPeer(),
+        policy=Policy.compatible().replace(minimum_rsa_bits=3072),
+        alpn_protocols=("h2", "http/1.1"),
+        credentials=(credential(),),
+        psk=Psk(b"me", b"0123456789abcdef"),
+        half_close=True,
+        limits=Limits(warnings=1),
+    )
+    assert repr(client) == (
+        "ClientConfig(verifier=<AcceptAnyPeer>, policy=compatible (changed), alpn_protocols=(h2, http/1.1), "
+        "credentials=<1>, psk=<Psk>, limits=<Limits>, half_close=True)"
+    )
+    server = ServerConfig(
+        credentials=(credential(),) * 2,
+        client_auth=ClientAuth.OPTIONAL,
+        verifier=AcceptAnyPeer(),
+        psk={b"me": b"0123456789abcdef"},
+        session_lifetime=60.0,
+        clock=keys_of_devices,  # type: ignore[arg-type]
+    )
+    assert repr(server) == (
+        "ServerConfig(credentials=<2>, policy=default, client_auth=OPTIONAL, verifier=<AcceptAnyPeer>, psk=<1>, "
+        "session_lifetime=60.0, clock=<keys_of_devices>)"
+    )
+    many = ClientConfig(verifier=None, alpn_protocols=[f"p{n}" for n in range(9)])  # type: ignore[arg-type]
+    assert repr(many) == "ClientConfig(verifier=None, policy=default, alpn_protocols=(p0, p1, p2, p3, ...))"
+    assert len(repr(ClientConfig(verifier=AcceptAnyPeer()))) < 80
+    assert repr(Limits(warnings=1)) == "Limits(warnings=1)"

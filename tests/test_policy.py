@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from tls12 import CipherSuite, ClientConfig, NamedGroup, Policy, Psk, SignatureScheme
+from tls12 import CipherSuite, ClientConfig, NamedGroup, Policy, Psk, Renegotiation, SignatureScheme, UsageError
 from tls12.crypto.signatures import SCHEMES
 from tls12.crypto.suites import SUITES
 from tls12.lab import policy as lab_policy
@@ -87,9 +87,26 @@ def test_the_laboratory_speaks_everything_that_can_be_computed_and_stays_one_aft
         ("signature_schemes", (SignatureScheme(0x0101),), "cannot be computed"),
         ("minimum_rsa_bits", 512, "below 1024"),
         ("minimum_dh_bits", 512, "below 1024"),
-        ("cipher_suits", (), "no such field: cipher_suits"),
+        ("cipher_suits", (), "no such field: cipher_suits; is it cipher_suites"),
         ("fingerprint", b"", "no such field: fingerprint"),
-        ("cipher_suites", ("TLS_RSA_WITH_AES_128_CBC_SHA",), "not a valid CipherSuite"),
+        (
+            "cipher_suites",
+            ("AES128-SHA:AES256-SHA",),
+            "cipher_suites: there is no cipher suite 'AES128-SHA:AES256-SHA'",
+        ),
+        ("cipher_suites", "ECDHE+AESGCM", "cipher_suites is a str; give a tuple, even of one"),
+        ("cipher_suites", None, "cipher_suites is None; give a tuple"),
+        ("cipher_suites", CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA, "cipher_suites is a CipherSuite; give a tuple"),
+        ("cipher_suites", ("ECDHE-RSA-AES128-GCM-SHA265",), "is it TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+        ("groups", ("x25591",), "groups: there is no group 'x25591'; is it x25519"),
+        ("groups", (CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA,), "which is no NamedGroup"),
+        ("groups", (1.5,), "groups holds 1.5; give a NamedGroup, its number, or its name"),
+        ("groups", (-1,), "groups holds -1; give a NamedGroup"),
+        ("groups", (1 << 16,), "groups holds 65536; give a NamedGroup"),
+        ("groups", (None,), "groups holds None; give a NamedGroup"),
+        ("signature_schemes", ("md5",), "signature_schemes: there is no signature scheme 'md5'$"),
+        ("equal_preference", (1,), "equal_preference is an int; give a tuple"),
+        ("equal_preference", 1, "equal_preference is an int; give a tuple"),
         ("minimum_rsa_bits", "2048", "minimum_rsa_bits is of type int, not '2048'"),
         ("minimum_dh_bits", True, "minimum_dh_bits is of type int, not True"),
         ("renegotiation", "ALLOW", "renegotiation is of type Renegotiation, not 'ALLOW'"),
@@ -97,8 +114,9 @@ def test_the_laboratory_speaks_everything_that_can_be_computed_and_stays_one_aft
     ],
 )
 def test_what_cannot_be_is_refused_with_a_reason(field: str, value: object, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(UsageError, match=words) as raised:
         Policy.default().replace(**{field: value})
+    assert isinstance(raised.value, ValueError)
 
 
 def test_explain_has_a_reason_for_every_suite_that_iana_lists() -> None:
@@ -116,6 +134,8 @@ def test_policies_compare_and_differ_by_their_fields() -> None:
     assert default.diff(default) == {}
     changed = default.replace(minimum_dh_bits=3072)
     assert default.diff(changed) == {"minimum_dh_bits": (2048, 3072)}
+    with pytest.raises(UsageError, match="compares with a Policy, not with a str"):
+        default.diff("compatible")  # type: ignore[arg-type]
     assert changed.name == "default (changed)" == changed.replace(minimum_dh_bits=4096).name
     assert changed.fingerprint != default.fingerprint == default.replace(name="mine").fingerprint
 
@@ -126,3 +146,68 @@ def test_a_client_without_verifier_offers_only_what_needs_no_certificate() -> No
     devices = ClientConfig(verifier=None, psk=Psk(b"device", b"k" * 16), policy=Policy.psk())
     assert devices.suites
     assert not any(row.uses_certificate for row in devices.suites)
+
+
+@pytest.mark.parametrize("suite", [suite for suite in CipherSuite if suite in SUITES and not SUITES[suite].lab_only])
+def test_a_suite_is_known_by_the_names_of_iana_and_of_openssl(suite: CipherSuite) -> None:
+    for name in filter(None, (str(suite), str(suite).lower(), suite.openssl_name)):
+        assert Policy.default().replace(cipher_suites=[name]).cipher_suites == (suite,)
+
+
+@pytest.mark.parametrize(
+    ("field", "names", "member"),
+    [
+        ("groups", "x25519 X25519", NamedGroup.X25519),
+        ("groups", "secp256r1 P-256 p256 prime256v1 SECP256R1", NamedGroup.SECP256R1),
+        ("groups", "P-384 secp384r1", NamedGroup.SECP384R1),
+        ("groups", "P-521 secp521r1", NamedGroup.SECP521R1),
+        ("groups", "brainpoolP256r1 BRAINPOOLP256R1", NamedGroup.BRAINPOOLP256R1),
+        ("groups", "ffdhe2048", NamedGroup.FFDHE2048),
+        (
+            "signature_schemes",
+            "rsa_pss_rsae_sha256 RSA-PSS+SHA256 PSS+SHA256 RSA_PSS_RSAE_SHA256",
+            SignatureScheme.RSA_PSS_RSAE_SHA256,
+        ),
+        ("signature_schemes", "rsa_pkcs1_sha384 RSA+SHA384", SignatureScheme.RSA_PKCS1_SHA384),
+        (
+            "certificate_schemes",
+            "ecdsa_secp256r1_sha256 ECDSA+SHA256",
+            SignatureScheme.ECDSA_SECP256R1_SHA256,
+        ),
+        ("certificate_schemes", "ed25519 Ed25519", SignatureScheme.ED25519),
+    ],
+)
+def test_groups_and_schemes_are_known_by_their_usual_names(field: str, names: str, member: object) -> None:
+    for name in names.split():
+        assert getattr(Policy.default().replace(**{field: [name]}), field) == (member,)
+
+
+def test_what_a_difference_adds_and_removes_is_said() -> None:
+    default = Policy.default()
+    suites = default.cipher_suites
+    other = default.replace(
+        cipher_suites=[*suites[1:], CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256],
+        groups=reversed(default.groups),
+        equal_preference=[suites[1:3]],
+        renegotiation=Renegotiation.ALLOW,
+    )
+    difference = default.diff(other)
+    assert difference.added["cipher_suites"] == (CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256,)
+    assert difference.removed == {"cipher_suites": (suites[0],)}
+    assert str(difference).splitlines() == [
+        f"cipher_suites: +TLS_RSA_WITH_AES_128_GCM_SHA256 -{suites[0]}",
+        "groups: another order",
+        f"equal_preference: +({suites[1]} {suites[2]})",
+        "renegotiation: WARN -> ALLOW",
+    ]
+    assert str(default.diff(default)) == "no difference"
+
+
+def test_a_policy_prints_on_one_line_what_is_in_it_and_what_is_unusual() -> None:
+    changed = Policy.default().replace(minimum_rsa_bits=3072, renegotiation=Renegotiation.ALLOW, groups=["x25519"])
+    suites = len(changed.cipher_suites)
+    assert repr(changed).startswith(f"<Policy 'default (changed)': {suites} cipher_suites, 1 groups, ")
+    assert "minimum_rsa_bits=3072" in repr(changed)
+    assert "Renegotiation.ALLOW" in repr(changed)
+    assert repr(lab_policy()).startswith("<LabPolicy 'lab': ")
+    assert all(len(repr(base)) < 250 for base in (*BASES, lab_policy()))

@@ -14,13 +14,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any, SupportsIndex, TypeAlias
 
 from tls12.crypto import finite_field
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import UsageError
+from tls12.given import checked_clock, checked_random, name_value
 from tls12.keylog import KeyLog
 from tls12.policy import Policy
 from tls12.registry import HandshakeType
@@ -68,6 +69,7 @@ class Psk:
 
 ClientPsk: TypeAlias = Psk | Callable[[bytes], Psk | None]
 """A client's key, or a function from the server's hint (empty if none) to it."""
+PSK_EXPECTED = "it gives a Psk(identity, key), or None"
 ServerPsk: TypeAlias = Mapping[bytes, bytes] | Callable[[bytes], bytes | None]
 """A server's keys by identity, or a function from the identity to the key."""
 
@@ -87,14 +89,46 @@ _MESSAGE_SIZES: Mapping[HandshakeType, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def _brief(config: ClientConfig | ServerConfig | Limits) -> str:
+    """What differs from the defaults, on one line, without secrets."""
+    shown = []
+    for f in fields(config):
+        value = getattr(config, f.name)
+        default = f.default_factory() if f.default_factory is not MISSING else f.default
+        if f.name == "policy":
+            shown.append(f"policy={value.name}")
+        elif f.compare and value != default:
+            shown.append(f"{f.name}={_word(value)}")
+    return f"{type(config).__name__}({', '.join(shown)})"
+
+
+def _word(value: object) -> str:
+    """A field's value in a few words: plain ones as they are, of all others what they are and how many."""
+    match value:
+        case Enum():
+            return value.name
+        case bool() | int() | float() | str() | None:
+            return repr(value)
+        case tuple() if all(isinstance(each, str) for each in value):
+            return f"({', '.join(map(str, value[:4]))}{', ...' if len(value) > 4 else ''})"
+        case tuple() | Mapping():
+            return f"<{len(value)}>"
+        case _:
+            return f"<{getattr(value, '__name__', type(value).__name__)}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Limits:
     """Bounds on what a peer may make us do or keep. Sizes in bytes, times in seconds.
 
     The defaults hold on the open Internet: what real peers send stays well below (docs/security.md says which were
     measured). `Limits.of_the_format()` takes every hello and message that can be encoded, for research.
 
-    Raises `UsageError` for `list_entries` below 255.
+    Raises `UsageError` for what is no number, is negative, or for `list_entries` below 255.
     """
 
     message_sizes: Mapping[HandshakeType, int] = field(default_factory=lambda: _MESSAGE_SIZES)
@@ -126,11 +160,24 @@ class Limits:
     """The longest PSK identity that a server looks up; beyond 15,000, `message_sizes` must grow for it, too."""
 
     def __post_init__(self) -> None:
+        for f in fields(self):
+            value, kinds = getattr(self, f.name), str(f.type)
+            if value is None and "None" in kinds:
+                continue
+            if kinds.startswith("int") and (type(value) is not int or value < 0):
+                raise UsageError(f"{f.name} is {value!r:.80}; give a whole number, not negative")
+            if kinds.startswith("float") and not (_is_number(value) and value >= 0):
+                raise UsageError(f"{f.name} is {value!r:.80}; give a number of seconds, not negative")
+        sizes = self.message_sizes
+        if not isinstance(sizes, Mapping) or not all(type(size) is int and size >= 0 for size in sizes.values()):
+            raise UsageError(f"message_sizes is {name_value(sizes)}; give a mapping from HandshakeType to bytes")
         if self.list_entries < ALWAYS_READ:
             raise UsageError(
                 f"list_entries is {self.list_entries}; lists of up to {ALWAYS_READ} entries are always read, "
                 "so give that or more"
             )
+
+    __repr__ = _brief
 
     def size_of(self, message: HandshakeType) -> int:
         """The longest body of this kind of message."""
@@ -168,7 +215,7 @@ def _by_policy(limits: Limits, policy: Policy) -> Limits:
     return limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ClientConfig:
     """What a client needs besides the server's name. Raises `UsageError` for what cannot work."""
 
@@ -206,15 +253,22 @@ class ClientConfig:
     clock: Callable[[], float] = time.time
     suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
     """What is offered: the policy's suites, less those that this configuration could not carry through."""
+    draw: Callable[[int], bytes] = field(init=False, repr=False, compare=False)
+    """`random`, with what it gives checked."""
+    now: Callable[[], float] = field(init=False, repr=False, compare=False)
+    """`clock`, with what it gives checked."""
 
     def __post_init__(self) -> None:
         _check_common(self)
+        object.__setattr__(self, "extensions", extensions_of("extensions", self.extensions))
         if self.max_fragment_length not in (None, 512, 1024, 2048, 4096):
             raise UsageError(
                 f"max_fragment_length {self.max_fragment_length} is not 512, 1024, 2048 or 4096 (RFC 6066 4)"
             )
         if not (self.psk is None or isinstance(self.psk, Psk) or callable(self.psk)):
-            raise UsageError("psk is a Psk(identity, key), or a function from the server's hint to one")
+            raise UsageError(
+                f"psk is {name_value(self.psk)}; give a Psk(identity, key), or a function from the server's hint to one"
+            )
         rows = (SUITES[suite] for suite in self.policy.cipher_suites)
         offered = (
             row
@@ -225,8 +279,10 @@ class ClientConfig:
         )
         object.__setattr__(self, "suites", tuple(offered))
 
+    __repr__ = _brief
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ServerConfig:
     """What a server needs. Raises `UsageError` for what cannot work."""
 
@@ -266,21 +322,42 @@ class ServerConfig:
     """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
     random: Callable[[int], bytes] = os.urandom
     clock: Callable[[], float] = time.time
+    suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
+    """What can be chosen: the policy's suites, less those that this configuration could not carry through."""
+    draw: Callable[[int], bytes] = field(init=False, repr=False, compare=False)
+    """`random`, with what it gives checked."""
+    now: Callable[[], float] = field(init=False, repr=False, compare=False)
+    """`clock`, with what it gives checked."""
 
     def __post_init__(self) -> None:
         _check_common(self)
-        if isinstance(self.server_names, str):
-            raise UsageError("server_names is a str; give a tuple of str")
+        for name in ("server_names", "certificate_authorities"):
+            object.__setattr__(self, name, _several(name, getattr(self, name)))
+        for authority in self.certificate_authorities:
+            if not isinstance(authority, bytes):
+                raise UsageError(f"certificate_authorities holds {name_value(authority)}; give names in DER, as bytes")
         object.__setattr__(self, "server_names", tuple(map(normalise_server_name, self.server_names)))
         if isinstance(self.psk, Mapping):
             for identity, key in self.psk.items():
                 check_psk(identity, key)
         elif self.psk is not None and not callable(self.psk):
-            raise UsageError("psk is a mapping from identities to keys, or a function from an identity to its key")
+            raise UsageError(
+                f"psk is {name_value(self.psk)}; give a mapping from identities to keys, "
+                "or a function from an identity to its key"
+            )
         if self.client_auth is not ClientAuth.NONE and self.verifier is None:
             raise UsageError(
                 "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"
             )
+        rows = (SUITES[suite] for suite in self.policy.cipher_suites)
+        able = (
+            row
+            for row in rows
+            if (self.psk is not None or not row.uses_psk) and (self.credentials or not row.uses_certificate)
+        )
+        object.__setattr__(self, "suites", tuple(able))
+
+    __repr__ = _brief
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         if isinstance(self.psk, Mapping):
@@ -300,6 +377,16 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value is None or (isinstance(value, bytes) and len(value) <= 0xFFFF),
         "at most 65,535 bytes (RFC 4279 2)",
     ),
+    "extensions": (
+        lambda value: value is None or callable(value) or isinstance(value, Iterable),
+        "extensions of your own (see ClientConfig and ServerConfig)",
+    ),
+    "session_lifetime": (lambda value: _is_number(value) and value > 0, "a positive number of seconds"),
+    "record_size_limit": (lambda value: type(value) is int, "a number of bytes"),
+    **dict.fromkeys(
+        ("half_close", "pack_small_writes", "require_credential", "request_ocsp", "request_scts"),
+        (lambda value: isinstance(value, bool), "True or False"),
+    ),
     "random": (callable, "a function from a number to as many bytes"),
     "clock": (callable, "a function that gives seconds"),
 }
@@ -311,16 +398,34 @@ def _offers(method: str, value: object) -> bool:
     return value is None or (hasattr(value, method) and not isinstance(value, type))
 
 
+def _several(name: str, values: Any) -> tuple[Any, ...]:
+    if isinstance(values, str | bytes | Credential) or not isinstance(values, Iterable):
+        raise UsageError(f"{name} is {name_value(values)}; give a tuple, even of one")
+    return tuple(values)
+
+
+def extensions_of(giver: str, own: Any) -> tuple[Extension, ...]:
+    """An application's extensions for a hello. Raises `UsageError` that names who gave something else."""
+    if isinstance(own, str | bytes) or not isinstance(own, Iterable):
+        raise UsageError(f"{giver} gave {name_value(own)}; give a list of extensions, such as RawExtension(type, body)")
+    several = tuple(own)
+    for extension in several:
+        if isinstance(extension, type) or not hasattr(extension, "extension_type"):
+            raise UsageError(
+                f"{giver} holds {name_value(extension)}; give extensions, such as RawExtension(type, body)"
+            )
+    return several
+
+
 def _check_common(config: ClientConfig | ServerConfig) -> None:
     for name, (fits, expected) in _KINDS.items():
         value = getattr(config, name, None)
         if hasattr(config, name) and not fits(value):
-            raise UsageError(f"{name} is a {type(value).__name__}; give {expected}")
+            raise UsageError(f"{name} is {name_value(value)}; give {expected}")
     for name in ("alpn_protocols", "credentials"):
-        several = getattr(config, name)
-        if isinstance(several, str | bytes | Credential) or not isinstance(several, Iterable):
-            raise UsageError(f"{name} is a single {type(several).__name__}; give a tuple of them")
-        object.__setattr__(config, name, tuple(several))
+        object.__setattr__(config, name, _several(name, getattr(config, name)))
+    object.__setattr__(config, "draw", checked_random(config.random))
+    object.__setattr__(config, "now", checked_clock(config.clock))
     object.__setattr__(config, "limits", _by_policy(config.limits, config.policy))
     for protocol in config.alpn_protocols:
         if not isinstance(protocol, str):

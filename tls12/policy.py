@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -24,10 +25,14 @@ from tls12.crypto import finite_field
 from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.signatures import SCHEMES
 from tls12.crypto.suites import SUITES, Authentication, Suite
+from tls12.errors import UsageError
+from tls12.given import name_value
 from tls12.registry import CipherSuite, CodePoint, NamedGroup, SignatureScheme
+from tls12.registry.spellings import find_by_name
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
 P = TypeVar("P", bound="Policy")
+K = TypeVar("K", bound=CodePoint)
 
 
 class Renegotiation(Enum):
@@ -147,9 +152,46 @@ class Explanation:
         return "\n".join(map(str, self.verdicts))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference(dict[str, tuple[Any, Any]]):
+    """What `Policy.diff` gives: each field that differs, with both values; printed, what was added and removed."""
+
+    @property
+    def added(self) -> dict[str, tuple[Any, ...]]:
+        """Of each field with several values: those that only the other policy has."""
+        return self._only(1)
+
+    @property
+    def removed(self) -> dict[str, tuple[Any, ...]]:
+        """Of each field with several values: those that only this policy has."""
+        return self._only(0)
+
+    def _only(self, here: int) -> dict[str, tuple[Any, ...]]:
+        several = {name: pair for name, pair in self.items() if isinstance(pair[0], tuple)}
+        found = {name: tuple(v for v in pair[here] if v not in pair[1 - here]) for name, pair in several.items()}
+        return {name: values for name, values in found.items() if values}
+
+    def __str__(self) -> str:
+        return "\n".join(map(self._line, self)) or "no difference"
+
+    def _line(self, name: str) -> str:
+        ours, theirs = self[name]
+        if not isinstance(ours, tuple):
+            return f"{name}: {_word(ours)} -> {_word(theirs)}"
+        changes = [f"+{_word(v)}" for v in self.added.get(name, ())] + [
+            f"-{_word(v)}" for v in self.removed.get(name, ())
+        ]
+        return f"{name}: {' '.join(changes) or 'another order'}"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"({' '.join(map(_word, value))})"
+    return value.name if isinstance(value, Renegotiation) else str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Policy:
-    """Which suites, groups, schemes, extensions and peers are acceptable. Raises ValueError for what cannot be."""
+    """Which suites, groups, schemes, extensions and peers are acceptable. Raises `UsageError` for what cannot be."""
 
     name: str
     """What error messages and `tls12 suites` call it."""
@@ -206,40 +248,49 @@ class Policy:
     def __post_init__(self) -> None:
         # Tuples of its own, whatever was given: a list could change behind the checks.
         for name, kind in _CODE_POINTS.items():
-            object.__setattr__(self, name, tuple(map(kind, getattr(self, name))))
-        equal_preference = tuple(tuple(map(CipherSuite, group)) for group in self.equal_preference)
+            object.__setattr__(self, name, _members(name, kind, getattr(self, name)))
+        equal_preference = tuple(
+            _members("equal_preference", CipherSuite, group)
+            for group in _several("equal_preference", self.equal_preference)
+        )
         object.__setattr__(self, "equal_preference", equal_preference)
         for f in dataclasses.fields(self):
             wanted = _PLAIN_TYPES.get(str(f.type))
             if wanted is not None and type(getattr(self, f.name)) is not wanted:
-                raise ValueError(f"{f.name} is of type {f.type}, not {getattr(self, f.name)!r}")
+                raise UsageError(f"{f.name} is of type {f.type}, not {getattr(self, f.name)!r}")
         for suite in self.cipher_suites:
             row = SUITES.get(suite)
             if row is None:
-                raise ValueError(f"{suite} cannot be computed here; `tls12 suites` lists what can")
+                raise UsageError(f"{suite} cannot be computed here; `tls12 suites` lists what can")
             if row.lab_only and not self._allows_lab():
-                raise ValueError(f"{suite} is broken or unauthenticated; only tls12.lab.policy() may name it")
+                raise UsageError(f"{suite} is broken or unauthenticated; only tls12.lab.policy() may name it")
         equal = [suite for group in self.equal_preference for suite in group]
         for suite in equal:
             if suite not in self.cipher_suites:
-                raise ValueError(f"equal_preference names {suite}, which the policy does not have")
+                raise UsageError(f"equal_preference names {suite}, which the policy does not have")
             if equal.count(suite) > 1:
-                raise ValueError(f"equal_preference names {suite} twice")
+                raise UsageError(f"equal_preference names {suite} twice")
         for group in self.groups:
             if group not in EC_GROUPS and group not in FFDHE_GROUPS:
-                raise ValueError(f"group {group} cannot be computed here")
+                raise UsageError(f"group {group} cannot be computed here")
             if group is NamedGroup.SECP256K1 and not self._allows_lab():
-                raise ValueError("secp256k1 is for research; only tls12.lab.policy() may name it")
+                raise UsageError("secp256k1 is for research; only tls12.lab.policy() may name it")
         for scheme in (*self.signature_schemes, *self.certificate_schemes):
             facts = SCHEMES.get(scheme)
             if facts is None:
-                raise ValueError(f"signature scheme {scheme} cannot be computed here")
+                raise UsageError(f"signature scheme {scheme} cannot be computed here")
             if facts.lab_only and not self._allows_lab():
-                raise ValueError(f"{scheme} is broken; only tls12.lab.policy() may name it")
+                raise UsageError(f"{scheme} is broken; only tls12.lab.policy() may name it")
         if self.minimum_rsa_bits < SMALLEST_MODULUS or self.minimum_dh_bits < SMALLEST_MODULUS:
-            raise ValueError(f"minimum_rsa_bits and minimum_dh_bits cannot be below {SMALLEST_MODULUS}")
+            raise UsageError(f"minimum_rsa_bits and minimum_dh_bits cannot be below {SMALLEST_MODULUS}")
         compared = repr([getattr(self, name) for name in _compared()])
         object.__setattr__(self, "fingerprint", hashlib.sha256(compared.encode()).digest())
+
+    def __repr__(self) -> str:
+        counts = (f"{len(getattr(self, name))} {name}" for name in _CODE_POINTS if getattr(self, name))
+        others = (f for f in dataclasses.fields(self) if f.name in _compared() and str(f.type) in _PLAIN_TYPES)
+        unusual = (f"{f.name}={getattr(self, f.name)!s}" for f in others if getattr(self, f.name) != f.default)
+        return f"<{type(self).__name__} {self.name!r}: {', '.join((*counts, *unusual))}>"
 
     def _allows_lab(self) -> bool:
         return False
@@ -273,18 +324,25 @@ class Policy:
         return _PSK
 
     def replace(self: P, **changes: Any) -> P:
-        """A copy with these fields changed. Raises ValueError for what an ordinary policy cannot name."""
+        """A copy with these fields changed. Raises `UsageError` for what an ordinary policy cannot name.
+
+        Suites, groups and schemes are given as members, as numbers, or by their names: those of IANA, and of OpenSSL.
+        """
         unknown = sorted(changes.keys() - {"name", *_compared()})
         if unknown:
-            raise ValueError(f"a Policy has no such field: {', '.join(unknown)}")
+            near = get_close_matches(unknown[0], _compared(), n=1)
+            hint = f"; is it {near[0]}?" if near else ""
+            raise UsageError(f"a Policy has no such field: {', '.join(unknown)}{hint}")
         if "name" not in changes and changes:
             changes["name"] = self.name if self.name.endswith("(changed)") else f"{self.name} (changed)"
         return dataclasses.replace(self, **changes)
 
-    def diff(self, other: Policy) -> dict[str, tuple[object, object]]:
-        """The fields in which two policies differ: name to (ours, theirs)."""
+    def diff(self, other: Policy) -> Difference:
+        """The fields in which two policies differ, by name: (ours, theirs). Printed, what theirs adds and lacks."""
+        if not isinstance(other, Policy):
+            raise UsageError(f"diff() compares with a Policy, not with {name_value(other)}")
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in _compared()}
-        return {name: (ours, theirs) for name, (ours, theirs) in pairs.items() if ours != theirs}
+        return Difference((name, pair) for name, pair in pairs.items() if pair[0] != pair[1])
 
     def explain(self) -> Explanation:
         """Every suite that IANA lists, in or out, and why."""
@@ -304,6 +362,32 @@ _CODE_POINTS: dict[str, type[CodePoint]] = {
 }
 _PLAIN_TYPES = {"str": str, "bool": bool, "int": int, "Renegotiation": Renegotiation}
 """What a field of this annotation holds, and nothing that compares like it."""
+
+
+def _several(name: str, values: Any) -> Iterable[Any]:
+    """What a field holds several of. Raises `UsageError` for a single one."""
+    if isinstance(values, str | bytes | int) or not isinstance(values, Iterable):
+        raise UsageError(f"{name} is {name_value(values)}; give a tuple, even of one")
+    return values
+
+
+def _members(name: str, kind: type[K], values: Any) -> tuple[K, ...]:
+    """Code points as they may be given: members, numbers or names. Raises `UsageError` that names the field."""
+    return tuple(_member(name, kind, value) for value in _several(name, values))
+
+
+def _member(name: str, kind: type[K], value: Any) -> K:
+    most = (1 << 8 * kind.size) - 1
+    if isinstance(value, CodePoint) and not isinstance(value, kind):
+        raise UsageError(f"{name} holds {value!r}, which is no {kind.__name__}")
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most:
+        return kind.of(value)
+    if not isinstance(value, str):
+        raise UsageError(f"{name} holds {value!r:.80}; give a {kind.__name__}, its number, or its name")
+    try:
+        return find_by_name(kind, value)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from None
 
 
 def _compared() -> tuple[str, ...]:

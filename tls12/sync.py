@@ -41,6 +41,7 @@ from tls12.events import (
     Negotiated,
     RenegotiationRequested,
 )
+from tls12.given import functions_by_class
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.registry import Alert
 from tls12.resumption.sessions import Session
@@ -67,7 +68,7 @@ class TLSSocket:
     def __init__(self, sock: socket.socket, connection: Connection, answers: Answers | None = None) -> None:
         self.connection = connection
         self._sock = sock
-        self._answers: Answers = answers or {}
+        self._answers: Answers = functions_by_class(answers)
         self._plaintext: deque[bytes | memoryview] = deque()
         self._outbox: deque[bytes | bytearray | memoryview] = deque()
         self._established = False

@@ -22,6 +22,7 @@ from tls12 import (
     PeerAlert,
     Session,
     TicketKeys,
+    UsageError,
 )
 from tls12.errors import InternalError
 from tls12.lab.pki import generate_key
@@ -154,18 +155,128 @@ def test_what_a_verifier_refuses_as_ours_do_is_the_peers_fault() -> None:
     assert theirs.error.received is Alert.CERTIFICATE_UNKNOWN
 
 
-def test_an_object_of_the_wrong_type_is_the_applications_fault() -> None:
-    ours, theirs = pair("server", policy=PSK_POLICY, client={"psk": PSK}, server={"psk": lambda _: "no bytes"})
-    with pytest.raises(TypeError):
-        talk(ours, theirs)
-    assert isinstance(ours.connection.error, InternalError)
+class ForgetfulStore(MemorySessionStore):
+    """A store that gives what its database holds."""
+
+    def get(self, key: bytes) -> Any:
+        return b"the bytes of a session"
 
 
-def test_a_hook_that_forgets_its_answer_is_the_applications_fault() -> None:
-    ours, theirs = pair("client", mine={"rewrite": lambda _: None})
-    with pytest.raises(TypeError):
+class Signer:
+    """A token whose driver gives hexadecimal text."""
+
+    def __init__(self) -> None:
+        self._key = generate_key("ecdsa-p256")
+        self.public_key = self._key.public_key()
+
+    def sign(self, scheme: object, data: bytes) -> Any:
+        return "3045"
+
+
+def signing_in_text() -> Credential:
+    signer = Signer()
+    return Credential.from_objects(pki.intermediate().issue(*pki.NAMES, key=signer._key).certificates, signer)
+
+
+_A_LIST = "it gives a list of messages: [message] to send it as it is, [] to send nothing"
+_A_SESSION = "it gives a Session (see Session.from_bytes), or None"
+_EXTENSIONS = "give a list of extensions, such as RawExtension(type, body)"
+WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a hook that forgets its answer": (
+        "client",
+        {"mine": {"rewrite": lambda _: None}},
+        f"rewrite gave None for ClientHello; {_A_LIST}",
+    ),
+    "a hook that gives the message alone": (
+        "server",
+        {"mine": {"rewrite": lambda message: message}},
+        f"rewrite gave a ServerHello for ServerHello; {_A_LIST}",
+    ),
+    "a hook that gives bytes": (
+        "client",
+        {"mine": {"rewrite": lambda _: b"hello"}},
+        f"rewrite gave bytes for ClientHello; {_A_LIST}",
+    ),
+    "a hook that gives a list of bytes": (
+        "client",
+        {"mine": {"rewrite": lambda _: [b"hello"]}},
+        f"rewrite gave a list with bytes for ClientHello; {_A_LIST}",
+    ),
+    "randomness that is too short": (
+        "client",
+        {"client": {"random": lambda count: bytes(count // 2)}},
+        "random(32) gave 16 bytes; it gives as many as are asked for",
+    ),
+    "randomness that is text": (
+        "server",
+        {"server": {"random": lambda count: "4" * count}},
+        "random(32) gave a str; it gives bytes, as os.urandom does",
+    ),
+    "a clock that gives nothing": (
+        "client",
+        {"client": {"clock": lambda: None}},
+        "clock() gave None; it gives seconds since 1970, as time.time does",
+    ),
+    "a clock that gives no number": (
+        "client",
+        {"client": {"clock": lambda: float("nan")}},
+        "clock() gave nan; it gives seconds since 1970, as time.time does",
+    ),
+    "the client's psk": (
+        "client",
+        {"policy": PSK_POLICY, "client": {"psk": lambda hint: b"key"}, "server": {"psk": {}}},
+        "psk(hint) gave bytes; it gives a Psk(identity, key), or None",
+    ),
+    "the server's psk": (
+        "server",
+        {"policy": PSK_POLICY, "client": {"psk": PSK}, "server": {"psk": lambda identity: "key"}},
+        "psk(identity) gave a str; it gives the key as bytes, or None",
+    ),
+    "the client's store": (
+        "client",
+        {"client": {"sessions": ForgetfulStore()}},
+        f"sessions.get(key) gave bytes; {_A_SESSION}",
+    ),
+    "extensions that are none": (
+        "server",
+        {"server": {"extensions": lambda hello: None}},
+        f"extensions(hello) gave None; {_EXTENSIONS}",
+    ),
+    "extensions that are bytes": (
+        "server",
+        {"server": {"extensions": lambda hello: [b"1"]}},
+        "extensions(hello) holds bytes; give extensions, such as RawExtension(type, body)",
+    ),
+    "a key that signs in text": (
+        "server",
+        {"server": {"credentials": (signing_in_text(),)}},
+        "the sign() of a credential's key gave a str; it gives the signature as bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_what_an_object_gives_of_the_wrong_type_is_named_and_the_peer_hears_internal_error(mistake: str) -> None:
+    role, options, sentence = WRONG[mistake]
+    ours, theirs = pair(role, **options)
+    with pytest.raises(UsageError) as raised:
         talk(ours, theirs)
+    assert str(raised.value) == sentence
     assert isinstance(ours.connection.error, InternalError)
+    theirs.receive(ours.take())
+    assert isinstance(theirs.error, PeerAlert)
+    assert theirs.error.received is Alert.INTERNAL_ERROR
+
+
+def test_a_servers_store_that_gives_something_else_than_sessions_is_named() -> None:
+    client, _ = connected("client", server={"sessions": MemorySessionStore()})
+    session = client.connection.session
+    ours, theirs = pair("server", client={}, server={"sessions": ForgetfulStore()})
+    del theirs
+    again, _ = pair("client", mine={"session": session})
+    again.start()
+    with pytest.raises(UsageError, match=r"sessions.get\(key\) gave bytes"):
+        ours.receive(again.take())
 
 
 def test_a_value_that_does_not_fit_the_wire_is_the_callers_fault() -> None:

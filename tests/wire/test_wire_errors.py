@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
-from tls12.errors import DecodeError, EncodeError
+from tls12.errors import DecodeError, EncodeError, UsageError
 from tls12.registry import (
     Alert,
+    AlertLevel,
     CertificateStatusType,
     CertificateType,
     CipherSuite,
@@ -561,3 +563,42 @@ def test_a_hello_finds_its_extensions_by_their_class() -> None:
     assert hello.find(extensions.EncryptThenMac) is None
     assert CLIENT.find(extensions.SessionTicket) is None
     assert replace(SERVER, extensions=(ems,)).find(extensions.ExtendedMasterSecret) is ems
+
+
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        (
+            closing.ChangeCipherSpec(),
+            "not a ChangeCipherSpec; a ChangeCipherSpec or an alert stands in a record of its",
+        ),
+        (closing.AlertMessage(AlertLevel.FATAL, Alert.DECODE_ERROR), "not an AlertMessage; a ChangeCipherSpec or an"),
+        (None, "not None"),
+        (b"bytes", "not bytes"),
+        (ClientHello, "not the class ClientHello"),
+    ],
+)
+def test_what_is_no_handshake_message_is_not_serialised_and_the_sentence_says_what_it_is(
+    thing: Any, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        messages.serialize(thing)
+
+
+@pytest.mark.parametrize("thing", [None, "text", 5, [1, 0, 0, 0]])
+@pytest.mark.parametrize("read", [messages.parse, lambda data: messages.parse_body(HandshakeType.FINISHED, data)])
+def test_what_is_not_bytes_is_not_parsed(read: Any, thing: Any) -> None:
+    with pytest.raises(UsageError, match="takes bytes, not"):
+        read(thing)
+
+
+@pytest.mark.parametrize("message", [CLIENT, SERVER, RawMessage(HandshakeType.FINISHED, b"x")], ids=str)
+@pytest.mark.parametrize("value", [None, "text", -1, 1 << 70, object(), [None]], ids=repr)
+def test_a_field_of_the_wrong_type_is_an_encode_error(message: Any, value: Any) -> None:
+    refused = 0
+    for field in fields(message):
+        try:
+            messages.serialize(replace(message, **{field.name: value}))
+        except EncodeError:
+            refused += 1
+    assert refused >= 1

@@ -19,6 +19,7 @@ from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, T
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection import ClientConnection, Connection, ServerConnection
 from tls12.errors import UsageError
+from tls12.given import functions_by_class, name_value
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.registry import Alert
 from tls12.resumption.sessions import Session
@@ -215,7 +216,9 @@ async def create_server(
 ) -> asyncio.Server:
     """As `start_server`, for an application that brings its own protocol: made after each handshake."""
     if not isinstance(config, ServerConfig):
-        raise UsageError(f"a server needs a ServerConfig, not a {type(config).__name__}")
+        raise UsageError(f"a server needs a ServerConfig, not {name_value(config)}")
+    # What is wrong with them is told here, and not when the first client comes.
+    ServerConnection(config, pause_on=frozenset(functions_by_class(answers)))
 
     def accept() -> TLSTransport:
         transport = TLSTransport(

@@ -36,6 +36,7 @@ from tls12.events import (
     HandshakeCompleted,
     RenegotiationRequested,
 )
+from tls12.given import functions_by_class
 from tls12.registry import Alert
 from tls12.wire.records import MAX_PLAINTEXT
 
@@ -75,7 +76,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._make_protocol = make_protocol
-        self._answers: Answers = answers or {}
+        self._answers: Answers = functions_by_class(answers)
         self._handshake_timeout = handshake_timeout
         self._close_timeout = close_timeout
         self._raw: asyncio.Transport

@@ -21,7 +21,7 @@ inside the one that goes on raises `UsageError`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NoReturn
 
 from tls12.config import ClientConfig, ServerConfig
@@ -49,6 +49,7 @@ from tls12.events import (
     DataReceived,
     Event,
 )
+from tls12.given import name_value
 from tls12.handshake.engine import (
     Handshake,
     Notify,
@@ -97,10 +98,15 @@ class Connection(Handshaking):
         pause_on: frozenset[type],
         on_message: OnMessage | None,
     ) -> None:
+        if isinstance(pause_on, str) or not isinstance(pause_on, Iterable):
+            raise UsageError(f"pause_on is {name_value(pause_on)}; give a set of event classes")
         if not PAUSABLE.issuperset(pause_on):
             strange = set(pause_on) - PAUSABLE
             names = ", ".join(sorted(getattr(item, "__name__", str(item)) for item in strange))
             raise UsageError(f"pause_on names {names}, which cannot pause; see tls12.events.PAUSABLE")
+        for name, hook in (("rewrite", rewrite), ("on_message", on_message)):
+            if hook is not None and not callable(hook):
+                raise UsageError(f"{name} is {name_value(hook)}; give a function, or None")
         super().__init__(config)
         self._pause_on = frozenset(pause_on)
         self._rewrite = rewrite

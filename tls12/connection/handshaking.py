@@ -168,7 +168,7 @@ class Handshaking(Sending):
         limit = self._config.limits.handshake_seconds
         if limit is None:
             return
-        now = self._config.clock()
+        now = self._config.now()
         if self._began is None:
             self._began = now
         if now - self._began > limit:

@@ -12,9 +12,11 @@ from tls12.errors import (
     PeerIncompatible,
     UsageError,
 )
+from tls12.events import ClientHelloReceived
 from tls12.handshake.engine import (
     OnMessage,
     Rewrite,
+    check_able,
 )
 from tls12.handshake.grammar import Side
 from tls12.handshake.permissions import replacing
@@ -31,7 +33,8 @@ class ServerConnection(Connection):
     """A TLS 1.2 server, without I/O; it answers what comes in, no call begins it.
 
     `rewrite` replaces outgoing messages, `pause_on` names the event classes that wait for `answer`,
-    `on_message(sender, message, size)` watches both directions.
+    `on_message(sender, message, size)` watches both directions. Raises `UsageError` for a configuration with which no
+    handshake could succeed, unless another one may be the answer to `ClientHelloReceived`.
     """
 
     __slots__ = ()
@@ -51,6 +54,8 @@ class ServerConnection(Connection):
         if not isinstance(config, ServerConfig):
             raise UsageError(f"a ServerConnection needs a ServerConfig, not a {type(config).__name__}")
         super().__init__(config, rewrite, pause_on, on_message)
+        if not config.suites and ClientHelloReceived not in self._pause_on:
+            check_able(config, self._pause_on)
         self._config: ServerConfig = config
 
     def _make_handshake(self) -> ServerHandshake:

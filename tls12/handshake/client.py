@@ -7,7 +7,7 @@ a researcher overrides one of them in a subclass to misbehave at exactly one pla
 
 from __future__ import annotations
 
-from tls12.config import Psk
+from tls12.config import PSK_EXPECTED, Psk
 from tls12.crypto.key_exchange import ExchangeInputs, make_key_exchange
 from tls12.crypto.suites import Suite
 from tls12.errors import (
@@ -19,6 +19,7 @@ from tls12.events import (
     CertificateRequested,
     PskLookupRequested,
 )
+from tls12.given import expect
 from tls12.handshake.client_hello import ClientHellos
 from tls12.handshake.engine import Story
 from tls12.handshake.negotiation import Agreed, choose_scheme, key_fits
@@ -182,9 +183,7 @@ class ClientHandshake(ClientHellos):
                 rule="RFC 7627 6.1",
             )
         config = self.config
-        peer = PeerChain(
-            chain, "server", self.server_name, config.clock(), staple, scts, config.policy.minimum_rsa_bits
-        )
+        peer = PeerChain(chain, "server", self.server_name, config.now(), staple, scts, config.policy.minimum_rsa_bits)
         self.check_key_size(peer)
         leaf = peer.facts
         if not key_fits(suite, leaf.key_kind):
@@ -271,7 +270,7 @@ class ClientHandshake(ClientHellos):
             psk = yield from self.ask(PskLookupRequested(hint=hint), None)
         else:
             source = self.config.psk
-            psk = source(hint) if callable(source) else source
+            psk = expect(source(hint), Psk | None, "psk(hint)", PSK_EXPECTED) if callable(source) else source
         if psk is None:
             raise PeerIncompatible(f"there is no PSK for the server's identity hint {hint!r}", rule="RFC 4279 2")
         return psk
@@ -279,7 +278,7 @@ class ClientHandshake(ClientHellos):
     def exchange_inputs(self, suite: Suite, peer: PeerChain | None) -> ExchangeInputs:
         """What the client's side of the key exchange computes with."""
         policy = self.config.policy
-        inputs = ExchangeInputs(self.config.random)
+        inputs = ExchangeInputs(self.config.draw)
         inputs.offered_groups = policy.groups
         inputs.peer_public_key = peer.leaf_public_key if peer is not None else None
         inputs.minimum_dh_bits = policy.minimum_dh_bits

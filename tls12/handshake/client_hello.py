@@ -22,6 +22,7 @@ from tls12.errors import (
 from tls12.events import (
     Negotiated,
 )
+from tls12.given import expect
 from tls12.handshake import common_extensions as common
 from tls12.handshake.embellish import add_grease, pad
 from tls12.handshake.engine import OnMessage, Rewrite
@@ -121,17 +122,17 @@ class ClientHellos(Steps[ClientConfig]):
         session_id = b""
         if session is not None:
             # RFC 5077 3.4: with a ticket, an id of our own invention tells an abbreviated handshake at once.
-            session_id = config.random(32) if session.ticket else session.session_id
+            session_id = config.draw(32) if session.ticket else session.session_id
         hello = ClientHello(
             _TLS_1_2,
-            config.random(32),
+            config.draw(32),
             session_id,
             _needs(suites).codes,
             (_NULL,),
             self.build_extensions(suites, session),
         )
         if config.policy.send_grease:
-            hello = add_grease(hello, config.random)
+            hello = add_grease(hello, config.draw)
         return pad(hello) if config.policy.pad_client_hello else hello
 
     def build_extensions(self, suites: tuple[Suite, ...], session: Session | None) -> tuple[Extension, ...]:
@@ -178,7 +179,8 @@ class ClientHellos(Steps[ClientConfig]):
                 session = config.sessions.get(self.session_key())
             except Exception:
                 session = None  # the contract of a store: its failures are misses
-        if session is None or not session.is_fresh(config.clock()):
+            expect(session, Session | None, "sessions.get(key)", "it gives a Session (see Session.from_bytes), or None")
+        if session is None or not session.is_fresh(config.now()):
             return None
         if not self.may_be_reused(session.extended_master_secret):
             return None
@@ -246,7 +248,7 @@ class ClientHellos(Steps[ClientConfig]):
                 alpn_protocols=config.alpn_protocols,
                 trust=self.trust(),
                 policy=self.rules(),
-                created=old.created if old else config.clock(),
+                created=old.created if old else config.now(),
                 max_fragment_length=agreed.max_fragment_length,
             )
         if config.sessions is not None:

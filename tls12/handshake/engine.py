@@ -28,6 +28,7 @@ from tls12.crypto.protection import Opener, Sealer
 from tls12.crypto.transcript import Transcript
 from tls12.errors import UnexpectedMessage, UsageError
 from tls12.events import PAUSABLE, Event, PskLookupRequested, answers_to
+from tls12.given import name_value
 from tls12.handshake.grammar import CCS, Conversation, Side
 from tls12.handshake.proofs import (
     Established,
@@ -69,6 +70,8 @@ Rewrite: TypeAlias = Callable[[Unit], Iterable[Unit]]
 OnMessage: TypeAlias = Callable[[str, Unit, int], None]
 """Called as (sender, message, size in bytes) for every message of either side, once parsed."""
 
+
+_REWRITE = "it gives a list of messages: [message] to send it as it is, [] to send nothing"
 
 Send: TypeAlias = tuple[int, bytes]
 """Output: a content type and what to send under it. A plain tuple, since half of all outputs are these."""
@@ -120,6 +123,15 @@ def with_lookups(config: C, pause_on: frozenset[type]) -> C:
     if config.psk is None and PskLookupRequested in pause_on:
         return replace(config, psk=_asked_for)
     return config
+
+
+def check_able(config: ServerConfig, pause_on: frozenset[type]) -> None:
+    """Raises `UsageError` if a server with this configuration can choose no cipher suite, whatever a client offers."""
+    if not with_lookups(config, pause_on).suites:
+        raise UsageError(
+            f"this server has nothing to prove its identity with: the suites of policy {config.policy.name!r} need "
+            "credentials=(Credential.from_pem_files(chain, key),), or psk=..., or an answer to PskLookupRequested"
+        )
 
 
 def _asked_for(_: bytes) -> None:
@@ -206,7 +218,9 @@ class Handshake(ABC, Generic[C]):
         accepted = answers_to(self.asking)
         if not isinstance(decision, accepted):
             names = " or ".join("None" if cls is type(None) else cls.__name__ for cls in accepted)
-            raise UsageError(f"{type(self.asking).__name__} is answered with {names}, not {type(decision).__name__}")
+            raise UsageError(f"{type(self.asking).__name__} is answered with {names}, not {name_value(decision)}")
+        if isinstance(decision, ServerConfig):
+            check_able(decision, self.pause_on)
 
     def drain(self) -> list[Output]:
         """The outputs since the last call, in order."""
@@ -280,11 +294,18 @@ class Handshake(ABC, Generic[C]):
         return message
 
     def _rewrite(self, rewrite: Rewrite, message: Unit) -> None:
-        for item in rewrite(message):
+        items = rewrite(message)
+        if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+            raise UsageError(f"rewrite gave {name_value(items)} for {type(message).__name__}; {_REWRITE}")
+        for item in items:
             if isinstance(item, ChangeCipherSpec):
                 self._put_change_cipher_spec(item, item.to_bytes())
-            else:
+            elif hasattr(item, "msg_type"):
                 self._put_message(item, messages.serialize(item))
+            else:
+                raise UsageError(
+                    f"rewrite gave a list with {name_value(item)} for {type(message).__name__}; {_REWRITE}"
+                )
 
     def _put_message(self, message: Message, data: bytes) -> None:
         if data[0] != _HELLO_REQUEST:  # RFC 5246 7.4.1.1

@@ -90,7 +90,7 @@ class ServerHandshake(ServerHellos):
             offer,
             choice,
             alpn,
-            session_id=config.random(32) if reusable and self.keeps_sessions() else b"",
+            session_id=config.draw(32) if reusable and self.keeps_sessions() else b"",
             staple_promised=staple is not None,
             ticket_promised=reusable and offer.ticket is not None and config.ticket_keys is not None,
             scts=credential.scts if credential is not None and offer.wants_scts else (),
@@ -185,7 +185,7 @@ class ServerHandshake(ServerHellos):
     def exchange_inputs(self, offer: Offer, choice: Choice) -> ExchangeInputs:
         """What the server's side of the key exchange computes with."""
         config, credential = self.config, choice.credential
-        inputs = ExchangeInputs(config.random, choice.group)
+        inputs = ExchangeInputs(config.draw, choice.group)
         inputs.client_version = offer.hello.client_version
         inputs.private_key = credential.decryption_key if credential is not None else None
         inputs.psk_identity_hint = config.psk_identity_hint
@@ -237,7 +237,7 @@ class ServerHandshake(ServerHellos):
             certificates=chain,
             role="client",
             server_name=None,
-            time=self.config.clock(),
+            time=self.config.now(),
             minimum_rsa_bits=self.config.policy.minimum_rsa_bits,
         )
         self.check_key_size(peer)
@@ -254,7 +254,7 @@ class ServerHandshake(ServerHellos):
         else:
             key = self.look_up_psk(identity)
         if not key and self.config.policy.conceal_psk_identities:
-            return self.config.random(32)  # fails at Finished, as a wrong key does
+            return self.config.draw(32)  # fails at Finished, as a wrong key does
         if not key:
             raise PeerIncompatible(
                 "the client names a PSK identity that is not configured",

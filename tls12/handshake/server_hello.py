@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 
-from tls12.config import ClientAuth, ServerConfig
+from tls12.config import ClientAuth, ServerConfig, extensions_of
 from tls12.errors import ApplicationRefused, DecodeError, PeerIncompatible, PeerMisbehaved
 from tls12.events import (
     ClientHelloReceived,
@@ -17,6 +17,7 @@ from tls12.events import (
     Refuse,
     SessionLookupRequested,
 )
+from tls12.given import expect
 from tls12.handshake import common_extensions as common
 from tls12.handshake.engine import Story
 from tls12.handshake.grammar import Side
@@ -124,9 +125,11 @@ class ServerHellos(Steps[ServerConfig]):
         if config.sessions is None:
             return None
         try:
-            return config.sessions.get(session_id)
+            found = config.sessions.get(session_id)
         except Exception:
             return None  # the contract of a store: its failures are misses
+        expect(found, Session | None, "sessions.get(key)", "it gives a Session (see Session.from_bytes), or None")
+        return found
 
     def check_resumption(self, session: Session, offer: Offer) -> Choice | None:
         """What a full handshake would choose now, if the session may go on instead; None if it may not.
@@ -143,7 +146,7 @@ class ServerHellos(Steps[ServerConfig]):
             )
         bound = (session.server_name, session.alpn_protocols, session.policy)
         if (
-            not session.is_fresh(config.clock())
+            not session.is_fresh(config.now())
             or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint)
             or session.extended_master_secret != offer.extended_master_secret
             or not self.may_be_reused(session.extended_master_secret)
@@ -185,7 +188,11 @@ class ServerHellos(Steps[ServerConfig]):
         source = self.config.psk
         if source is None:
             return None
-        return source(identity) if callable(source) else source.get(identity)
+        if callable(source):
+            key: bytes | None = source(identity)
+            expect(key, bytes | None, "psk(identity)", "it gives the key as bytes, or None")
+            return key
+        return source.get(identity)
 
     def new_session(
         self, agreed: Agreed, secrets: Secrets, negotiated: Negotiated, credential: Credential | None
@@ -205,7 +212,7 @@ class ServerHellos(Steps[ServerConfig]):
             alpn_protocols=config.alpn_protocols,
             trust=self.identities(credential),
             policy=config.policy.fingerprint,
-            created=config.clock(),
+            created=config.now(),
             max_fragment_length=agreed.max_fragment_length,
         )
 
@@ -259,7 +266,7 @@ class ServerHellos(Steps[ServerConfig]):
         return Agreed(  # by position: see tls12/values.py
             choice.suite,
             offer.hello.random,
-            config.random(32),
+            config.draw(32),
             session_id,
             offer.extended_master_secret,
             offer.encrypt_then_mac and policy.encrypt_then_mac and choice.suite.is_cbc,
@@ -315,7 +322,7 @@ class ServerHellos(Steps[ServerConfig]):
             extensions.append(MaxFragmentLength(agreed.max_fragment_length))
         if self.config.extensions is not None:
             offered = {extension.extension_type for extension in offer.hello.extensions or ()}
-            own = self.config.extensions(offer.hello)
+            own = extensions_of("extensions(hello)", self.config.extensions(offer.hello))
             extensions += (extension for extension in own if extension.extension_type in offered)
         return ServerHello(
             _TLS_1_2,

@@ -16,6 +16,7 @@ from tls12.crypto.prf import Keyed, keyed
 from tls12.crypto.protection import make_opener, make_sealer
 from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerIncompatible, PeerMisbehaved
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
+from tls12.given import expect
 from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, SettleRecords, Story
 from tls12.handshake.grammar import Side
 from tls12.handshake.negotiation import Agreed
@@ -87,7 +88,7 @@ class Steps(Handshake[C]):
     def send_finished(self, agreed: Agreed, secrets: Secrets) -> bytes:
         """Switch our keys on and send Finished; the verify_data sent."""
         keys = secrets.keys.client if self.side is _CLIENT else secrets.keys.server
-        sealer = make_sealer(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac, random=self.config.random)
+        sealer = make_sealer(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac, random=self.config.draw)
         self.send_change_cipher_spec(sealer, agreed.fragment_size)
         verify_data = self.verify_data(agreed, secrets, self.side)
         self.send(Finished(verify_data))
@@ -159,7 +160,9 @@ class Steps(Handshake[C]):
         if self.pauses_on(SignatureRequested):
             signature: bytes = yield from self.ask(SignatureRequested(credential, scheme, data), b"")
             return signature
-        return credential.sign(scheme, data, deterministic=self.config.random is not os.urandom)
+        signed = credential.sign(scheme, data, deterministic=self.config.random is not os.urandom)
+        expect(signed, bytes, "the sign() of a credential's key", "it gives the signature as bytes")
+        return signed
 
     # -- extended master secret, renegotiation and the end --------------------------------------------------
 

@@ -15,7 +15,7 @@ from tls12.crypto.signatures import SCHEMES
 from tls12.policy import DEFAULT_GROUPS, DEFAULT_SCHEMES, FFDHE_GROUPS, Policy, Renegotiation, suites_where
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LabPolicy(Policy):
     """A policy that may name anything that can be computed; made by `policy()`, changed with `replace`."""
 

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any
 
-from tls12.errors import DecodeError
+from tls12.errors import DecodeError, EncodeError, UsageError
+from tls12.given import name_value
 from tls12.registry import HandshakeType, ProtocolVersion
 from tls12.wire.certificates import (
     Certificate,
@@ -107,8 +108,9 @@ _READERS: Mapping[int, tuple[str, ReadMessage]] = {
 def parse(data: bytes, context: Context | None = None) -> Message:
     """One whole handshake message, with its 4-byte header, as a value.
 
-    Raises DecodeError, which says where and carries its alert.
+    Raises DecodeError, which says where and carries its alert, and `UsageError` for what is not bytes.
     """
+    _check_bytes("parse", data)
     if len(data) < HEADER:
         raise DecodeError(f"needs {HEADER} bytes of header, {len(data)} left", path="Handshake", offset=0)
     declared = int.from_bytes(data[1:HEADER], "big")
@@ -116,6 +118,11 @@ def parse(data: bytes, context: Context | None = None) -> Message:
         found = len(data) - HEADER
         raise DecodeError(f"length {declared}, but {found} bytes follow", path="Handshake", offset=1)
     return read_message(Reader(data, pos=HEADER), data[0], context)
+
+
+def _check_bytes(function: str, data: object) -> None:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise UsageError(f"{function}() takes bytes, not {name_value(data)}")
 
 
 def parse_tls12(
@@ -130,6 +137,7 @@ def parse_tls12(
 
 def parse_body(msg_type: HandshakeType, body: bytes, context: Context | None = None) -> Message:
     """The same without a header; offsets in errors count from the start of the body."""
+    _check_bytes("parse_body", body)
     return read_message(Reader(body), msg_type, context)
 
 
@@ -156,20 +164,37 @@ def _has_meaning(msg_type: int, context: Context | None) -> bool:
 def serialize(message: Message) -> bytes:
     """The message as bytes, with its header: the inverse of `parse`.
 
-    Raises EncodeError for a value that does not fit, which names the field.
+    Raises EncodeError for a value that does not fit, which names the field, and `UsageError` for what is no message.
     """
     if type(message) is MalformedMessage:
         return message.data
     w = Writer(type(message).__name__)
-    message.write(w)
-    body, kind = w.buffer, message.msg_type
+    try:
+        write, kind = message.write, message.msg_type
+    except AttributeError:
+        raise UsageError(_not_a_message(message)) from None
+    if isinstance(message, type) or (kind is None and type(message) is not RawMessage):
+        raise UsageError(_not_a_message(message))
+    try:
+        write(w)
+    except (TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise EncodeError(f"{type(message).__name__} holds a value of the wrong type: {error}") from error
+    body = w.buffer
     length = len(body)
     if length > MAX_BODY:
         raise w.error("", f"{length} bytes where 0..{MAX_BODY} are allowed")
     try:
         return (kind << 24 | length).to_bytes(HEADER, "big") + body
-    except OverflowError:
-        raise w.error("msg_type", f"{kind:d} does not fit 1 byte") from None
+    except (OverflowError, TypeError):
+        number = format(kind, "d") if isinstance(kind, int) else name_value(kind)
+        raise w.error("msg_type", f"{number} does not fit 1 byte") from None
+
+
+def _not_a_message(value: object) -> str:
+    remedy = "; a ChangeCipherSpec or an alert stands in a record of its own: to_bytes() gives the payload"
+    return (
+        f"serialize() takes a handshake message, not {name_value(value)}{remedy if hasattr(value, 'to_bytes') else ''}"
+    )
 
 
 class HandshakeReassembler:

@@ -1,0 +1,92 @@
+"""What an application's own functions give, checked where it is taken.
+
+How it works: a hook, a look-up or a source of randomness that gives something of another type would fail far from
+there, or, worse, work in part: 16 random bytes where 32 were asked for. So each result passes `expect`, and `random`
+and `clock` of a configuration are wrapped, except for those of the standard library, which cost nothing that way. What
+is wrong is the application's bug: a `UsageError` that names the argument reaches the caller, after internal_error.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any
+
+from tls12.errors import UsageError
+
+
+def name_value(value: object) -> str:
+    """What a wrong value is called: "None", "bytes" or "a str", and never its content, which may be a secret."""
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    if name in ("bytes", "bytearray"):
+        return name
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def expect(value: Any, kind: type | UnionType, giver: str, expected: str) -> Any:
+    """`value`, if it is of this kind. Raises `UsageError` otherwise: the giver gave X; `expected`."""
+    if not isinstance(value, kind):
+        raise UsageError(f"{giver} gave {name_value(value)}; {expected}")
+    return value
+
+
+def functions_by_class(answers: Any) -> Mapping[type, Callable[..., Any]]:
+    """An adapter's `answers`: functions by event class; None means none. Raises `UsageError` for anything else."""
+    if answers is None:
+        return {}
+    if not isinstance(answers, Mapping):
+        raise UsageError(f"answers is {name_value(answers)}; give a mapping from event classes to functions")
+    for event, decide in answers.items():
+        if not callable(decide):
+            raise UsageError(
+                f"answers has {name_value(decide)} for {getattr(event, '__name__', event)}; give a function"
+            )
+    return answers
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRandom:
+    """A configuration's `random`: as many bytes as were asked for, or `UsageError`."""
+
+    source: Callable[[int], bytes]
+
+    def __call__(self, count: int) -> bytes:
+        """So many bytes of the source."""
+        data: bytes = expect(self.source(count), bytes, f"random({count})", "it gives bytes, as os.urandom does")
+        if len(data) != count:
+            raise UsageError(f"random({count}) gave {len(data)} bytes; it gives as many as are asked for")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedClock:
+    """A configuration's `clock`: seconds, or `UsageError`."""
+
+    source: Callable[[], float]
+
+    def __call__(self) -> float:
+        """The seconds that the source gives."""
+        now = self.source()
+        if type(now) is not float and (not isinstance(now, int | float) or isinstance(now, bool)):
+            raise UsageError(f"clock() gave {name_value(now)}; it gives seconds since 1970, as time.time does")
+        if not math.isfinite(now):
+            raise UsageError(f"clock() gave {now}; it gives seconds since 1970, as time.time does")
+        return now
+
+
+def checked_random(source: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """The source, wrapped unless it is the system's."""
+    return source if source is os.urandom else CheckedRandom(source)
+
+
+def checked_clock(source: Callable[[], float]) -> Callable[[], float]:
+    """The source, wrapped unless it is the system's."""
+    return source if source is time.time else CheckedClock(source)
