@@ -64,7 +64,7 @@ class Interrupt:
             sys.settrace(before)
 
     def _enter(self, frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
-        if not frame.f_code.co_filename.startswith(PACKAGE) or "/lab/" in frame.f_code.co_filename:
+        if not frame.f_code.co_filename.startswith(PACKAGE) or frame.f_code.co_filename.startswith(f"{PACKAGE}/lab/"):
             return None
         frame.f_trace_opcodes = True
         return self._step

@@ -110,7 +110,8 @@ def parse(data: bytes, context: Context | None = None) -> Message:
 
     Raises DecodeError, which says where and carries its alert, and `UsageError` for what is not bytes.
     """
-    _check_bytes("parse", data)
+    if type(data) is not bytes:
+        _check_bytes("parse", data)
     if len(data) < HEADER:
         raise DecodeError(f"needs {HEADER} bytes of header, {len(data)} left", path="Handshake", offset=0)
     declared = int.from_bytes(data[1:HEADER], "big")
