@@ -13,6 +13,9 @@ from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.protection import Opener, Sealer, make_opener, make_sealer
 from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.suites import SUITES, Suite
+from tls12.record_layer.shortcuts import read_state, write_state
+from tls12.record_layer.states import ReadState, WriteState
+from tls12.wire.records import HEADER, Buffer
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,18 @@ class Protection:
 
     def opener(self) -> Opener:
         return make_opener(self.suite, self.keys, encrypt_then_mac=self.encrypt_then_mac)
+
+    def write_state(self, random: Callable[[int], bytes] = os.urandom, most_records: int | None = None) -> WriteState:
+        """The write state that a connection has, with the shortcuts of an AEAD."""
+        return write_state(self.sealer(random), most_records)
+
+    def read_state(self, most_records: int | None = None) -> ReadState:
+        """The read state that a connection has, with the shortcuts of an AEAD."""
+        return read_state(self.opener(), most_records)
+
+    def open(self, record: Buffer, sequence: int = 0) -> bytes:
+        """The plaintext of one whole record."""
+        return self.opener().open(sequence, record[0], record[HEADER:])
 
     @property
     def mac(self) -> RecordMac:

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from harness import our_client, our_server, pump
-from weakening import assert_defended, carry, removed, together
+from weakening import WITHOUT_SHORTCUTS, assert_defended, carry, removed, together
 
 from tls12 import CipherSuite, ClientConnection, Policy
 from tls12.connection import Connection
-from tls12.crypto import aead, cbc, key_schedule, limits, record_mac
-from tls12.crypto.aead import ExplicitNonceOpener
-from tls12.crypto.cbc import MacThenEncryptSealer
+from tls12.crypto import cbc, key_schedule, limits, record_mac
+from tls12.crypto.aead import AeadCipher
+from tls12.crypto.cbc import MacThenEncrypt
 from tls12.crypto.hashes import HASHES
 from tls12.crypto.key_schedule import DirectionKeys, KeyBlock
 from tls12.crypto.limits import USAGE_LIMITS, UsageLimit
@@ -27,8 +27,10 @@ from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import BadRecordMac, KeysExhausted
 from tls12.handshake.client import ClientHandshake
 from tls12.lab.script import Script
+from tls12.record_layer import shortcuts, states
+from tls12.record_layer.states import WriteState
 from tls12.registry import CompressionMethod, ContentType
-from tls12.wire.records import split_records
+from tls12.wire.records import VERSION, Buffer, pack_additional_data, pack_header, split_records
 
 DATA = int(ContentType.APPLICATION_DATA)
 BLOCK = 16
@@ -83,7 +85,7 @@ def test_lucky_13() -> None:
         opener = make_opener(AES_CBC, keys, encrypt_then_mac=False)
         Counted.calls = 0
         with pytest.raises(BadRecordMac):
-            opener.open(bytes([DATA, 3, 3]) + len(body).to_bytes(2, "big") + body)
+            opener.open(0, DATA, body)
         return Counted.calls
 
     def attack() -> bool:
@@ -108,11 +110,11 @@ def test_poodle_against_tls() -> None:
             data = bytes(BLOCK - 1 - position) + cookie
             data += bytes(-(len(data) + 20) % BLOCK + 2 * BLOCK)
             sealer = make_sealer(AES_CBC, keys, encrypt_then_mac=False, random=os.urandom)
-            record = sealer.seal(DATA, data)
+            record = sealer.seal(0, DATA, data)
             blocks = [record[at : at + BLOCK] for at in range(HEADER, len(record), BLOCK)]
-            forged = record[:HEADER] + b"".join((*blocks[:-1], blocks[1]))
+            forged = b"".join((*blocks[:-1], blocks[1]))
             try:
-                make_opener(AES_CBC, keys, encrypt_then_mac=False).open(forged)
+                make_opener(AES_CBC, keys, encrypt_then_mac=False).open(0, DATA, forged)
             except BadRecordMac:
                 continue
             return (BLOCK - 1) ^ blocks[-2][-1] ^ blocks[0][-1]
@@ -139,29 +141,28 @@ def test_beast() -> None:
 
     def attack() -> bool:
         sealer = make_sealer(AES_CBC, fresh_keys(AES_CBC), encrypt_then_mac=False, random=os.urandom)
-        sealer.seal(DATA, b"whatever came before")
-        record = sealer.seal(DATA, secret)
+        sealer.seal(0, DATA, b"whatever came before")
+        record = sealer.seal(1, DATA, secret)
         iv, target = record[HEADER : HEADER + BLOCK], record[HEADER + BLOCK : HEADER + 2 * BLOCK]
-        for pin in range(4000, 4100):
+        for sequence, pin in enumerate(range(4000, 4100), 2):
             predicted = record[-BLOCK:]  # the last block that went over the wire, the IV of SSL 3.0 and TLS 1.0
             guess = b"the PIN is: %04d" % pin
-            record = sealer.seal(DATA, bytes(a ^ b ^ c for a, b, c in zip(guess, iv, predicted, strict=True)))
+            record = sealer.seal(sequence, DATA, bytes(a ^ b ^ c for a, b, c in zip(guess, iv, predicted, strict=True)))
             if record[HEADER + BLOCK : HEADER + 2 * BLOCK] == target:
                 return guess == secret
         return False
 
-    def seal_with_chained_iv(self: MacThenEncryptSealer, kind: int, data: bytes) -> bytes:
+    def seal_with_chained_iv(self: MacThenEncrypt, sequence: int, kind: int, data: bytes) -> bytes:
         """As TLS 1.0 did it; the explicit IV is there for the format, and equals the last block."""
-        sequence, self.sequence = self.sequence, self.sequence + 1
-        mac = self._mac.compute(cbc._mac_header(sequence, kind, 0x0303, len(data)), data)
+        mac = self._mac.compute(pack_additional_data(sequence, kind, VERSION, len(data)), data)
         plaintext = data + mac + cbc._PADDING[BLOCK - 1 - (len(data) + len(mac)) % BLOCK]
         iv = LAST.get(id(self), bytes(BLOCK))
         body = iv + self._update(plaintext)
         LAST[id(self)] = body[-BLOCK:]
-        return cbc._header(kind, 0x0303, len(body)) + body
+        return pack_header(kind, VERSION, len(body)) + body
 
     LAST: dict[int, bytes] = {}
-    assert_defended(attack, removed(MacThenEncryptSealer, "seal", seal_with_chained_iv))
+    assert_defended(attack, removed(MacThenEncrypt, "seal", seal_with_chained_iv))
 
 
 def test_sweet32() -> None:
@@ -169,10 +170,11 @@ def test_sweet32() -> None:
     enough = 2**31
 
     def attack() -> bool:
-        sealer = make_sealer(TRIPLE_DES, fresh_keys(TRIPLE_DES), encrypt_then_mac=False, random=os.urandom)
-        sealer._left -= enough * 8  # type: ignore[attr-defined]  # as if all those blocks had been sent
+        state = WriteState(make_sealer(TRIPLE_DES, fresh_keys(TRIPLE_DES), encrypt_then_mac=False, random=os.urandom))
+        state._left -= enough * 8  # as if all those blocks had been sent
         try:
-            sealer.seal(DATA, b"and one more request with the cookie")
+            state.seal(DATA, b"a record")
+            state.seal(DATA, b"and one more request with the cookie")
         except KeysExhausted:
             return False
         return True
@@ -184,10 +186,10 @@ def test_sweet32() -> None:
             return False
         return True
 
-    boundless = {**USAGE_LIMITS, "3DES_EDE_CBC": UsageLimit("no limit", blocks=2**60)}
-    assert_defended(attack, removed(cbc, "USAGE_LIMITS", boundless))
+    boundless = {**USAGE_LIMITS, "3DES_EDE_CBC": UsageLimit("no limit", volume=2**63)}
+    assert_defended(attack, removed(states, "USAGE_LIMITS", boundless))
     assert_defended(policy_names_it, removed(Policy, "_allows_lab", lambda self: True))
-    assert limits.USAGE_LIMITS["3DES_EDE_CBC"].blocks ** 2 < 2**64 // 512
+    assert ((limits.USAGE_LIMITS["3DES_EDE_CBC"].volume or 2**64) // 8) ** 2 < 2**64 // 512
 
 
 # -- streams and nonces ---------------------------------------------------------------------------------------
@@ -207,7 +209,7 @@ def test_rc4_biases() -> None:
         random = Random(4).randbytes  # 8192 connections tell it most of the time; these do
         for _ in range(8192):
             sealer = make_sealer(SUITES[suite], fresh_keys(RC4, random), encrypt_then_mac=False, random=random)
-            seen[sealer.seal(DATA, secret)[HEADER + 1]] += 1
+            seen[sealer.seal(0, DATA, secret)[HEADER + 1]] += 1
         return seen.index(max(seen)) == secret[1]
 
     assert_defended(attack, removed(Policy, "_allows_lab", lambda self: True))
@@ -232,11 +234,11 @@ def test_repeated_gcm_nonces() -> None:
         return False
 
     # What several devices did with a random generator that was none (Boeck et al.): here it knows two values.
-    nonce, header, put = aead._explicit_nonce, aead._header_and_nonce, aead._put_header_and_nonce
+    nonce, start, put = shortcuts.pack_nonce, shortcuts._pack_start_and_nonce, shortcuts._put_header_and_nonce
     broken_generator = together(
-        removed(aead, "_explicit_nonce", lambda salt, number: nonce(salt, number & 1)),
-        removed(aead, "_header_and_nonce", lambda *fields: header(*fields[:-1], fields[-1] & 1)),
-        removed(aead, "_put_header_and_nonce", lambda *fields: put(*fields[:-1], fields[-1] & 1)),
+        removed(shortcuts, "pack_nonce", lambda salt, number: nonce(salt, number & 1)),
+        removed(shortcuts, "_pack_start_and_nonce", lambda *fields: start(*fields[:-1], fields[-1] & 1)),
+        removed(shortcuts, "_put_header_and_nonce", lambda *fields: put(*fields[:-1], fields[-1] & 1)),
     )
     assert_defended(attack, broken_generator)
 
@@ -252,13 +254,12 @@ def test_replayed_records() -> None:
         server.receive(record + record)
         return server.data == b"pay 100 to Mallory;" * 2
 
-    honest = ExplicitNonceOpener.open
+    honest = AeadCipher.open
 
-    def open_by_its_nonce(self: ExplicitNonceOpener, record: bytes) -> bytes:
-        self.sequence = int.from_bytes(bytes(record[5:13]), "big")
-        return honest(self, record)
+    def open_by_its_nonce(self: AeadCipher, sequence: int, kind: int, body: Buffer) -> bytes:
+        return honest(self, int.from_bytes(bytes(body[:8]), "big"), kind, body)
 
-    assert_defended(attack, removed(ExplicitNonceOpener, "open", open_by_its_nonce))
+    assert_defended(attack, together(removed(AeadCipher, "open", open_by_its_nonce), WITHOUT_SHORTCUTS))
 
 
 def test_reflected_records() -> None:

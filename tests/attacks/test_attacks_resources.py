@@ -24,7 +24,6 @@ from tls12 import (
     Renegotiation,
     ServerConfig,
     ServerConnection,
-    record_layer,
 )
 from tls12 import policy as policies
 from tls12.connection import Connection
@@ -32,6 +31,7 @@ from tls12.crypto import finite_field
 from tls12.errors import DecodeError
 from tls12.handshake import negotiation
 from tls12.lab.script import Script
+from tls12.record_layer import reader
 from tls12.registry import AlertLevel, ContentType, HandshakeType, HeartbeatMessageType
 from tls12.wire.closing import AlertMessage, Heartbeat
 from tls12.wire.extensions import SupportedGroups
@@ -291,7 +291,7 @@ def test_heartbleed() -> None:
         return Heartbeat(HeartbeatMessageType.of(data[0]), memory[3 : 3 + int.from_bytes(data[1:3], "big")], b"")
 
     heartbeats_spoken = together(
-        removed(record_layer, "_KINDS", record_layer._KINDS | {ContentType.HEARTBEAT}),
+        removed(reader, "_KINDS", reader._KINDS | {ContentType.HEARTBEAT}),
         removed(Connection, "_TAKERS", {**Connection._TAKERS, ContentType.HEARTBEAT: answer}),
     )
     assert_defended(attack, heartbeats_spoken, removed(Heartbeat, "parse", parse_as_c_does))

@@ -206,7 +206,7 @@ def _inside(attacker: Script, server: Ours) -> Callable[[Script], None]:
                     victim.receive_data(record)
                     continue
                 assert attacker.opener is not None
-                plain = attacker.opener.open(record)
+                plain = attacker.opener.open(record[0], record[5:])
                 if record[0] != ContentType.ALERT:
                     victim.receive_data(record[:3] + len(plain).to_bytes(2) + plain)
                 switched["server"] |= record[0] == ContentType.CHANGE_CIPHER_SPEC

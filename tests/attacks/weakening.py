@@ -20,6 +20,8 @@ from harness import Ours
 
 from tls12.handshake.grammar import Conversation, Row, Side
 from tls12.lab.script import Script
+from tls12.record_layer import reader, writer
+from tls12.record_layer.states import ReadState, WriteState
 
 Attack = Callable[[], bool]
 Defence = Callable[[], AbstractContextManager[object]]
@@ -52,6 +54,10 @@ def together(*defences: Defence) -> Defence:
             yield
 
     return all_of_them
+
+
+WITHOUT_SHORTCUTS = together(removed(reader, "read_state", ReadState), removed(writer, "write_state", WriteState))
+"""The library with every record sealed and opened by its cipher, which is no weaker, and where one can be replaced."""
 
 
 def assert_defended(attack: Attack, *defences: Defence) -> None:

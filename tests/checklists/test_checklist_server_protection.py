@@ -95,7 +95,7 @@ def test_our_alerts_behind_our_change_cipher_spec_are_protected() -> None:
     assert alert.type is ALERT
     assert len(alert.fragment) == 8 + 2 + 16
     assert duel.script.opener is not None
-    assert duel.script.opener.open(record(ALERT, alert.fragment)) == bytes((2, Alert.UNEXPECTED_MESSAGE))
+    assert duel.script.opener.open(ALERT, alert.fragment) == bytes((2, Alert.UNEXPECTED_MESSAGE))
 
 
 @pytest.mark.parametrize("suite", ALL, ids=str)

@@ -231,7 +231,7 @@ class Flaky(Ours):
 
     def _progress(self) -> tuple[object, ...]:
         end = self.connection
-        opened = end._opener.sequence if end._opener is not None else 0
+        opened = end._reader.state.sequence if end._reader.state is not None else 0
         return end.state, end._conversation.state, len(end._events), len(end._out), end._reader.buffered, opened
 
     def start(self) -> None:

@@ -365,7 +365,7 @@ def test_no_repr_shows_a_secret(suite: CipherSuite) -> None:
     for end in (client, server):
         connection = end.connection
         shown = (connection, connection.config, connection.session, connection.negotiated, connection._established)
-        seen += map(repr, (*shown, *end.events, log, connection._writer, connection._reader, connection._opener))
+        seen += map(repr, (*shown, *end.events, log, connection._writer, connection._reader, connection._reader.state))
     for text in seen:
         assert repr(master)[2:-1] not in text
         assert master.hex() not in text

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from harness import Ours, our_client, our_server, pump
 
@@ -15,11 +13,10 @@ def near_the_limit(policy: Policy) -> tuple[Ours, Ours]:
     """Two ends whose client has eight records left, one of them until the warning."""
     client, server = our_client(policy=policy), our_server(policy=policy)
     pump(client, server)
-    sealer = client.connection._writer._sealer
-    assert sealer is not None
-    sealer.limit = 64
-    client.connection._warn_at = 56
-    sealer.sequence = server.connection._reader._opener.sequence = 55  # type: ignore[union-attr]
+    state = client.connection._writer.state
+    assert state is not None
+    state.limit, state.attention = 64, 55
+    state.sequence = server.connection._reader.state.sequence = 55  # type: ignore[union-attr]
     return client, server
 
 
@@ -46,8 +43,8 @@ def test_new_keys_are_made_where_the_policy_allows_it_and_no_data_is_lost() -> N
     pump(client, server)
     assert server.data == b"y" * 20
     assert client.connection.state is server.connection.state is ConnectionState.ESTABLISHED
-    assert client.connection._writer._sealer is not None
-    assert client.connection._writer._sealer.sequence < 30
+    assert client.connection._writer.state is not None
+    assert client.connection._writer.state.sequence < 30
 
 
 @pytest.mark.parametrize("size", [1, 1000, 16_384, 50_000])
@@ -58,14 +55,14 @@ def test_where_bytes_are_counted_the_warning_comes_at_seven_eighths_of_them(size
     )
     client, server = our_client(policy=policy), our_server(policy=policy)
     pump(client, server)
-    sealer: Any = client.connection._writer._sealer
-    sealer._volume = sealer._left = 1 << 20
-    client.connection._warn_at = sealer.near_from
+    state = client.connection._writer.state
+    assert state is not None
+    state._left, state._reserve = 1 << 20, 1 << 17
     warned_at = []
-    while sealer._left > size + 2000:
-        before = sealer._left
+    while state._left > size + 2000:
+        before = state._left
         client.connection.send_data(bytes(size))
-        warned_at += [(before, sealer._left) for e in client.connection.events() if isinstance(e, KeysNearLimit)]
+        warned_at += [(before, state._left) for e in client.connection.events() if isinstance(e, KeysNearLimit)]
     ((above, below),) = warned_at
     assert above > 1 << 17 >= below
     assert client.connection.error is None

@@ -46,10 +46,9 @@ def send(ours: Ours, *writes: bytes) -> None:
 
 def exhaust(ours: Ours, theirs: Ours, left: int) -> None:
     """Leave our keys with so many records of application data."""
-    sealer, opener = ours.connection._writer._sealer, theirs.connection._reader._opener
-    assert sealer is not None
-    assert opener is not None
-    sealer.limit = sealer.sequence + left
+    state = ours.connection._writer.state
+    assert state is not None
+    state.limit = state.attention = state.sequence + left
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -296,10 +295,10 @@ def test_new_keys_are_made_where_the_policy_allows_it_and_no_write_is_lost() -> 
 
 def test_writes_wait_where_a_full_pack_begins_a_renegotiation() -> None:
     ours, theirs = packing("client", **RENEGOTIATING)
-    sealer = ours.connection._sealer
-    sealer.limit = 64
-    sealer.sequence = theirs.connection._opener.sequence = 55  # type: ignore[union-attr]
-    ours.connection._warn_at = sealer.near_from
+    state = ours.connection._writer.state
+    assert state is not None
+    state.limit, state.attention = 64, 55
+    state.sequence = theirs.connection._reader.state.sequence = 55  # type: ignore[union-attr]
     send(ours, b"x" * 16_000, b"y" * 1000, b"z")
     assert ours.connection._held == [b"y" * 1000, b"z"]
     talk(ours, theirs)

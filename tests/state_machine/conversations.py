@@ -37,7 +37,7 @@ from tls12 import (
     TicketKeys,
 )
 from tls12.config import Psk
-from tls12.crypto.opening import Opening
+from tls12.crypto.null import NullCipher
 from tls12.handshake import steps
 from tls12.handshake.engine import Rewrite
 from tls12.handshake.engine import Unit as Unit_
@@ -93,26 +93,12 @@ def units(sender: Side, data: bytes) -> Iterator[Unit]:
             yield Unit(sender, content_type, payload)
 
 
-class Clear(Opening):
-    """A sealer and an opener that only frame."""
-
-    sequence = 0
-    limit = near_from = 1 << 64
-    near_limit = exhausted = False
-
-    def seal(self, kind: int, data: bytes) -> bytes:
-        return frame(kind, data)
-
-    def open(self, record: bytes) -> bytes:
-        return bytes(record[5:])
-
-
 @contextmanager
 def in_clear_text() -> Iterator[None]:
     """Every connection that is used in here switches its keys on without encrypting anything."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "make_sealer", lambda *args, **more: Clear())
-        patch.setattr(steps, "make_opener", lambda *args, **more: Clear())
+        patch.setattr(steps, "make_sealer", lambda *args, **more: NullCipher())
+        patch.setattr(steps, "make_opener", lambda *args, **more: NullCipher())
         yield
 
 

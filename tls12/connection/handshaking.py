@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection.sending import Sending
-from tls12.crypto.protection import Opener, Sealer
 from tls12.errors import LimitExceeded
 from tls12.events import HandshakeCompleted
 from tls12.handshake.engine import (
@@ -29,11 +28,9 @@ from tls12.handshake.grammar import Conversation, State
 from tls12.handshake.proofs import Established
 from tls12.policy import Renegotiation
 from tls12.record_layer import RecordReader
-from tls12.registry import Alert, ProtocolVersion
+from tls12.registry import Alert
 from tls12.wire.messages import HandshakeReassembler
-
-_TLS_1_2 = int(ProtocolVersion.TLS_1_2)
-K = TypeVar("K", Sealer, Opener)
+from tls12.wire.records import VERSION
 
 
 class Handshaking(Sending):
@@ -41,7 +38,7 @@ class Handshaking(Sending):
 
     __slots__ = (
         "_asked", "_began", "_config", "_conversation", "_data_flows", "_established", "_handshake", "_handshakes",
-        "_opener", "_reader", "_reassembler", "_refusal", "_refused_at", "_story",
+        "_reader", "_reassembler", "_refusal", "_refused_at", "_story",
     )  # fmt: skip
 
     def __init__(self, config: ClientConfig | ServerConfig) -> None:
@@ -55,7 +52,6 @@ class Handshaking(Sending):
         self._story: Story[None] | None = None
         self._established: Established | None = None
         self._data_flows = False
-        self._opener: Opener | None = None
         self._asked = 0
         self._handshakes = 0
         self._began: float | None = None
@@ -112,24 +108,14 @@ class Handshaking(Sending):
 
     def _install_write_keys(self, output: InstallWriteKeys) -> None:
         self._writer.fragment_size = output.fragment_size
-        self._writer.install(output.sealer)
-        self._sealer = self._bounded(output.sealer)
-        self._warn_at = output.sealer.near_from
+        self._write_state = self._writer.install(output.sealer, self._config.limits.records_per_key)
 
     def _install_read_keys(self, output: InstallReadKeys) -> None:
         self._reader.plaintext_limit = output.plaintext_limit
-        self._reader.install(output.opener)
-        self._opener = self._bounded(output.opener)
-
-    def _bounded(self, keys: K) -> K:
-        """These keys, to be used no more than `Limits.records_per_key` allows."""
-        records = self._config.limits.records_per_key
-        if records is not None:
-            keys.limit = min(keys.limit, records)
-        return keys
+        self._reader.install(output.opener, self._config.limits.records_per_key)
 
     def _settle_records(self, output: SettleRecords) -> None:
-        self._writer.version = _TLS_1_2
+        self._writer.version = VERSION
         self._reader.version_fixed = True
         if output.fragment_size is not None:
             self._writer.fragment_size = self._reader.plaintext_limit = output.fragment_size

@@ -1,11 +1,17 @@
 """Protecting records: what a sealer and an opener are, and which class serves which suite.
 
-How it works: each direction of a connection has one object with its keys and its sequence number inside
-(RFC 5246 6.1). A `Sealer` turns plaintext into whole records, header included; an `Opener` turns one whole
-record back into plaintext, or raises. There are four kinds: AEAD (`aead.py`), CBC with an HMAC in either
-order (`cbc.py`), and RC4 and NULL with an HMAC (`stream.py`). How much a key may protect is in `limits.py`.
+How it works: a `Sealer` turns plaintext into a whole record, header included; an `Opener` turns the body of a record
+back into plaintext, or raises. Both are functions of their keys, of the sequence number and of what they are given: who
+counts the records, and when a key has protected enough, is the business of the record layer, which has one state for
+each direction (`tls12.record_layer.states`, RFC 5246 6.1). There is one class for each kind of protection: AEAD
+(`aead.py`), CBC with an HMAC in either order (`cbc.py`), RC4 and NULL with an HMAC (`stream.py`), and none at all
+(`null.py`).
 
-A new ChangeCipherSpec means new objects, so a sequence number never restarts under the same key.
+CBC and RC4 keep the backend's context from record to record, because a new one for each is slow (CBC) or wrong (RC4).
+So one object serves one direction, and sees its records in order.
+
+What goes into a record beside the plaintext can be asked of its cipher afterwards, by `nonce` and `additional_data`;
+nothing is kept for it.
 """
 
 from __future__ import annotations
@@ -13,76 +19,50 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from tls12.crypto.aead import (
-    ExplicitNonceOpener,
-    ExplicitNonceSealer,
-    ImplicitNonceOpener,
-    ImplicitNonceSealer,
-)
-from tls12.crypto.cbc import EncryptThenMacOpener, EncryptThenMacSealer, MacThenEncryptOpener, MacThenEncryptSealer
+from tls12.crypto.aead import AeadCipher
+from tls12.crypto.cbc import EncryptThenMac, MacThenEncrypt
 from tls12.crypto.key_schedule import DirectionKeys
-from tls12.crypto.stream import StreamOpener, StreamSealer
+from tls12.crypto.stream import StreamCipher
 from tls12.crypto.suites import CipherKind, Suite
+from tls12.wire.records import Buffer
 
 
-class Sealer(Protocol):
-    """Protects one direction's outgoing records.
-
-    Both ways of sealing raise KeysExhausted where `exhausted` is true.
-    """
-
-    sequence: int
-    """The number of the next record."""
-    limit: int
-    """The first sequence number that application data may not have: the cipher's volume limit."""
+class Protection(Protocol):
+    """What a sealer and an opener can tell of a record."""
 
     @property
-    def near_from(self) -> int:
-        """The first sequence number at which `near_limit` may be true; to ask it before is a waste."""
+    def name(self) -> str:
+        """IANA's words for the cipher, by which `limits.USAGE_LIMITS` is looked up."""
 
-    @property
-    def near_limit(self) -> bool:
-        """Whether it is time to renegotiate or to close: seven eighths of the limit are used."""
+    def nonce(self, sequence: int, body: Buffer) -> bytes:
+        """The nonce or IV of the record with this sequence number and body; empty where the cipher takes none."""
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether application data would be refused; alerts and handshake messages still pass."""
+    def additional_data(self, sequence: int, kind: int, body: Buffer, length: int) -> bytes:
+        """What is authenticated beside the content: that of a record with this body and `length` bytes of plaintext.
 
-    def seal(self, kind: int, data: bytes | bytearray | memoryview) -> bytes:
+        RFC 5246 6.2.3.1 (MAC) and 6.2.3.3 (AEAD), RFC 7366 3.
+        """
+
+
+class Sealer(Protection, Protocol):
+    """Protects one direction's outgoing records."""
+
+    def seal(self, sequence: int, kind: int, data: Buffer) -> bytes:
         """One record of content type `kind`, header included, around at most 2^14 bytes."""
 
-    def seal_many(self, kind: int, data: bytes | bytearray | memoryview, fragment_size: int) -> bytearray:
-        """All the records of a larger write, in one buffer that belongs to the caller.
+    def record_length(self, length: int) -> int:
+        """How long a record around `length` bytes of plaintext is, its header included."""
 
-        Nothing is sealed if the limit does not leave room for all of them.
+
+class Opener(Protection, Protocol):
+    """Opens one direction's incoming records."""
+
+    def open(self, sequence: int, kind: int, body: Buffer) -> bytes:
+        """The plaintext of one record, whose header the caller has checked.
+
+        Raises BadRecordMac for every way in which it can be wrong; the object is of no use afterwards. The length of
+        the plaintext is the caller's to judge.
         """
-
-
-class RecordOpener(Protocol):
-    """Opens one direction's incoming records, in order: as much as a `RecordReader` asks for."""
-
-    sequence: int
-    """The number of the next record."""
-    limit: int
-    """The first sequence number that application data may not have: the cipher's volume limit."""
-
-    @property
-    def near_limit(self) -> bool:
-        """Whether it is time to renegotiate or to close: seven eighths of the limit are used."""
-
-    def open(self, record: bytes | bytearray | memoryview) -> bytes:
-        """The plaintext of one whole record, whose header the caller has checked.
-
-        Raises BadRecordMac for every way in which it can be wrong, and KeysExhausted. The object is of no use
-        afterwards. The length of the plaintext is the caller's to judge.
-        """
-
-
-class Opener(RecordOpener, Protocol):
-    """A `RecordOpener` as `make_opener` makes them."""
-
-    def open_alone(self, chunk: bytes) -> bytes | None:
-        """The plaintext, if `chunk` is exactly one record of application data; else None. Raises what `open` raises."""
 
 
 def make_sealer(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool, random: Callable[[int], bytes]) -> Sealer:
@@ -93,17 +73,17 @@ def make_sealer(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool, ra
     """
     cipher, mac = suite.cipher, suite.mac
     if mac is None:
-        return (ExplicitNonceSealer if cipher.record_iv_length else ImplicitNonceSealer)(cipher, keys)
+        return AeadCipher(cipher, keys)
     if cipher.kind is not CipherKind.CBC:
-        return StreamSealer(cipher, keys, mac)
-    return (EncryptThenMacSealer if encrypt_then_mac else MacThenEncryptSealer)(cipher, keys, mac, random)
+        return StreamCipher(cipher, keys, mac)
+    return (EncryptThenMac if encrypt_then_mac else MacThenEncrypt)(cipher, keys, mac, random)
 
 
 def make_opener(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool) -> Opener:
     """The opener for a suite under fresh keys."""
     cipher, mac = suite.cipher, suite.mac
     if mac is None:
-        return (ExplicitNonceOpener if cipher.record_iv_length else ImplicitNonceOpener)(cipher, keys)
+        return AeadCipher(cipher, keys)
     if cipher.kind is not CipherKind.CBC:
-        return StreamOpener(cipher, keys, mac)
-    return (EncryptThenMacOpener if encrypt_then_mac else MacThenEncryptOpener)(cipher, keys, mac)
+        return StreamCipher(cipher, keys, mac)
+    return (EncryptThenMac if encrypt_then_mac else MacThenEncrypt)(cipher, keys, mac)

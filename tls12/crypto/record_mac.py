@@ -11,8 +11,6 @@ MAC-then-encrypt order that is the length of the padding, a secret (Lucky Thirte
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tls12.crypto.hashes import HASHES, hash_key
 from tls12.wire.records import Buffer
 
@@ -48,27 +46,3 @@ class RecordMac:
         waste = self._inner.copy()
         waste.update(_WASTE[: fewer * block])
         return self.compute(header, data)
-
-
-def seal_each(
-    seal: Callable[[int, Buffer], bytes],
-    record_length: Callable[[int], int],
-    kind: int,
-    data: Buffer,
-    fragment_size: int,
-) -> bytearray:
-    """The records of a larger write, sealed one by one and copied into a buffer of the exact size.
-
-    Joining a list of them would need twice the memory, and was several times slower at 1 MiB whenever malloc
-    gave the pages back in between.
-    """
-    whole, rest = divmod(len(data), fragment_size)
-    out = bytearray(whole * record_length(fragment_size) + (record_length(rest) if rest else 0))
-    end = 0
-    with memoryview(data) as source, memoryview(out) as target:
-        for start in range(0, len(data), fragment_size):
-            record = seal(kind, source[start : start + fragment_size])
-            begin = end
-            end += len(record)
-            target[begin:end] = record
-    return out

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from tls12.crypto import key_schedule
-from tls12.crypto.aead import Buffer
+from tls12.crypto.null import NullCipher
 from tls12.crypto.protection import Opener, make_opener
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
@@ -38,7 +38,7 @@ from tls12.wire.context import Context
 from tls12.wire.extensions import EncryptThenMac, HeartbeatExtension, SelectedVersion
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.messages import HandshakeReassembler, Message
-from tls12.wire.records import HEADER, MAX_CIPHERTEXT
+from tls12.wire.records import MAX_CIPHERTEXT, Buffer
 
 Role: TypeAlias = Literal["client", "server"]
 
@@ -343,21 +343,19 @@ class _Direction:
         self.reader.plaintext_limit = MAX_CIPHERTEXT  # what stays closed is longer
 
 
-class _PatientOpener:
+class _PatientOpener(NullCipher):
     """An opener that gives back what it cannot open instead of raising, and says why in `reason`."""
 
-    sequence = 0
-    limit = 0
-    near_limit = False
+    __slots__ = ("_opener", "reason")
 
     def __init__(self, opener: Opener | str) -> None:
         self._opener = opener
         self.reason = opener if isinstance(opener, str) else ""
 
-    def open(self, record: Buffer) -> bytes:
+    def open(self, sequence: int, kind: int, body: Buffer) -> bytes:
         if not isinstance(self._opener, str):
             try:
-                return self._opener.open(record)
+                return self._opener.open(sequence, kind, body)
             except TLSError as error:
                 self._opener = self.reason = str(error)
-        return bytes(record[HEADER:])
+        return bytes(body)

@@ -7,10 +7,10 @@ version is 3.x, and it is not the first of a stream with a type that nothing lik
 
 from __future__ import annotations
 
-from tls12.crypto.aead import Buffer
 from tls12.errors import NotTLS, TLSError
 from tls12.record_layer import RecordReader
 from tls12.registry import ContentType
+from tls12.wire.records import Buffer
 
 
 class PatientReader(RecordReader):

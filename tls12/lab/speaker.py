@@ -15,22 +15,22 @@ from typing import Literal, TypeAlias, TypeVar
 
 from tls12.crypto.groups import Random
 from tls12.crypto.key_schedule import KeyBlock
-from tls12.crypto.protection import Opener, Sealer, make_opener, make_sealer
+from tls12.crypto.null import NullCipher
+from tls12.crypto.protection import make_opener, make_sealer
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, UsageError
 from tls12.lab.patience import PatientReader
 from tls12.record_layer import RecordWriter
+from tls12.record_layer.states import ReadState, WriteState
 from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType, ProtocolVersion
 from tls12.wire import lenient, messages
 from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Finished
-from tls12.wire.codec import Writer
 from tls12.wire.context import Context
 from tls12.wire.extensions import EncryptThenMac
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.key_exchange import ClientKeyExchange
 from tls12.wire.messages import HandshakeReassembler, Message
-from tls12.wire.records import HEADER, Record
 
 Role = Literal["client", "server"]
 
@@ -82,9 +82,10 @@ class Speaker:
         self.client_verify_data = b""
         """Of the last Finished that the client sent; renegotiation_info repeats it (RFC 5746 3.1)."""
         self.server_verify_data = b""
-        self.sealer: Sealer | None = None
+        self.sealer: WriteState | None = None
         """What protects our records, with its sequence number; None in the clear."""
-        self.opener: Opener | None = None
+        self.opener: ReadState | None = None
+        """What opens the peer's records, with its sequence number; None in the clear."""
         self.received: list[Received] = []
         """Everything that came, in order."""
         self.records: list[tuple[ContentType, bytes]] = []
@@ -209,7 +210,7 @@ class Speaker:
                 self.change_read_keys()
             else:
                 self._blind = True
-                self._reader.install(_Unopened())
+                self._reader.install(NullCipher())
         elif content_type == ContentType.ALERT:
             self.received.append(self._read(AlertMessage, content_type, fragment))
         else:
@@ -271,23 +272,21 @@ class Speaker:
         self.received = [item for item in self.received if not isinstance(item, Sealed)]
         del self.records[len(self.records) - len(waiting) :]
         for item in waiting:
-            w = Writer("Record")
-            Record(item.content_type, ProtocolVersion.TLS_1_2, item.fragment).write(w)
-            self._take(item.content_type, self.opener.open(bytes(w.buffer)))
+            self._take(item.content_type, self.opener.open(item.content_type, item.fragment))
 
     def change_write_keys(self) -> None:
         """Protect from now on what is sent; no ChangeCipherSpec goes out."""
         keys = self._keys()
         mine = keys.client if self.role == "client" else keys.server
-        self.sealer = make_sealer(self.suite, mine, encrypt_then_mac=self.encrypt_then_mac, random=self.random)
-        self._writer.install(self.sealer)
+        self.sealer = self._writer.install(
+            make_sealer(self.suite, mine, encrypt_then_mac=self.encrypt_then_mac, random=self.random)
+        )
 
     def change_read_keys(self) -> None:
         """Open from now on what is received."""
         keys = self._keys()
         theirs = keys.server if self.role == "client" else keys.client
-        self.opener = make_opener(self.suite, theirs, encrypt_then_mac=self.encrypt_then_mac)
-        self._reader.install(self.opener)
+        self.opener = self._reader.install(make_opener(self.suite, theirs, encrypt_then_mac=self.encrypt_then_mac))
 
     def change_cipher_spec(self) -> None:
         """Send ChangeCipherSpec, and protect everything after it."""
@@ -308,17 +307,6 @@ class Speaker:
         if self.keys is None:
             raise UsageError("there are no keys yet: derive() or resume() makes them")
         return self.keys
-
-
-class _Unopened:
-    """Hands records through as they are: the keys are not made yet."""
-
-    sequence = limit = 0
-    near_limit = False
-
-    def open(self, record: bytes | bytearray | memoryview) -> bytes:
-        """What stands behind the header."""
-        return bytes(record[HEADER:])
 
 
 def _bytes(message: Message | bytes) -> bytes:

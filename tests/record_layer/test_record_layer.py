@@ -434,24 +434,29 @@ def test_a_plaintext_record_under_protection_is_a_bad_record_mac() -> None:
     assert isinstance(refused(protected_reader(), record(ALERT, b"\2\0")), BadRecordMac)
 
 
-def test_reader_and_writer_tell_when_their_keys_are_nearly_used_up() -> None:
+def test_keys_protect_no_more_records_than_is_said_when_they_are_installed() -> None:
     writer, reader = RecordWriter(), RecordReader()
     assert not writer.protected
-    assert (writer.near_limit, writer.exhausted, reader.near_limit) == (False, False, False)
-    sealer, opener = GCM.sealer(), GCM.opener()
-    sealer.limit = opener.limit = 8
-    writer.install(sealer)
-    reader.install(opener)
+    assert writer.install(GCM.sealer(), 8) is writer.state
+    assert reader.install(GCM.opener(), 9) is reader.state
     assert writer.protected
-    for number in range(8):
-        assert (writer.near_limit, writer.exhausted, reader.near_limit) == (number >= 7, False, number >= 7)
+    for _ in range(8):
         read(reader, writer.write(DATA, b"x"))
-    assert writer.near_limit
-    assert writer.exhausted
-    assert reader.near_limit
     with pytest.raises(KeysExhausted):
         writer.write(DATA, b"x")
     assert read(reader, writer.write(ALERT, b"\1\0")) == [(ALERT, b"\1\0")]
+    with pytest.raises(KeysExhausted):
+        read(reader, GCM.sealer().seal(9, DATA, b"x"))
+
+
+def test_new_keys_begin_a_new_sequence() -> None:
+    writer, reader = protected_writer(), protected_reader()
+    for _ in range(2):
+        for number in range(3):
+            assert (writer.state.sequence, reader.state.sequence) == (number, number)  # type: ignore[union-attr]
+            assert read(reader, writer.write(DATA, b"x")) == [(DATA, b"x")]
+        writer.install(GCM.sealer())
+        reader.install(GCM.opener())
 
 
 # -- anything at all ------------------------------------------------------------------------------------------

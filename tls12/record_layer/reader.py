@@ -1,45 +1,38 @@
-"""Bytes to plaintext fragments, and back.
+"""Incoming bytes to plaintext fragments.
 
-How it works: a connection has one `RecordReader` and one `RecordWriter`. Each begins in the clear and gets
-an `Opener` or a `Sealer`, with its keys, sequence number and limits inside, at the ChangeCipherSpec of its
-direction. Nothing here knows what a handshake is; the facts that the connection adds are `version_fixed`, once
-the ServerHello is through, the plaintext limit that was agreed, and whether application data is `flowing`.
+How it works: the reader is a generator over one chunk of input, so that the connection may change the keys between two
+records, or stop. Whole records are read straight out of the chunk; only a record that spans chunks is put together in
+`held`. After an early stop the rest of the chunk waits in `held` as well. (To copy everything through a receive buffer
+is slower: see docs/performance.md.)
 
-The reader is a generator over one chunk of input, so that the connection may change the keys between two
-records, or stop. Whole records are read straight out of the chunk; only a record that spans chunks is put
-together in `held`. After an early stop the rest of the chunk waits in `held` as well. Copying everything
-through a receive buffer instead made 16 KiB records a third slower.
+Application data changes no keys and stops nothing. So while it is `flowing` it is not handed over by a step of the
+generator but put into a list, and an AEAD opens a run of such records in one loop (`shortcuts.py`). A chunk that is one
+record of data and no more, the connection opens without asking the reader; `held`, `state`, `empty_run` and
+`judge_fragment` are public for that.
 
-Application data changes no keys and stops nothing. So while it is `flowing` it is not handed over by a step
-of the generator but put into a list, and an AEAD opens a run of such records in one loop: 8 % of a transfer of
-1 MiB, 13 % of one of 32 records of 64 bytes. A chunk that is one record of data and no more, the connection
-opens without asking the reader; `held`, `empty_run` and `judge_fragment` are public for that.
+The facts that the connection adds are `version_fixed`, once the ServerHello is through, the plaintext limit that was
+agreed, and whether application data is `flowing`.
 
-Each check has one place: the header in `_judge_header`, as soon as it is there, and the content type already
-when its byte is there, so that nonsense fails instead of waiting for more; emptiness and the plaintext limit
-after opening.
+Each check has one place: the header in `_judge_header`, as soon as it is there, and the content type already when its
+byte is there, so that nonsense fails instead of waiting for more; emptiness and the plaintext limit after opening.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from struct import Struct
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from tls12.crypto.aead import COPY, AeadOpener, Buffer
-from tls12.crypto.protection import RecordOpener, Sealer
+from tls12.crypto.protection import Opener
 from tls12.errors import LimitExceeded, NotTLS, PeerMisbehaved, RecordOverflow, UnexpectedMessage
-from tls12.registry import Alert, ContentType, ProtocolVersion
+from tls12.record_layer.shortcuts import COPY, AeadReadState, read_state
+from tls12.record_layer.states import APPLICATION_DATA, ReadState, overlong
+from tls12.registry import Alert, ContentType
 from tls12.wire.foreign import name_foreign
-from tls12.wire.records import HEADER, MAX_CIPHERTEXT, MAX_PLAINTEXT
+from tls12.wire.records import HEADER, MAX_CIPHERTEXT, MAX_PLAINTEXT, VERSION, Buffer, unpack_header
 
-_APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
-_TLS_1_2 = int(ProtocolVersion.TLS_1_2)
 _KINDS = frozenset(
     {ContentType.CHANGE_CIPHER_SPEC, ContentType.ALERT, ContentType.HANDSHAKE, ContentType.APPLICATION_DATA}
 )
-_read_header = Struct(">BHH").unpack_from
-_write_header = Struct(">BHH").pack
 
 T = TypeVar("T")
 
@@ -47,13 +40,12 @@ T = TypeVar("T")
 class RecordReader:
     """One direction's incoming records.
 
-    `empty_record_limit` bounds the run of empty application_data records that is put up with.
+    `empty_record_limit` bounds the run of empty application_data records that is tolerated.
     """
 
     __slots__ = (
         "_begun",
         "_maximum",
-        "_opener",
         "_runs",
         "empty_record_limit",
         "empty_records",
@@ -61,6 +53,7 @@ class RecordReader:
         "flowing",
         "held",
         "plaintext_limit",
+        "state",
         "version_fixed",
     )
 
@@ -74,19 +67,20 @@ class RecordReader:
         """Whether application data is welcome, so that `records` need not stop at it."""
         self.held = bytearray()
         """Bytes that have arrived and are not read: part of a record, or more after an early stop."""
-        self._opener: RecordOpener | None = None
-        self._runs: AeadOpener | None = None
+        self.state: ReadState | None = None
+        """What opens the records, and counts them; None in the clear."""
+        self._runs: AeadReadState | None = None
         self._maximum = MAX_PLAINTEXT
         self.empty_run = 0
-        """How many empty ones the last records were."""
+        """How many of the last records, one behind the other, were empty."""
         self.empty_records = 0
-        """How many empty ones there have been; `Connection` counts warnings by what else came."""
+        """How many empty records there have been; `Connection._take_warning` does not count them as useful."""
         self._begun = False
 
     @property
     def protected(self) -> bool:
         """Whether records are decrypted."""
-        return self._opener is not None
+        return self.state is not None
 
     @property
     def buffered(self) -> int:
@@ -98,26 +92,24 @@ class RecordReader:
         """A copy of the bytes that are `held`."""
         return bytes(self.held)
 
-    @property
-    def near_limit(self) -> bool:
-        """Whether the peer's keys have protected nearly as much as they may."""
-        return self._opener is not None and self._opener.near_limit
-
     def hold(self, data: Buffer) -> None:
         """Put bytes behind those that wait to be read."""
         self.held += data
 
-    def install(self, opener: RecordOpener) -> None:
-        """Open every later record with `opener`: the peer's ChangeCipherSpec has been read."""
-        self._opener = opener
-        # An AeadOpener; to ask isinstance of an abstract class takes 0.4 µs.
-        self._runs = cast(AeadOpener, opener) if hasattr(opener, "open_run") else None
+    def install(self, opener: Opener, most_records: int | None = None) -> ReadState:
+        """Open every later record with `opener`: the peer's ChangeCipherSpec has been read. Returns the new `state`.
+
+        Application data is refused after `most_records`, or earlier if the cipher's own limit is lower.
+        """
+        self.state = state = read_state(opener, most_records)
+        self._runs = state if isinstance(state, AeadReadState) else None
         self._maximum = MAX_CIPHERTEXT
         self.version_fixed = True
+        return state
 
     def records(
         self,
-        data: bytes | bytearray | memoryview,
+        data: Buffer,
         into: list[T] | None = None,
         wrap: Callable[[bytes], T] | None = None,
     ) -> Generator[tuple[int, bytes]]:
@@ -139,7 +131,7 @@ class RecordReader:
             data = view = view.cast("B") if view.c_contiguous else memoryview(bytes(view))
             size = len(view)
         position = 0
-        record: Buffer = b""
+        body: Buffer = b""
         try:
             while True:
                 if held:
@@ -147,7 +139,7 @@ class RecordReader:
                     if not end:
                         return
                     kind = held[0]
-                    record = held[:end]
+                    body = memoryview(held[HEADER:end])
                     del held[:end]  # moves the start of the buffer, not the bytes
                 else:
                     if self._runs is not None and self.flowing and into is not None and wrap is not None:
@@ -159,20 +151,20 @@ class RecordReader:
                         if size > position and data[position] not in _KINDS:
                             self._refuse_kind(data, position)
                         return
-                    kind, version, length = _read_header(data, position)
-                    if version != _TLS_1_2 or length > self._maximum or kind not in _KINDS:
+                    kind, version, length = unpack_header(data, position)
+                    if version != VERSION or length > self._maximum or kind not in _KINDS:
                         self._judge_header(kind, version, length, data, position)
                     end = position + HEADER + length
                     if end > size:
                         return
-                    record = view[position:end] if length > COPY else data[position:end]
+                    body = view[position + HEADER : end] if length > COPY else data[position + HEADER : end]
                     position = end
-                fragment = self._opener.open(record) if self._opener is not None else bytes(record[HEADER:])
+                fragment = bytes(body) if self.state is None else self.state.open(kind, body)
                 if 0 < len(fragment) <= self.plaintext_limit:
                     self.empty_run = 0
                 else:
                     self.judge_fragment(kind, fragment)
-                if self.flowing and kind == _APPLICATION_DATA and into is not None and wrap is not None:
+                if self.flowing and kind == APPLICATION_DATA and into is not None and wrap is not None:
                     if fragment:
                         into.append(wrap(fragment))
                 else:
@@ -183,8 +175,8 @@ class RecordReader:
             if position < size:
                 held += view[position:]
             # The traceback of an error keeps the frames alive, and with them the views of the caller's buffer.
-            if type(record) is memoryview:
-                record.release()
+            if type(body) is memoryview:
+                body.release()
             view.release()
 
     def _complete_held(self, data: memoryview, position: int) -> tuple[int, int]:
@@ -196,7 +188,7 @@ class RecordReader:
         position = self._top_up(HEADER, data, position)
         if len(held) < HEADER:
             return position, 0
-        kind, version, length = _read_header(held)
+        kind, version, length = unpack_header(held)
         self._judge_header(kind, version, length, held, 0)
         end = HEADER + length
         position = self._top_up(end, data, position)
@@ -214,7 +206,7 @@ class RecordReader:
         """Raise if the record that begins at `position` of `data` may not have this header."""
         if kind not in _KINDS:
             self._refuse_kind(data, position)
-        if version != _TLS_1_2 and (self.version_fixed or version >> 8 != 3):
+        if version != VERSION and (self.version_fixed or version >> 8 != 3):
             raise PeerMisbehaved(
                 f"the peer sent a record of version {version:#06x} instead of 0x0303",
                 alert=Alert.PROTOCOL_VERSION,
@@ -235,12 +227,10 @@ class RecordReader:
         raise NotTLS(f"the peer does not speak TLS: its first bytes are {start[:16].hex(' ')}")
 
     def judge_fragment(self, kind: int, fragment: bytes) -> None:
-        """Raise if a fragment is too long, is empty and may not be, or is the last straw of empty ones."""
+        """Raise if a fragment is too long, is empty and may not be, or is one empty record too many in a row."""
         if len(fragment) > self.plaintext_limit:
-            raise RecordOverflow(
-                f"the peer sent a record of {len(fragment)} bytes; at most {self.plaintext_limit} were agreed"
-            )
-        if kind != _APPLICATION_DATA:
+            raise overlong(len(fragment), self.plaintext_limit)
+        if kind != APPLICATION_DATA:
             raise UnexpectedMessage(f"the peer sent an empty {ContentType.of(kind)} record", rule="RFC 5246 6.2.1")
         self.empty_records += 1
         self.empty_run += 1
@@ -249,53 +239,3 @@ class RecordReader:
                 f"the peer sent more than {self.empty_record_limit} empty records in a row",
                 alert=Alert.UNEXPECTED_MESSAGE,
             )
-
-
-class RecordWriter:
-    """One direction's outgoing records."""
-
-    __slots__ = ("_sealer", "fragment_size", "version")
-
-    def __init__(self) -> None:
-        self.fragment_size = MAX_PLAINTEXT
-        """Bytes of plaintext per record, at most (RFC 5246 6.2.1, RFC 6066 4, RFC 8449 4)."""
-        self.version = _TLS_1_2
-        """Of records in the clear; 0x0301 suits old servers before they know ours (RFC 5246 E.1)."""
-        self._sealer: Sealer | None = None
-
-    @property
-    def protected(self) -> bool:
-        """Whether records are encrypted."""
-        return self._sealer is not None
-
-    @property
-    def near_limit(self) -> bool:
-        """Whether our keys have protected nearly as much as they may: renegotiate, or close."""
-        return self._sealer is not None and self._sealer.near_limit
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether application data would be refused with KeysExhausted."""
-        return self._sealer is not None and self._sealer.exhausted
-
-    def install(self, sealer: Sealer) -> None:
-        """Seal every later record with `sealer`: our ChangeCipherSpec has been written."""
-        self._sealer = sealer
-
-    def seal(self, kind: int, data: Buffer) -> bytes:
-        """The one record that carries at most `fragment_size` bytes."""
-        if self._sealer is not None:
-            return self._sealer.seal(kind, data)
-        return _write_header(kind, self.version, len(data)) + data
-
-    def write(self, kind: int, data: Buffer) -> bytes | bytearray:
-        """The record or records that carry `data`; an empty `data` makes one empty record.
-
-        The buffer belongs to the caller. A memoryview must be one of single bytes. Raises KeysExhausted.
-        """
-        if len(data) <= self.fragment_size:
-            return self.seal(kind, data)
-        if self._sealer is not None:
-            return self._sealer.seal_many(kind, data, self.fragment_size)
-        size = self.fragment_size
-        return b"".join(self.seal(kind, data[at : at + size]) for at in range(0, len(data), size))

@@ -1,0 +1,180 @@
+"""The read state and the write state of RFC 5246 6.1: keys, the sequence number, and how much they may still protect.
+
+How it works: a state is made for each ChangeCipherSpec, around a cipher that knows nothing but its keys, and lasts
+until the next one. So a sequence number never restarts under the same key, and stands in one place.
+
+Two limits apply. The sequence number must not wrap (RFC 5246 6.1): beyond 2^64 nothing passes. And a key may protect
+only so much application data (`crypto/limits.py`); alerts and handshake messages still pass then, so that the
+connection can renegotiate, or close, with the keys that it has. A limit in bytes becomes one in records once the
+bytes are used up: the record that uses them up is the last one.
+
+A write state also says when its owner should look again (`attention`): when seven eighths of a limit are used, so that
+there is time for new keys, and after that at the limit itself.
+
+`seal_alone` and `open_alone` are for the commonest thing there is, one record of application data and nothing else.
+`shortcuts.py` has faster ones, which do the same.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from tls12.crypto.limits import SEQUENCE_NUMBERS, USAGE_LIMITS
+from tls12.crypto.protection import Opener, Sealer
+from tls12.errors import KeysExhausted, RecordOverflow
+from tls12.registry import ContentType
+from tls12.wire.records import HEADER, MAX_CIPHERTEXT, Buffer
+
+APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
+
+DATA = b"\x17\x03\x03"
+"""How a protected record of application data begins: content type and version."""
+
+_BOUNDLESS = 1 << 80
+"""More bytes than 2^64 records have."""
+
+_read_start = Struct(">3sH").unpack_from
+
+
+class State:
+    """The counters of one direction, which begin at 0 with its keys."""
+
+    __slots__ = ("_left", "limit", "sequence")
+
+    def __init__(self, cipher_name: str, most_records: int | None) -> None:
+        usage = USAGE_LIMITS[cipher_name]
+        self.sequence = 0
+        """The number of the next record."""
+        self.limit = usage.records if most_records is None else min(usage.records, most_records)
+        """The first sequence number that application data may not have."""
+        self._left = _BOUNDLESS if usage.volume is None else usage.volume
+
+    def refuse(self, kind: int, records: int = 1) -> None:
+        """Raise KeysExhausted if `records` more of this content type may not follow; asked only at a limit."""
+        if self.sequence + records > SEQUENCE_NUMBERS:
+            raise KeysExhausted("the sequence numbers of one direction are used up")
+        if kind == APPLICATION_DATA:
+            raise KeysExhausted(
+                f"one direction's keys have protected {self.sequence:,} records, the limit of their cipher",
+                rule="RFC 8446 5.5",
+            )
+
+
+class WriteState(State):
+    """What protects the outgoing records."""
+
+    __slots__ = ("_reserve", "attention", "cipher")
+
+    def __init__(self, sealer: Sealer, most_records: int | None = None) -> None:
+        """Application data is refused after `most_records`, or earlier if the cipher's own limit is lower."""
+        super().__init__(sealer.name, most_records)
+        self.cipher = sealer
+        """What makes the records; ask it for the nonce and the additional data of one."""
+        self.attention = self.limit - (self.limit >> 3) - 1
+        """The number of the first record after which the owner should look again; see `near_limit`."""
+        self._reserve = self._left >> 3  # bytes; 0 once the owner knows
+
+    @property
+    def near_limit(self) -> bool:
+        """Whether the keys are near their limit, and `acknowledge` has not been called."""
+        return self.sequence > self.attention
+
+    def acknowledge(self) -> None:
+        """The owner knows that the limit is near; it should look again only when it is reached."""
+        self.attention = self.limit
+        self._reserve = 0
+
+    def seal(self, kind: int, data: Buffer) -> bytes:
+        """One record of content type `kind`, header included, around at most 2^14 bytes. Raises KeysExhausted."""
+        sequence = self.sequence
+        if sequence >= self.limit:
+            self.refuse(kind)
+        self.sequence = sequence + 1
+        record = self.cipher.seal(sequence, kind, data)
+        self._left -= len(record) - HEADER
+        if self._left <= self._reserve:
+            self._near_volume()
+        return record
+
+    def seal_alone(self, data: Buffer) -> bytes | None:
+        """One record of application data; None if the owner should look at the limit, and use `seal`."""
+        if self.sequence >= self.attention or self._left - self._reserve <= MAX_CIPHERTEXT:
+            return None
+        return self.seal(APPLICATION_DATA, data)
+
+    def seal_many(self, kind: int, data: Buffer, fragment_size: int) -> bytearray:
+        """All the records of a larger write, in one buffer of the exact size, which belongs to the caller.
+
+        Nothing is sealed, and KeysExhausted raised, if the limit does not leave room for all of them.
+        """
+        whole, rest = divmod(len(data), fragment_size)
+        length_of = self.cipher.record_length
+        size = whole * length_of(fragment_size) + (length_of(rest) if rest else 0)
+        records = whole + (rest > 0)
+        if self.sequence + records > self.limit or size - records * HEADER > self._left:
+            self.refuse(kind, records)
+        out = bytearray(size)
+        end = 0
+        with memoryview(data) as source, memoryview(out) as target:
+            for start in range(0, len(data), fragment_size):
+                record = self.seal(kind, source[start : start + fragment_size])
+                begin = end
+                end += len(record)
+                target[begin:end] = record
+        return out
+
+    def _near_volume(self) -> None:
+        """So many bytes are used up that the owner should know it, or all of them."""
+        if self._left <= 0:
+            self.limit = min(self.limit, self.sequence)
+        if self._reserve:
+            self.attention = min(self.attention, self.sequence - 1)
+
+
+class ReadState(State):
+    """What opens the incoming records."""
+
+    __slots__ = ("cipher",)
+
+    def __init__(self, opener: Opener, most_records: int | None = None) -> None:
+        """Application data is refused after `most_records`, or earlier if the cipher's own limit is lower."""
+        super().__init__(opener.name, most_records)
+        self.cipher = opener
+        """What opens the records; ask it for the nonce and the additional data of one."""
+
+    def open(self, kind: int, body: Buffer) -> bytes:
+        """The plaintext of the next record, whose header has been checked.
+
+        Raises BadRecordMac for every way in which it can be wrong, and KeysExhausted. The state is of no use
+        afterwards. The length of the plaintext is the caller's to judge.
+        """
+        sequence = self.sequence
+        if sequence >= self.limit:
+            self.refuse(kind)
+        plaintext = self.cipher.open(sequence, kind, body)
+        self.sequence = sequence + 1
+        self._left -= len(body)
+        if self._left <= 0:
+            self.limit = min(self.limit, self.sequence)
+        return plaintext
+
+    def open_alone(self, chunk: bytes, most: int) -> bytes | None:
+        """The plaintext if `chunk` is exactly one record of application data, else None.
+
+        What is empty is the caller's to judge. Raises what `open` raises, and RecordOverflow for a plaintext of more
+        than `most` bytes.
+        """
+        if len(chunk) < HEADER:
+            return None
+        start, length = _read_start(chunk)
+        if start != DATA or length != len(chunk) - HEADER or length > MAX_CIPHERTEXT:
+            return None
+        plaintext = self.open(APPLICATION_DATA, memoryview(chunk)[HEADER:])
+        if len(plaintext) > most:
+            raise overlong(len(plaintext), most)
+        return plaintext
+
+
+def overlong(length: int, most: int) -> RecordOverflow:
+    """The error for a plaintext of `length` bytes where `most` were agreed (RFC 5246 6.2.1, RFC 6066 4, RFC 8449 4)."""
+    return RecordOverflow(f"the peer sent a record of {length} bytes; at most {most} were agreed")
