@@ -155,3 +155,28 @@ def test_a_file_that_cannot_be_written_is_an_os_error() -> None:
     with pytest.raises(OSError, match="No space left"):
         log.log(CLIENT_RANDOM, RANDOM, SECRET)
     log.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_file_that_others_may_read_is_warned_of(tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "keys.txt"
+    path.touch()
+    path.chmod(mode)
+    KeyLog.to_file(path).close()
+    (said,) = caplog.records
+    assert (said.name, said.levelname) == ("tls12.keylog", "WARNING")
+    assert f"{path} has mode {mode:04o}" in said.getMessage()
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_a_file_for_its_owner_only_and_what_is_no_file_are_not_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "keys.txt"
+    KeyLog.to_file(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    KeyLog.to_file(path).close()
+    KeyLog.to_file("/dev/null").close()
+    assert caplog.records == []

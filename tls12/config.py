@@ -156,6 +156,10 @@ class Limits:
     """How long a handshake may take by the injected clock; None leaves that to the caller's time-outs."""
     buffered: int = 262_144
     """Input kept while the connection is paused, and bytes behind a close_notify."""
+    held: int = 4_194_304
+    """Application data that waits for the end of a renegotiation. A write that comes below the bound is taken whole,
+    however long; one that comes at it fails the connection: the peer lets us wait, and the application does not look
+    at `bytes_held`. The adapters stop their writers long before."""
     psk_identity: int = 1_024
     """The longest PSK identity that a server looks up; beyond 15,000, `message_sizes` must grow for it, too."""
 

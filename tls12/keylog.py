@@ -10,13 +10,16 @@ none, `KeyLog.load(path)` reads a file. A line goes out in a single write to a d
 appending, so that threads and processes can share one file. Lines that are not understood, such as one that
 somebody is just writing, are counted in `skipped` and do no harm.
 
-WHOEVER READS THE LOG READS THE CONNECTIONS. A file is created readable by its owner only.
+WHOEVER READS THE LOG READS THE CONNECTIONS. A file is created readable by its owner only; one that exists and is
+readable by others gets a warning in the logger `tls12.keylog`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
@@ -25,6 +28,10 @@ from weakref import finalize
 
 CLIENT_RANDOM = "CLIENT_RANDOM"
 """The label of a TLS 1.2 master secret."""
+
+_log = logging.getLogger(__name__)
+
+_FOR_OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 _LINE = re.compile(rb"([A-Z][A-Z0-9_]*) ((?:[0-9a-fA-F]{2})+) ((?:[0-9a-fA-F]{2})+)")
 
@@ -59,11 +66,22 @@ class KeyLog:
 
     @classmethod
     def to_file(cls, path: str | os.PathLike[str]) -> KeyLog:
-        """A log that appends to a file, made if need be with mode 0600. Raises OSError as `open` does."""
+        """A log that appends to a file, made if need be with mode 0600. Raises OSError as `open` does.
+
+        The mode of a file that exists stays as it is; if others than its owner may read it, the logger `tls12.keylog`
+        says so, as a warning.
+        """
         log = cls()
         log.path = Path(path)
         log._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         log._finalizer = finalize(log, os.close, log._descriptor)
+        mode = os.fstat(log._descriptor).st_mode
+        if os.name == "posix" and stat.S_ISREG(mode) and mode & _FOR_OTHERS:
+            _log.warning(
+                "the key log %s has mode %04o: others than its owner may read every connection; chmod it to 0600",
+                log.path,
+                stat.S_IMODE(mode),
+            )
         return log
 
     @classmethod

@@ -278,3 +278,29 @@ def test_different_pre_shared_keys_are_suspected() -> None:
     assert isinstance(client.error, PeerAlert)
     assert client.error.received is Alert.BAD_RECORD_MAC
     assert "its key for the PSK identity" in str(client.error)
+
+
+@pytest.mark.parametrize("minor", [0, 1, 2])
+def test_a_client_that_fails_before_it_reads_the_server_hello_tells_why_in_a_record_of_an_older_version(
+    minor: int,
+) -> None:
+    """OpenSSL writes its alert in the version of its ClientHello's record."""
+    ours, theirs = pair("server")
+    theirs.start()
+    ours.receive(theirs.take())
+    ours.take()
+    early = bytearray(record(ContentType.ALERT, bytes([FATAL, Alert.DECODE_ERROR])))
+    early[2] = minor
+    ours.receive(bytes(early))
+    assert isinstance(ours.error, PeerAlert)
+    assert ours.error.received is Alert.DECODE_ERROR
+    assert ours.take() == b""
+
+
+def test_once_records_are_protected_an_alert_of_another_version_is_refused() -> None:
+    ours, theirs = connected("server")
+    late = bytearray(alert(theirs, bytes([FATAL, Alert.DECODE_ERROR])))
+    late[2] = 1
+    ours.receive(bytes(late))
+    assert isinstance(ours.error, PeerMisbehaved)
+    assert ours.error.alert is Alert.PROTOCOL_VERSION

@@ -6,7 +6,9 @@ transport. Bytes go straight through the sans-IO connection in the same call: `d
 hands the plaintext of its events up, and writes what it wants sent; `write` seals and hands down. Flow
 control is that of the TCP transport in both directions, so a slow reader stops the peer and a slow peer
 stops `drain`. With `pack_small_writes` in the config, what `write` takes goes down when the event loop turns, or
-once it would fill a record, so that small writes in between share a record and a call into the kernel.
+once it would fill a record, so that small writes in between share a record and a call into the kernel. During a
+renegotiation nothing can be sealed: what `write` takes then counts as unsent, stops the writer as a slow network does,
+and the peer has as long for the renegotiation as for the first handshake.
 
 A connection ends in one of three ways, all through `_finish`, which hands the last bytes (close_notify or an
 alert) to the network, says FIN, and keeps reading for a moment, because closing over unread data would reset
@@ -88,6 +90,9 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._failure: Exception | None = None
         self._reading_paused = False
         self._writing_paused = False
+        self._held_back = False  # the writer, because of a renegotiation
+        self._renegotiating = False
+        self._closes_later = False
         self._packs = False
         self._packed = 0
         self._flush_planned = False
@@ -143,7 +148,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer takes bytes slower than they come: `drain` waits."""
         self._writing_paused = True
-        if self._app is not None and not self._told:
+        if self._app is not None and not self._told and not self._held_back:
             self._app.pause_writing()
 
     def resume_writing(self) -> None:
@@ -151,7 +156,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._writing_paused = False
         if self._lingering is not None:
             self._tell()
-        elif self._app is not None:
+        elif self._app is not None and not self._held_back:
             self._app.resume_writing()
 
     @contextlib.contextmanager
@@ -162,8 +167,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         except Exception as error:
             self._fail_alone(error)
 
-    def _fail_alone(self, error: Exception) -> None:
-        self._connection.abort(Alert.INTERNAL_ERROR)
+    def _fail_alone(self, error: Exception, alert: Alert = Alert.INTERNAL_ERROR) -> None:
+        self._connection.abort(alert)
         self._fail(error)
 
     # -- events
@@ -175,7 +180,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                     self._note(event)
                 elif self._reading_paused or self._held:
                     self._held.append(event.data)
-                elif self._app is not None and not self._finishing:
+                elif self._app is not None and not self._finishing and not self._closes_later:
                     self._app.data_received(event.data)
         self.flush()
 
@@ -320,7 +325,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """Seal `data` and hand it to the network. Does nothing once the connection is closing."""
         if self._eof_written:
             raise RuntimeError("Cannot call write() after write_eof()")
-        if data and not self._finishing:
+        if data and not self._finishing and not self._closes_later:
             self._connection.send_data(data)
             if self._packs:
                 self._flush_soon(len(data))
@@ -331,7 +336,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """Seal each piece in its own records, and hand them to the network at once."""
         if self._eof_written:
             raise RuntimeError("Cannot call writelines() after write_eof()")
-        if not self._finishing:
+        if not self._finishing and not self._closes_later:
             for data in list_of_data:
                 self._connection.send_data(data)
             self.flush()
@@ -343,6 +348,35 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._raw.write(data)
         if self._connection.closed and not self._finishing:  # its owner ended it, and no event says so
             self._fail(self._connection.error or _closed_too_early())
+        elif self._renegotiating or self._connection.renegotiating:
+            self._mind_renegotiation()
+
+    # -- renegotiations
+
+    def _mind_renegotiation(self) -> None:
+        """Begin, or end, what a renegotiation needs: a time-out, and a writer that waits if much is held."""
+        goes_on = self._connection.renegotiating
+        if goes_on and not self._renegotiating and self._handshake_timeout is not None and not self._finishing:
+            self._timer = self._loop.call_later(self._handshake_timeout, self._give_up_renegotiation)
+        elif not goes_on and self._renegotiating and not self._finishing:
+            self._cancel_timer()
+        self._renegotiating = goes_on
+        held = self._connection.bytes_held
+        if goes_on and held > self._raw.get_write_buffer_limits()[1] and not self._held_back:
+            self._held_back = True
+            if self._app is not None and not self._writing_paused and not self._told:
+                self._app.pause_writing()
+        elif not goes_on and self._held_back:
+            self._held_back = False
+            if self._app is not None and not self._writing_paused and not self._told:
+                self._app.resume_writing()
+        if self._closes_later and not goes_on and not self._finishing:
+            self._finish(self._close_timeout, peer_is_done=self._connection.closed)
+
+    def _give_up_renegotiation(self) -> None:
+        seconds = self._close_timeout if self._closes_later else self._handshake_timeout
+        self._failure = self._failure or TimeoutError(f"the renegotiation was not complete within {seconds:g} s")
+        self._fail_alone(self._failure, Alert.USER_CANCELED)
 
     def _flush_soon(self, size: int) -> None:
         self._packed += size
@@ -375,9 +409,16 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def close(self) -> None:
         """Send close_notify behind everything written, and close. Data that still arrives is dropped."""
-        if not self._finishing:
-            self._connection.close()
-            self._held.clear()
+        if self._finishing or self._closes_later:
+            return
+        self._connection.close()
+        self._held.clear()
+        if self._connection.renegotiating:  # what was written waits for its end, and close_notify behind it
+            self._closes_later = True
+            self._cancel_timer()
+            self._timer = self._loop.call_later(self._close_timeout, self._give_up_renegotiation)
+            self.flush()
+        else:
             self._finish(self._close_timeout, peer_is_done=self._connection.closed)
 
     def abort(self) -> None:
@@ -394,7 +435,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def is_closing(self) -> bool:
         """Whether the connection is closing or closed."""
-        return self._finishing or self._raw.is_closing()
+        return self._finishing or self._closes_later or self._raw.is_closing()
 
     def is_reading(self) -> bool:
         """Whether plaintext may arrive."""
@@ -414,8 +455,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._go_on_reading()
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that the network has not taken yet: sealed ones, and those that wait to share a record."""
-        return self._raw.get_write_buffer_size() + self._packed
+        """Bytes that the network has not taken yet: sealed, or waiting for a record or a renegotiation."""
+        return self._raw.get_write_buffer_size() + self._connection.bytes_held
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         """The low and high water marks of `set_write_buffer_limits`."""

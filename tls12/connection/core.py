@@ -604,6 +604,7 @@ class Connection(Handshaking):
         self._write_ended = True
         self._hold_data()
         self._held.clear()
+        self._held_size = 0
 
     @abstractmethod
     def _forget_session(self) -> None:

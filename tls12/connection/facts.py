@@ -83,6 +83,11 @@ class Facts:
         return ConnectionState.HANDSHAKING if self._handshakes else ConnectionState.IDLE
 
     @property
+    def renegotiating(self) -> bool:
+        """Whether a handshake after the first goes on. What is sent meanwhile is held (`bytes_held`)."""
+        return self._established is not None and self._handshake is not None
+
+    @property
     def expecting(self) -> tuple[str, ...]:
         """The handshake messages that the peer may send now, by name; empty when it is not its turn."""
         if self._error is not None or self._read_ended:

@@ -9,6 +9,9 @@ With `pack_small_writes` writes wait in `_packed` instead, until they fill a rec
 for, or something other than application data has to go out, which must not overtake them. A write that fits into one
 record is never split over two. What waits is never more than one record, so that memory stays bounded, and the keys'
 limit is judged, as always, when a record is sealed.
+
+During a renegotiation nothing is sealed, and writes wait in `_held`: the peer decides how long. So `bytes_held` counts
+them, for whoever has to stop a writer, and `Limits.held` bounds them.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from collections.abc import Callable
 
 from tls12.connection.buffers import Data, byte_buffer, take_portion
 from tls12.connection.facts import Facts
-from tls12.errors import KeysExhausted, UsageError
+from tls12.errors import KeysExhausted, LimitExceeded, UsageError
 from tls12.events import Event, KeysNearLimit
 from tls12.record_layer import RecordWriter
 from tls12.record_layer.states import WriteState
@@ -33,8 +36,8 @@ class Sending(Facts, ABC):
     """The outgoing half of a connection; `Connection` adds the rest."""
 
     __slots__ = (
-        "_at_once", "_closed_by_owner", "_held", "_inside", "_may_send", "_out", "_packed", "_sealing", "_write_state",
-        "_writer",
+        "_at_once", "_closed_by_owner", "_held", "_held_size", "_inside", "_may_send", "_out", "_packed", "_sealing",
+        "_write_state", "_writer",
     )  # fmt: skip
 
     _events: list[Event]
@@ -46,6 +49,7 @@ class Sending(Facts, ABC):
         self._at_once = 0
         self._packed: bytearray | None = None
         self._held: list[bytes] = []
+        self._held_size = 0
         self._closed_by_owner = False
         self._inside = False  # a step goes on, and so what calls is a callback
         self._sealing = False  # that callback is the configuration's `random`, asked for the IV of a record
@@ -76,9 +80,9 @@ class Sending(Facts, ABC):
         """Queue application data; it is sealed at once, or, with `pack_small_writes`, together with other writes.
 
         Raises `UsageError` before `HandshakeCompleted` and after one's own `close()`. After the peer's close or a
-        failure the data is dropped, since the caller may not have read those events yet. Any other exception, a
-        KeyboardInterrupt for instance, has failed the connection, unless it came before or after this method did
-        anything.
+        failure the data is dropped, since the caller may not have read those events yet. During a renegotiation it is
+        held (`bytes_held`), up to `Limits.held`. Any other exception, a KeyboardInterrupt for instance, has failed the
+        connection, unless it came before or after this method did anything.
         """
         try:
             if type(data) is bytes:
@@ -113,7 +117,29 @@ class Sending(Facts, ABC):
             if self._established is None:
                 raise UsageError("send_data() before HandshakeCompleted")
             if data:
-                self._held.append(bytes(data))
+                self._guard(lambda: self._hold(bytes(data)))
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of application data that `send_data` has taken and that are in no record yet.
+
+        They wait for the end of a renegotiation or, with `pack_small_writes`, for more. Count them among what is
+        unsent, and stop writing while there are many: beyond `Limits.held` the connection fails.
+        """
+        return self._held_size + len(self._packed or b"")
+
+    def _hold(self, data: bytes) -> None:
+        """Keep a write until the renegotiation ends. Raises LimitExceeded if the peer lets it wait too long."""
+        limit = self._config.limits.held
+        if self._held_size >= limit:
+            raise LimitExceeded(
+                f"{self._held_size} bytes wait for the {self._peer.value} to go on with a renegotiation; "
+                f"Limits.held allows {limit}",
+                remedy="write no more while bytes_held is large, or raise Limits.held",
+            )
+        self._check_duration()
+        self._held.append(data)
+        self._held_size += len(data)
 
     def _pack_or_seal(self, data: Data) -> None:
         """Send data of any length while it may be sent. Raises KeysExhausted."""
@@ -122,7 +148,7 @@ class Sending(Facts, ABC):
             self._seal_packed()
             packed = None
             if not self._may_send:  # the keys were near their limit, and new ones are being made
-                self._held.append(bytes(data))
+                self._hold(bytes(data))
                 return
         if packed is not None:
             packed += data
@@ -186,12 +212,13 @@ class Sending(Facts, ABC):
         config = self._config
         asks_first = config.pack_small_writes or config.random is not os.urandom  # which may be asked for an IV
         self._at_once = 0 if asks_first else self._writer.fragment_size
-        held, self._held = self._held, []
+        held, self._held, self._held_size = self._held, [], 0
         for data in held:
             if self._may_send:
                 self._pack_or_seal(data)
             else:
                 self._held.append(data)
+                self._held_size += len(data)
         if self._closed_by_owner:
             self._say_close()
 
@@ -204,6 +231,10 @@ class Sending(Facts, ABC):
     @abstractmethod
     def _ask_for_renegotiation(self) -> None:
         """Begin another handshake on this connection, which nothing stands against."""
+
+    @abstractmethod
+    def _check_duration(self) -> None:
+        """Raise LimitExceeded if the handshake that goes on takes too long."""
 
     @abstractmethod
     def _obstacle_to_renegotiation(self) -> str:

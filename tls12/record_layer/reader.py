@@ -30,6 +30,7 @@ from tls12.registry import Alert, ContentType
 from tls12.wire.foreign import name_foreign
 from tls12.wire.records import HEADER, MAX_CIPHERTEXT, MAX_PLAINTEXT, VERSION, Buffer, unpack_header
 
+_ALERT = int(ContentType.ALERT)
 _KINDS = frozenset(
     {ContentType.CHANGE_CIPHER_SPEC, ContentType.ALERT, ContentType.HANDSHAKE, ContentType.APPLICATION_DATA}
 )
@@ -62,7 +63,8 @@ class RecordReader:
         self.plaintext_limit = MAX_PLAINTEXT
         """Bytes of plaintext that a record may carry from now on (RFC 5246 6.2.1, RFC 6066 4, RFC 8449 4)."""
         self.version_fixed = False
-        """Whether the ServerHello has fixed the version; until then any 3.x will do (RFC 5246 E.1)."""
+        """Whether the ServerHello has fixed the version; until then any 3.x will do, and for an alert in the clear
+        behind it too, since it may have crossed the ServerHello (RFC 5246 E.1)."""
         self.flowing = False
         """Whether application data is welcome, so that `records` need not stop at it."""
         self.held = bytearray()
@@ -206,7 +208,7 @@ class RecordReader:
         """Raise if the record that begins at `position` of `data` may not have this header."""
         if kind not in _KINDS:
             self._refuse_kind(data, position)
-        if version != VERSION and (self.version_fixed or version >> 8 != 3):
+        if version != VERSION and (version >> 8 != 3 or (self.version_fixed and not self._may_be_early(kind))):
             raise PeerMisbehaved(
                 f"the peer sent a record of version {version:#06x} instead of 0x0303",
                 alert=Alert.PROTOCOL_VERSION,
@@ -215,6 +217,14 @@ class RecordReader:
         if length > self._maximum:
             raise RecordOverflow(f"the peer sent a record of {length} bytes; at most {self._maximum} are allowed")
         self._begun = True
+
+    def _may_be_early(self, kind: int) -> bool:
+        """Whether this may come from a peer that does not know yet which version was agreed.
+
+        A client that fails before it has read the ServerHello tells it with an alert in a record of the version of
+        its ClientHello, 3.1 most often; it says why it failed, and proves as little as any record in the clear.
+        """
+        return kind == _ALERT and self.state is None
 
     def _refuse_kind(self, data: Buffer, position: int) -> None:
         """Raise for an unknown content type, as another protocol if nothing of TLS has been seen yet."""
