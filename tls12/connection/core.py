@@ -590,7 +590,11 @@ class Connection(Handshaking):
             if not self._peer_closed:  # else it holds the trailing data
                 self._reader = RecordReader()
         if not isinstance(error, TruncatedError):
-            self._forget_session()
+            try:
+                self._forget_session()
+            finally:
+                if self._established is not None:
+                    self._established = self._established.without_secrets()
 
     def _end_both(self) -> None:
         """Neither direction goes on, and so no handshake does: its secrets are let go."""
