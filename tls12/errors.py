@@ -18,6 +18,7 @@ No message ever contains key material or decrypted data.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from tls12.registry import Alert
@@ -58,6 +59,19 @@ class Reasoned(Exception):
 def _restored(kind: type[Reasoned], args: tuple[Any, ...]) -> Reasoned:
     error = kind.__new__(kind)
     error.args = args
+    return error
+
+
+def to_raise(failure: BaseException) -> BaseException:
+    """What to raise for a failure that is kept and told more than once: a copy.
+
+    An exception that is raised remembers the frames that it passed, and they the object that keeps it. One that was
+    raised before, by an object of the application, is raised itself: it says where.
+    """
+    if failure.__traceback__ is not None:
+        return failure
+    error = copy.copy(failure)
+    error.__cause__ = failure.__cause__
     return error
 
 

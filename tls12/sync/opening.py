@@ -1,0 +1,74 @@
+"""`connect` and `wrap`: how a TLSSocket begins."""
+
+from __future__ import annotations
+
+import socket
+
+from tls12.answers import Answers
+from tls12.config import ClientConfig
+from tls12.connection import ClientConnection, Connection
+from tls12.handshake.engine import OnMessage, Rewrite
+from tls12.resumption.sessions import Session
+from tls12.sync.tls_socket import HANDSHAKE_TIMEOUT, TLSSocket
+
+
+def connect(
+    host: str,
+    port: int,
+    config: ClientConfig,
+    *,
+    server_name: str | None = None,
+    timeout: float | None = None,
+    handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
+    session: Session | None = None,
+    answers: Answers | None = None,
+    rewrite: Rewrite | None = None,
+    on_message: OnMessage | None = None,
+) -> TLSSocket:
+    """Connect to `host` and `port` over TCP and complete a TLS handshake as the client.
+
+    `server_name` is the name (or IP address) that the server must prove, `host` unless given; "" asks for
+    none. `timeout` bounds the TCP connect and, as with `socket.create_connection`, every later wait; in
+    seconds. `handshake_timeout` bounds the handshake as a whole. `session` offers to resume an earlier
+    session. `answers` decides what pauses the connection: `{CertificateRequested: choose_credential}`; a
+    function that requires two arguments gets the event and the connection. `rewrite` and `on_message` are those
+    of `ClientConnection`.
+
+    Raises OSError when there is no connection, and the error of `ConnectionFailed` when there is no
+    handshake.
+    """
+    connection = ClientConnection(
+        config,
+        host if server_name is None else server_name or None,
+        session=session,
+        rewrite=rewrite,
+        pause_on=frozenset(answers or ()),
+        on_message=on_message,
+    )
+    sock = socket.create_connection((host, port), timeout)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return wrap(sock, connection, handshake_timeout=handshake_timeout, answers=answers)
+
+
+def wrap(
+    sock: socket.socket,
+    connection: Connection,
+    *,
+    handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
+    answers: Answers | None = None,
+) -> TLSSocket:
+    """Speak TLS over a connected socket with a fresh connection of either role, and complete the handshake.
+
+    The socket belongs to the result from here on, and is closed if the handshake fails. A non-blocking socket
+    comes back before its handshake: call `do_handshake` until it no longer raises BlockingIOError.
+    """
+    tls = TLSSocket(sock, connection, answers, handshake_timeout)
+    try:
+        if isinstance(connection, ClientConnection):
+            connection.initiate_handshake()
+        if sock.gettimeout() != 0.0:
+            tls.do_handshake(handshake_timeout)
+    except BaseException:
+        tls.close()
+        raise
+    return tls

@@ -1,0 +1,200 @@
+"""The `TLSSocket`: the face of a stream over TLS that looks like a socket's.
+
+How it works: what moves bytes is the `Stream` inside; here is what `socket.socket` calls it.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from tls12.answers import Answers
+from tls12.connection import Connection
+from tls12.errors import UsageError
+from tls12.events import Negotiated
+from tls12.resumption.sessions import Session
+from tls12.sync.files import copied, open_file
+from tls12.sync.stream import Stream, portions
+
+HANDSHAKE_TIMEOUT = 60.0
+"""Seconds that a handshake may take as a whole, unless the caller says otherwise."""
+
+
+class TLSSocket:
+    """A connected socket that speaks TLS: the methods of `socket.socket` that a stream needs.
+
+    Made by `connect` or `wrap`. `connection` is the sans-IO connection inside, with everything that it knows;
+    after acting on it (`renegotiate()`, `abort(...)`), call `flush()`.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        connection: Connection,
+        answers: Answers | None = None,
+        handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
+    ) -> None:
+        self.connection = connection
+        self._stream = Stream(sock, connection, answers, handshake_timeout)
+
+    # -- facts
+
+    @property
+    def negotiated(self) -> Negotiated:
+        """What the two sides agreed on. Raises UsageError before the handshake is complete."""
+        if (negotiated := self.connection.negotiated) is None:
+            raise UsageError("nothing is negotiated yet; call do_handshake()")
+        return negotiated
+
+    @property
+    def session(self) -> Session | None:
+        """What a later `connect(..., session=...)` needs to resume this session, or None (RFC 5246 F.1.4)."""
+        return self.connection.session
+
+    @property
+    def trailing_data(self) -> bytes:
+        """Bytes that arrived behind the peer's close_notify: the plain protocol that follows TLS."""
+        return self.connection.trailing_data
+
+    @property
+    def sock(self) -> socket.socket:
+        """The socket underneath, for its options and addresses. Its bytes belong to the TLS connection."""
+        return self._stream.sock
+
+    def pending(self) -> int:
+        """How many plaintext bytes `recv` can give without waiting; a selector cannot see them."""
+        return self._stream.pending
+
+    def fileno(self) -> int:
+        """The file descriptor of the socket underneath, or -1."""
+        return self._stream.sock.fileno()
+
+    def getpeername(self) -> Any:
+        """The peer's address, as `socket.getpeername` gives it."""
+        return self._stream.sock.getpeername()
+
+    def getsockname(self) -> Any:
+        """Our address, as `socket.getsockname` gives it."""
+        return self._stream.sock.getsockname()
+
+    def settimeout(self, seconds: float | None) -> None:
+        """How long one wait for the network may take: None for ever, 0 never (non-blocking)."""
+        self._stream.sock.settimeout(seconds)
+
+    def gettimeout(self) -> float | None:
+        """What `settimeout` set."""
+        return self._stream.sock.gettimeout()
+
+    # -- the handshake
+
+    def do_handshake(self, timeout: float | None = HANDSHAKE_TIMEOUT) -> None:
+        """Complete the handshake; at most `timeout` seconds for the whole of it.
+
+        Raises the error of `ConnectionFailed` when it fails (our alert is out by then), TimeoutError when it
+        takes too long. On a non-blocking socket, call again after BlockingIOError.
+        """
+        self._stream.do_handshake(timeout)
+
+    # -- reading
+
+    def recv(self, size: int = 65536) -> bytes:
+        """Between 1 and `size` bytes of plaintext, at most one record at a time; b"" after a close_notify.
+
+        A stream that ends without close_notify raises TruncatedError, one that this side has closed meanwhile
+        ConnectionAbortedError, every other failure its own error: each call anew, after everything that arrived before
+        has been read.
+        """
+        if size <= 0:
+            return b""
+        return self._stream.take(partial(self._stream.plaintext.portion, size), bytes)
+
+    def recv_into(self, buffer: bytearray | memoryview, size: int = 0) -> int:
+        """As `recv`, into `buffer` (at most `size` bytes, if given); how many bytes were written."""
+        view = memoryview(buffer).cast("B")
+        most = min(size, len(view)) or len(view)
+        if not most:
+            return 0
+        return self._stream.take(partial(self._stream.plaintext.portion, most), partial(copied, view))
+
+    # -- writing
+
+    def send(self, data: bytes | bytearray | memoryview) -> int:
+        """Seal and send the beginning of `data`; how many bytes of it were taken.
+
+        What was taken is on its way, even if the socket had no room for all of it; the rest of it goes first
+        next time. Raises TimeoutError or BlockingIOError only when nothing was taken.
+        """
+        portion = portions(data)[0]
+        size = len(portion)
+        self._stream.send(portion)
+        return size
+
+    def sendall(self, data: bytes | bytearray | memoryview) -> None:
+        """Seal and send all of `data`.
+
+        After a TimeoutError, or an exception out of a signal handler, it is unknown how much was taken, as with any
+        socket, but the connection is whole and may go on; or the next call says that it cannot.
+        """
+        self._stream.send_from(portions(data))
+
+    def flush(self) -> None:
+        """Send what the connection wants sent: after acting on `connection` directly."""
+        self._stream.flush()
+
+    # -- the end
+
+    def shutdown(self, how: int) -> None:
+        """Send close_notify and write no more; with SHUT_RDWR, end the connection underneath as well.
+
+        After SHUT_WR, `recv` goes on until the peer's close_notify. Whether the peer still sends anything
+        is up to the peer: RFC 5246 7.2.1 has it answer at once, and only one that knows half-close goes on.
+        """
+        self._stream.shutdown(how)
+
+    def unwrap(self) -> socket.socket:
+        """End TLS, close_notify in both directions, and give the bare socket back.
+
+        Plaintext that arrives meanwhile stays readable with `recv`; bytes that were read from the socket
+        behind the peer's close_notify are in `trailing_data`.
+        """
+        return self._stream.unwrap()
+
+    def close(self) -> None:
+        """Send close_notify, if the peer still takes it, and close the socket. May be called twice.
+
+        Files from `makefile` keep the socket open until they are closed too, as with `socket.socket`. A thread that
+        waits for this connection gets a ConnectionAbortedError. After a fork the connection belongs to the process
+        that uses it; in the other one, `close` only closes the descriptor.
+        """
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<TLSSocket {self.connection.state.name} over {self._stream.sock!r}>"
+
+    # -- files
+
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> Any:
+        """A file over this connection, with the meaning of `socket.makefile`.
+
+        Where the stream fails before a `read` or a `readline` has all that it asks for, the failure is raised; what
+        there was is `partial` of its `__cause__`, an asyncio.IncompleteReadError.
+        """
+        return open_file(self._stream, mode, buffering, encoding, errors, newline)
