@@ -27,6 +27,7 @@ from tls12.policy import Policy
 from tls12.registry import HandshakeType
 from tls12.resumption.stores import SessionStore
 from tls12.resumption.tickets import TicketKeys
+from tls12.secrecy import made_in_secret
 from tls12.trust.credentials import Credential
 from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import Verifier
@@ -53,6 +54,7 @@ def check_psk(identity: bytes, key: bytes) -> None:
         raise UsageError("a PSK identity or key is longer than 65535 bytes")
 
 
+@made_in_secret
 @dataclass(frozen=True, slots=True)
 class Psk:
     """A pre-shared key (RFC 4279): the identity that the client names, and the key. `repr` hides the key."""
@@ -219,6 +221,7 @@ def _by_policy(limits: Limits, policy: Policy) -> Limits:
     return limits
 
 
+@made_in_secret
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ClientConfig:
     """What a client needs besides the server's name. Raises `UsageError` for what cannot work."""
@@ -286,6 +289,7 @@ class ClientConfig:
     __repr__ = _brief
 
 
+@made_in_secret
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ServerConfig:
     """What a server needs. Raises `UsageError` for what cannot work."""

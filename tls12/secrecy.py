@@ -80,3 +80,9 @@ def keeps_secrets(function: Callable[P, T]) -> Callable[P, T]:
             raise
 
     return guarded
+
+
+def made_in_secret(made: type[T]) -> type[T]:
+    """A class decorator, over `dataclass`: an exception leaves the making of such a value without its arguments."""
+    made.__init__ = keeps_secrets(made.__init__)  # type: ignore[method-assign]
+    return made

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from time import process_time
 
 import pytest
@@ -203,3 +206,45 @@ def test_small_pieces_are_put_together_in_linear_time(role: str) -> None:
 
     small = min(dribble(1000) for _ in range(3))
     assert min(dribble(16_000) for _ in range(2)) < 8 * 16 * small
+
+
+# --- the table in docs/security.md ------------------------------------------------------------------------
+
+
+def table() -> list[list[str]]:
+    """The rows of the table of everything that a connection keeps."""
+    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    lines = text.partition("| what is kept (attribute)")[2].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_table_of_what_is_kept_names_every_container_of_a_connection() -> None:
+    named = {name for what, *_ in table() for name in re.findall(r"`(_\w+)", what)}
+    ours, _ = connected("client", pack_small_writes=True)
+    ours.send(b"packed")
+    slots = {slot for kind in type(ours.connection).__mro__ for slot in getattr(kind, "__slots__", ())}
+    containers = {
+        slot
+        for slot in slots - {"__weakref__"}
+        if isinstance(getattr(ours.connection, slot), list | dict | set | bytearray)
+    }
+    assert containers | {"_reader", "_reassembler"} <= named
+    assert named <= slots
+
+
+def test_the_bounds_in_the_table_are_limits() -> None:
+    fields = {field.name for field in dataclasses.fields(Limits)}
+    bounds = {name for *_, bound in table() for name in re.findall(r"`Limits\.(\w+)`", bound)}
+    assert {"buffered", "message_sizes", "hello_requests", "renegotiations", "warnings", "held"} <= bounds <= fields
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("stream", [name for name in STREAMS if name != "after: data"])
+def test_an_owner_who_takes_nothing_does_not_make_a_hostile_stream_grow(role: str, stream: str) -> None:
+    """Neither output nor events are fetched; only data, and what stands between it, may pile up."""
+    ours, pieces = hostile(role, stream)
+    for piece in first(pieces, 3 * (LARGEST + RECORD)):
+        ours.connection.receive_data(piece)
+    assert len(ours.connection._out) < 20
+    assert sum(map(len, ours.connection._out)) < 10_000
+    assert len(ours.connection._events) < 40

@@ -36,6 +36,17 @@ def test_the_owner_is_warned_once_and_beyond_the_limit_the_connection_ends() -> 
     assert server.connection.error is not None  # the alert still passed
 
 
+@pytest.mark.parametrize("form", [bytes, bytearray, memoryview])
+def test_a_write_beyond_the_limit_ends_the_connection_in_every_form_and_is_let_go(form: type) -> None:
+    client, _ = near_the_limit(Policy.default())
+    client.connection.send_data(bytes(8 * 2**14))
+    buffer = bytearray(2**15)
+    client.connection.send_data(buffer if form is bytearray else form(buffer))
+    assert isinstance(client.connection.error, KeysExhausted)
+    if form is not memoryview:
+        buffer.clear()  # a BufferError if a view of it were kept
+
+
 def test_new_keys_are_made_where_the_policy_allows_it_and_no_data_is_lost() -> None:
     client, server = near_the_limit(Policy.default().replace(renegotiation=Renegotiation.ALLOW))
     for _ in range(20):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import harness
 import pki
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tls12 import (
     Alert,
@@ -224,6 +225,25 @@ def test_a_record_can_be_protected_altered_and_sent(server: ServerConnection) ->
     script.send_bytes(record[:-1] + bytes([record[-1] ^ 1]))
     carry(script, server)
     assert script.alert is Alert.BAD_RECORD_MAC
+
+
+def test_what_went_into_a_record_can_be_asked_of_its_cipher(server: ServerConnection) -> None:
+    script = as_client(server)
+    assert script.keys is not None
+    assert script.sealer is not None
+    assert script.opener is not None
+    number = script.sealer.sequence
+    body = script.protect(ContentType.APPLICATION_DATA, b"data")[5:]
+    nonce = script.sealer.cipher.nonce(number, body)
+    additional = script.sealer.cipher.additional_data(number, ContentType.APPLICATION_DATA, body, 4)
+    assert AESGCM(script.keys.client.key).decrypt(nonce, body[8:], additional) == b"data"
+    script.send_data(b"please")  # the record before was never sent, so the server refuses this one
+    server.receive_data(script.data_to_send())
+    body = bytes(server.data_to_send())[5:]
+    number = script.opener.sequence
+    nonce = script.opener.cipher.nonce(number, body)
+    additional = script.opener.cipher.additional_data(number, ContentType.ALERT, body, 2)
+    assert AESGCM(script.keys.server.key).decrypt(nonce, body[8:], additional) == bytes([2, Alert.BAD_RECORD_MAC])
 
 
 def test_encrypt_then_mac_follows_the_server_hello() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from harness import our_client, our_server, pump
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from record_protections import AEAD, CBC, PROTECTIONS, Protection
 
+from tls12 import CipherSuite, Limits, Policy
 from tls12.crypto.limits import SEQUENCE_NUMBERS, USAGE_LIMITS
 from tls12.crypto.suites import CIPHERS
-from tls12.errors import BadRecordMac, KeysExhausted, RecordOverflow
+from tls12.errors import BadRecordMac, KeysExhausted, LimitExceeded, RecordOverflow
 from tls12.record_layer.states import ReadState, WriteState
 from tls12.registry import Alert, ContentType
 from tls12.wire.records import Buffer
@@ -140,6 +142,29 @@ def test_a_damaged_or_surplus_record_that_comes_alone_is_refused(protection: Pro
         reading.limit = limit
         with pytest.raises(error):
             _ = reading.open_alone(chunk, 2**14) or opened(reading, chunk)
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
+    ],
+)
+def test_empty_records_that_come_alone_are_bounded_in_a_row_on_a_connection(suite: CipherSuite) -> None:
+    policy = Policy.compatible().replace(cipher_suites=(suite,))
+    client, server = our_client(policy=policy), our_server(policy=policy, limits=Limits(empty_records=3))
+    pump(client, server)
+    writing = client.connection._writer.state
+    assert writing is not None
+    for _ in range(2):
+        for _ in range(3):
+            server.receive(writing.seal(DATA, b""))
+        server.receive(writing.seal(DATA, b"x"))
+    assert (server.data, server.error) == (b"xx", None)
+    for _ in range(4):
+        server.receive(writing.seal(DATA, b""))
+    assert isinstance(server.error, LimitExceeded)
 
 
 # -- limits ---------------------------------------------------------------------------------------------------

@@ -7,14 +7,11 @@ view, so that fetching a large output in small portions takes linear time.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from tls12.errors import UsageError
-
-Data: TypeAlias = bytes | bytearray | memoryview
+from tls12.wire.records import Buffer
 
 NOTHING = bytearray()
-"""Goes on with what the record layer holds; told from the end of stream by identity."""
+"""Means: read what the record layer holds. It is compared with `is`, because an empty `bytes` is the end of stream."""
 
 
 def byte_buffer(data: object) -> bytearray | memoryview:
@@ -28,7 +25,7 @@ def byte_buffer(data: object) -> bytearray | memoryview:
     return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
 
 
-def take_portion(pieces: list[Data], amount: int) -> bytes:
+def take_portion(pieces: list[Buffer], amount: int) -> bytes:
     """Take the first `amount` bytes out of `pieces`. Raises `UsageError` for a negative amount."""
     if amount < 0:
         raise UsageError(f"data_to_send({amount}): a negative amount cannot be sent")

@@ -8,9 +8,9 @@ The peer's fault is an event, never an exception: whatever is wrong with its byt
 the alert that the error carries and emits `ConnectionFailed`. What an application's own object raises (a verifier,
 a signer, a hook) reaches the caller, after internal_error was queued.
 
-The path of application data is kept short on purpose: one test of `_data_flows` and one event a record, and a step of
-a generator only for records of anything else (benchmarks/test_bulk.py); everything rare is decided when the
-state changes, not when data passes. What goes out is in `sending.py`.
+The path of application data is kept short on purpose (docs/performance.md): a chunk that is one record goes straight to
+the read state, `_alone`, and the reader puts the data of longer chunks into the list of events by itself. Everything
+rare is decided when the connection changes, not when data passes. What goes out is in `sending.py`.
 
 An exception may come at any moment: out of a callback, or out of nowhere (KeyboardInterrupt, a time-out of gevent). So
 whatever changes the connection runs inside a `try` that ends in `_fail`: what was taken half is not gone on with. A
@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NoReturn
 
 from tls12.config import ClientConfig, ServerConfig
-from tls12.connection.buffers import NOTHING, Data, byte_buffer
+from tls12.connection.buffers import NOTHING, byte_buffer
 from tls12.connection.handshaking import Handshaking
 from tls12.connection.remedies import Circumstances, because_refused, remedy_for
 from tls12.errors import (
@@ -63,6 +63,7 @@ from tls12.record_layer.states import ReadState
 from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType
 from tls12.secrecy import Secret, forget_frames, forget_locals
 from tls12.wire.messages import HandshakeReassembler
+from tls12.wire.records import Buffer
 
 _APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
 _CHANGE_CIPHER_SPEC = int(ContentType.CHANGE_CIPHER_SPEC)
@@ -126,7 +127,7 @@ class Connection(Handshaking):
 
     # -- in -----------------------------------------------------------------------------------------------
 
-    def receive_data(self, data: Data) -> None:
+    def receive_data(self, data: Buffer) -> None:
         """Take bytes from the peer, in any portions; `b""` means end of stream. Keeps no view of `data`.
 
         Never raises for what the peer did. After a failure or a close, input is ignored. Raises `UsageError` inside
@@ -149,7 +150,7 @@ class Connection(Handshaking):
             return
         self._receive(data)
 
-    def _receive(self, data: Data) -> None:
+    def _receive(self, data: Buffer) -> None:
         """Take any chunk, in one step."""
         if type(data) is not bytes:
             data = byte_buffer(data)
@@ -163,7 +164,7 @@ class Connection(Handshaking):
             data = NOTHING  # or the traceback would keep a view of the caller's buffer
             self._fail(error)
 
-    def _read(self, data: Data) -> None:
+    def _read(self, data: Buffer) -> None:
         """Read what there is, until something has to be waited for. Raises whatever is wrong."""
         if self._read_ended:
             self._keep_trailing(data)
@@ -491,7 +492,7 @@ class Connection(Handshaking):
         else:
             self._wait_with(NOTHING)
 
-    def _wait_with(self, data: Data) -> None:
+    def _wait_with(self, data: Buffer) -> None:
         """Keep input that arrives during a pause, up to a bound, behind what came with the question."""
         limit = self._config.limits.buffered
         if not data and data is not NOTHING:
@@ -504,7 +505,7 @@ class Connection(Handshaking):
             )
         self._reader.hold(data)
 
-    def _keep_trailing(self, data: Data) -> None:
+    def _keep_trailing(self, data: Buffer) -> None:
         """Keep what comes behind the peer's close_notify, up to a bound; behind a failure nothing is kept."""
         if self._peer_closed:
             room = self._config.limits.buffered - self._reader.buffered
@@ -589,7 +590,11 @@ class Connection(Handshaking):
             if not self._peer_closed:  # else it holds the trailing data
                 self._reader = RecordReader()
         if not isinstance(error, TruncatedError):
-            self._forget_session()
+            try:
+                self._forget_session()
+            finally:
+                if self._established is not None:
+                    self._established = self._established.without_secrets()
 
     def _end_both(self) -> None:
         """Neither direction goes on, and so no handshake does: its secrets are let go."""

@@ -27,6 +27,7 @@ from tls12.handshake.grammar import Conversation, Side, name_of
 from tls12.handshake.proofs import Established
 from tls12.record_layer import RecordReader
 from tls12.resumption.sessions import Session
+from tls12.secrecy import keeps_secrets
 
 
 class ConnectionState(Enum):
@@ -123,13 +124,15 @@ class Facts:
         """Bytes that came behind the peer's close_notify, up to `Limits.buffered`."""
         return self._reader.unread if self._peer_closed else b""
 
+    @keeps_secrets
     def export_keying_material(
         self, label: str, context: bytes | None, length: int, *, for_authentication: bool = True
     ) -> bytes:
         """Key material for another protocol (RFC 5705): `length` bytes.
 
         An absent context (None) and an empty one give different bytes. Raises `UsageError` before completion, during
-        a renegotiation, and without extended master secret unless `for_authentication` is False (RFC 7627 5.4).
+        a renegotiation, after a failure other than a truncation, and without extended master secret unless
+        `for_authentication` is False (RFC 7627 5.4).
         """
         if not isinstance(label, str):
             raise UsageError(f"the label of an exporter is a str, not {type(label).__name__}")
@@ -154,6 +157,7 @@ class Facts:
             length,
         )
 
+    @keeps_secrets
     def channel_binding(self, kind: str) -> bytes:
         """tls-unique, tls-server-end-point (RFC 5929) or tls-exporter (RFC 9266).
 
@@ -166,4 +170,6 @@ class Facts:
             raise UsageError(f"{act}() before HandshakeCompleted")
         if self._handshake is not None:
             raise UsageError(f"{act}() during a renegotiation: it is not settled which handshake it would speak of")
+        if not self._established.master_secret:
+            raise UsageError(f"{act}() after a failure: the connection has let its secrets go")
         return self._established

@@ -20,7 +20,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from tls12.connection.buffers import Data, byte_buffer, take_portion
+from tls12.connection.buffers import byte_buffer, take_portion
 from tls12.connection.facts import Facts
 from tls12.errors import KeysExhausted, LimitExceeded, UsageError
 from tls12.events import Event, KeysNearLimit
@@ -28,6 +28,7 @@ from tls12.record_layer import RecordWriter
 from tls12.record_layer.states import WriteState
 from tls12.registry import Alert, AlertLevel, ContentType
 from tls12.wire.closing import AlertMessage
+from tls12.wire.records import Buffer
 
 _APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
 
@@ -44,7 +45,7 @@ class Sending(Facts, ABC):
 
     def __init__(self) -> None:
         self._writer = RecordWriter()
-        self._out: list[Data] = []
+        self._out: list[Buffer] = []
         self._may_send = False
         self._at_once = 0
         self._packed: bytearray | None = None
@@ -76,7 +77,7 @@ class Sending(Facts, ABC):
         del out[:]
         return everything
 
-    def send_data(self, data: Data) -> None:
+    def send_data(self, data: Buffer) -> None:
         """Queue application data; it is sealed at once, or, with `pack_small_writes`, together with other writes.
 
         Raises `UsageError` before `HandshakeCompleted` and after one's own `close()`. After the peer's close or a
@@ -100,7 +101,7 @@ class Sending(Facts, ABC):
             return
         self._send(data)
 
-    def _send(self, data: Data) -> None:
+    def _send(self, data: Buffer) -> None:
         """Queue a write that is not bytes, or that cannot be sent now."""
         if type(data) is not bytes:
             data = byte_buffer(data)
@@ -141,7 +142,7 @@ class Sending(Facts, ABC):
         self._held.append(data)
         self._held_size += len(data)
 
-    def _pack_or_seal(self, data: Data) -> None:
+    def _pack_or_seal(self, data: Buffer) -> None:
         """Send data of any length while it may be sent. Raises KeysExhausted."""
         packed, most = self._packed, self._writer.fragment_size
         if packed is not None and len(packed) + len(data) > most:
@@ -166,7 +167,7 @@ class Sending(Facts, ABC):
             if self._error is None:
                 raise
 
-    def _seal(self, data: Data) -> None:
+    def _seal(self, data: Buffer) -> None:
         self._out.append(self._records(_APPLICATION_DATA, data))
         if self._write_state.sequence > self._write_state.attention and self._error is None:
             self._warn_of_limit()
@@ -178,7 +179,7 @@ class Sending(Facts, ABC):
         if not self._write_ended:
             self._out.append(self._records(kind, data))
 
-    def _records(self, kind: int, data: Data) -> Data:
+    def _records(self, kind: int, data: Buffer) -> Buffer:
         """What carries `data`; meanwhile nothing else may be sealed, or records would go out of order."""
         try:
             self._sealing = True

@@ -124,7 +124,7 @@ class _MontgomeryShare:
     __slots__ = ("_facts", "_private", "public")
 
     def __init__(self, facts: MontgomeryGroup, random: Random) -> None:
-        # from_private_bytes(os.urandom(32)) takes 39 µs, and so does generate(): one way is enough.
+        # As fast as the backend's generate(), so that one way is enough (docs/performance.md).
         self._facts = facts
         self._private = facts.private_key.from_private_bytes(random(facts.length))
         self.public = self._private.public_key().public_bytes_raw()
@@ -149,8 +149,8 @@ class _WeierstrassShare:
     def __init__(self, facts: WeierstrassGroup, random: Random) -> None:
         self._facts = facts
         if random is os.urandom:
-            # The backend draws and multiplies in one go: 26 µs for P-256, where deriving from a given number
-            # takes 51; 190 against 400 for P-384, 190 against 430 for P-521 (benchmarks/test_key_shares.py).
+            # The backend draws and multiplies in one go, twice as fast as deriving from a given number
+            # (docs/performance.md).
             self._private = ec.generate_private_key(facts.curve)
         else:
             self._private = ec.derive_private_key(private_scalar(facts.curve.group_order, random), facts.curve)

@@ -92,8 +92,8 @@ def _rsa_pkcs1(scheme: SignatureScheme, digest: hashes.HashAlgorithm, lab_only: 
 
 
 def _ecdsa(scheme: SignatureScheme, digest: hashes.HashAlgorithm, lab_only: bool = False) -> SchemeFacts:
-    # Randomised unless the caller wants reproducible bytes: 30 µs against 34 for a P-256 signature (no difference
-    # on P-384, benchmarks/test_signatures.py), and a fault in a deterministic signature can give the key away.
+    # Randomised unless the caller wants reproducible bytes: it is faster (docs/performance.md), and a fault in a
+    # deterministic signature can give the key away.
     random, reproducible = ec.ECDSA(digest), ec.ECDSA(digest, deterministic_signing=True)
     return SchemeFacts(scheme, KeyKind.ECDSA, digest, (random,), (reproducible,), 0, lab_only)
 

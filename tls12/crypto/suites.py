@@ -84,8 +84,7 @@ class Suite:
     """hashlib's name of the hash of PRF, Finished and session hash: "sha256" or "sha384"."""
     lab_only: bool
 
-    # What follows from the above, worked out once per suite: a handshake asks thirty times, and a property costs
-    # 0.3 µs each time (10 of the 490 µs of a resumption).
+    # What follows from the above, worked out once for each suite, because a handshake asks for it thirty times.
     mac_length: int = field(init=False)
     """Of the record HMAC and of its key in the key block (RFC 5246 C), in bytes; 0 for an AEAD."""
     is_aead: bool = field(init=False)

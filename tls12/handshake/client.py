@@ -34,6 +34,7 @@ from tls12.registry import (
     CertificateStatusType,
     SignatureScheme,
 )
+from tls12.secrecy import Secret
 from tls12.trust.credentials import Credential
 from tls12.trust.peer import PeerChain
 from tls12.wire.certificates import Certificate, CertificateRequest, CertificateStatus, CertificateVerify
@@ -88,9 +89,10 @@ class ClientHandshake(ClientHellos):
         if request is not None:
             self.send(credential.certificate_message if credential else Certificate(()))
         psk = (yield from self.find_psk(exchange)) if suite.uses_psk else None
-        message, premaster = key_exchange.respond(exchange, psk)
-        self.send(message)
-        secrets = self.derive_keys(agreed, self.master_secret(agreed, premaster))
+        reply = Secret(key_exchange.respond(exchange, psk))  # the message, and the premaster secret
+        self.send(reply.value[0])
+        secrets = self.derive_keys(agreed, Secret(self.master_secret(agreed, reply.value[1])))
+        del reply
         signed_with: SignatureScheme | None = None
         if credential is not None and request is not None:
             signed_with = yield from self.sign_transcript(credential, request)
@@ -120,7 +122,7 @@ class ClientHandshake(ClientHellos):
         session = self.check_resumption(agreed)
         self.transcript.start(agreed.suite.prf_hash)
         self.transcript.forget_messages()
-        secrets = self.derive_keys(agreed, session.master_secret)
+        secrets = self.derive_keys(agreed, Secret(session.master_secret))
         ticket = (yield from self.receive(NewSessionTicket)) if agreed.ticket_promised else None
         finished = yield from self.receive_finished(agreed, secrets)
         client_verify_data = self.send_finished(agreed, secrets)

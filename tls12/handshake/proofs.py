@@ -8,7 +8,7 @@ type-check. Where the protocol really proves nothing, the story has to say so wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from tls12.events import Negotiated
@@ -73,6 +73,10 @@ class Established:
     prf_hash: str
     client_verify_data: bytes = field(repr=False)
     server_verify_data: bytes = field(repr=False)
+
+    def without_secrets(self) -> Established:
+        """The facts alone, for a connection that has failed: nothing can be resumed, exported or bound any more."""
+        return replace(self, session=None, master_secret=b"", client_verify_data=b"", server_verify_data=b"")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an Established handshake holds secrets and cannot be pickled")

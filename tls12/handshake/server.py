@@ -37,6 +37,7 @@ from tls12.registry import (
     SignatureScheme,
 )
 from tls12.resumption.sessions import Session
+from tls12.secrecy import Secret
 from tls12.trust.peer import PeerChain
 from tls12.wire.certificates import Certificate, CertificateRequest, CertificateStatus, CertificateVerify
 from tls12.wire.hello import ClientHello, ServerHelloDone
@@ -115,9 +116,10 @@ class ServerHandshake(ServerHellos):
 
         peer = yield from self.receive_certificate(request)
         exchange = yield from self.receive(ClientKeyExchange)
-        psk = (yield from self.find_psk(exchange)) if suite.uses_psk else None
-        premaster = key_exchange.accept(exchange, psk)
-        secrets = self.derive_keys(agreed, self.master_secret(agreed, premaster))
+        psk = Secret((yield from self.find_psk(exchange)) if suite.uses_psk else None)
+        premaster = Secret(key_exchange.accept(exchange, psk.value))
+        secrets = self.derive_keys(agreed, Secret(self.master_secret(agreed, premaster.value)))
+        del psk, premaster
         identity, possession = yield from self.verify_client(peer, request)
         self.transcript.forget_messages()
         finished = yield from self.receive_finished(agreed, secrets)
@@ -164,7 +166,7 @@ class ServerHandshake(ServerHellos):
         self.send(self.build_server_hello(offer, agreed, resumed=True))
         server_name = offer.server_name
         del offer
-        secrets = self.derive_keys(agreed, session.master_secret)
+        secrets = self.derive_keys(agreed, Secret(session.master_secret))
         self.send_ticket(agreed, session)
         server_verify_data = self.send_finished(agreed, secrets)
         finished = yield from self.receive_finished(agreed, secrets)

@@ -32,6 +32,7 @@ from tls12.handshake.proofs import (
 from tls12.policy import SMALLEST_MODULUS
 from tls12.registry import Alert, NamedGroup, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
+from tls12.secrecy import Secret
 from tls12.trust.credentials import Credential
 from tls12.trust.diagnosis import WEAKEST_CURVE, weak_curve, weak_key
 from tls12.trust.peer import PeerChain
@@ -72,13 +73,13 @@ class Steps(Handshake[C]):
             return key_schedule.extended_master_secret(prf_hash, premaster, self.transcript.digest(prf_hash))
         return key_schedule.master_secret(prf_hash, premaster, agreed.client_random, agreed.server_random)
 
-    def derive_keys(self, agreed: Agreed, master: bytes) -> Secrets:
+    def derive_keys(self, agreed: Agreed, master: Secret[bytes]) -> Secrets:
         """The key block (RFC 5246 6.3), and a line in the key log."""
         if self.config.keylog is not None:
-            self.config.keylog.log("CLIENT_RANDOM", agreed.client_random, master)
-        prepared = keyed(agreed.suite.prf_hash, master)
+            self.config.keylog.log("CLIENT_RANDOM", agreed.client_random, master.value)
+        prepared = keyed(agreed.suite.prf_hash, master.value)
         keys = key_schedule.key_block(agreed.suite, prepared, agreed.client_random, agreed.server_random)
-        return Secrets(master, prepared, keys)
+        return Secrets(master.value, prepared, keys)
 
     def verify_data(self, agreed: Agreed, secrets: Secrets, sender: Side) -> bytes:
         """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""

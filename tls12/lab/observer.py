@@ -133,7 +133,7 @@ class Observer:
         self._lawless = False
         self._events: list[Seen] = []
 
-    def feed(self, sender: Role | Side, data: bytes | bytearray | memoryview) -> None:
+    def feed(self, sender: Role | Side, data: Buffer) -> None:
         """Take the next bytes of this sender, in any portions. Never raises for what they are."""
         direction = self._directions[Side(sender)]
         if direction.lost:
@@ -359,3 +359,9 @@ class _PatientOpener(NullCipher):
             except TLSError as error:
                 self._opener = self.reason = str(error)
         return bytes(body)
+
+    def nonce(self, sequence: int, body: Buffer) -> bytes:
+        return b"" if isinstance(self._opener, str) else self._opener.nonce(sequence, body)
+
+    def additional_data(self, sequence: int, kind: int, body: Buffer, length: int) -> bytes:
+        return b"" if isinstance(self._opener, str) else self._opener.additional_data(sequence, kind, body, length)

@@ -31,6 +31,7 @@ from tls12.wire.extensions import EncryptThenMac
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.key_exchange import ClientKeyExchange
 from tls12.wire.messages import HandshakeReassembler, Message
+from tls12.wire.records import Buffer
 
 Role = Literal["client", "server"]
 
@@ -103,7 +104,7 @@ class Speaker:
 
     # -- bytes --------------------------------------------------------------------------------------------
 
-    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+    def receive_data(self, data: Buffer) -> None:
         """Take bytes from the peer. Raises what the record layer raises for bytes that are not records.
 
         Records that break a rule, by their type or length for one, are read like all others.

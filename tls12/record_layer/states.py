@@ -98,9 +98,13 @@ class WriteState(State):
 
     def seal_alone(self, data: Buffer) -> bytes | None:
         """One record of application data; None if the owner should look at the limit, and use `seal`."""
-        if self.sequence >= self.attention or self._left - self._reserve <= MAX_CIPHERTEXT:
+        sequence = self.sequence
+        if sequence >= self.attention or self._left - self._reserve <= MAX_CIPHERTEXT:
             return None
-        return self.seal(APPLICATION_DATA, data)
+        self.sequence = sequence + 1
+        record = self.cipher.seal(sequence, APPLICATION_DATA, data)
+        self._left -= len(record) - HEADER
+        return record
 
     def seal_many(self, kind: int, data: Buffer, fragment_size: int) -> bytearray:
         """All the records of a larger write, in one buffer of the exact size, which belongs to the caller.

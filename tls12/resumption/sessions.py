@@ -20,6 +20,7 @@ from typing import NoReturn, Protocol
 
 from tls12.errors import DecodeError, EncodeError
 from tls12.registry import CipherSuite
+from tls12.secrecy import keeps_secrets
 from tls12.trust.peer import validity
 from tls12.values import read_only
 
@@ -179,6 +180,7 @@ class Session:
         return b"".join(parts)
 
     @classmethod
+    @keeps_secrets
     def from_bytes(cls, data: bytes) -> Session:
         """The session of `to_bytes`. Raises `DecodeError` for anything else, another version included."""
         data = bytes(data)

@@ -122,7 +122,9 @@ class TicketKeys:
         secret = self._random(32)
         if not any(secret):
             raise UsageError("the source of randomness gives only zeros; a ticket key must be secret")
-        return _Key(self._random(_NAME), AESGCM(secret), now)
+        aead = AESGCM(secret)
+        del secret  # or it would be a variable while `random` runs
+        return _Key(self._random(_NAME), aead, now)
 
     def __repr__(self) -> str:
         return f"<TicketKeys: lifetime {self.lifetime:g} s>"

@@ -32,6 +32,7 @@ from tls12.crypto import signatures
 from tls12.crypto.signatures import KeyKind
 from tls12.errors import UsageError
 from tls12.registry import ClientCertificateType, NamedGroup, SignatureScheme
+from tls12.secrecy import keeps_secrets
 from tls12.trust.names import CertificateNames, describe
 from tls12.trust.parsing import CertificateLike, as_certificates, signed_with
 from tls12.trust.peer import LeafFacts
@@ -126,6 +127,7 @@ class Credential:
         )
 
     @classmethod
+    @keeps_secrets
     def from_pem(
         cls,
         chain: bytes | str,
@@ -144,6 +146,7 @@ class Credential:
         return cls.from_objects(chain, private_key, ocsp_response=ocsp_response, scts=scts)
 
     @classmethod
+    @keeps_secrets
     def from_pem_files(
         cls,
         chain: str | os.PathLike[str],
@@ -154,6 +157,7 @@ class Credential:
         return cls.from_pem(Path(chain).read_bytes(), Path(key).read_bytes(), password)
 
     @classmethod
+    @keeps_secrets
     def from_pkcs12(cls, data: bytes, password: bytes | str | None = None) -> Credential:
         """From a PKCS#12 file (.p12, .pfx) in memory (RFC 7292).
 
