@@ -324,6 +324,9 @@ class ServerConfig:
     """Names (DER) in the CertificateRequest; empty means any."""
     session_lifetime: float = 7_200.0
     """Seconds for which a session may be resumed."""
+    resume_across_keys: bool = False
+    """Resume also sessions that were made under a certificate with another key of the same kind, if today's is for
+    the same names. Otherwise a session outlives a renewed certificate only if the key stays."""
     extensions: Callable[[ClientHello], Iterable[Extension]] | None = None
     """Extensions of your own for the ServerHello, made from the ClientHello: only types that it offers are sent."""
     record_size_limit: int = 16_384

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pki
+import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -28,6 +29,7 @@ from tls12 import (
     UsageError,
 )
 from tls12.connection.facts import Facts
+from tls12.handshake import bindings
 from tls12.handshake.client_hello import ClientHellos
 from tls12.handshake.negotiation import Choice, Offer, choose
 from tls12.handshake.server_hello import ServerHellos
@@ -276,7 +278,7 @@ def test_resumption_at_another_host() -> None:
         other = credential_of(pki.intermediate().issue("other.test"))
         return connected_with(session, our_server(credentials=(other,), ticket_keys=keys)).completed
 
-    assert_defended(attack, removed(ServerHellos, "identities", lambda self, credential: b""))
+    assert_defended(attack, removed(ServerHellos, "serving", lambda self, session, candidates: candidates))
 
 
 def test_resumption_under_another_name() -> None:
@@ -309,7 +311,7 @@ def test_resumption_under_another_verifier() -> None:
         pump(client, our_server(credentials=(forged,), ticket_keys=keys))
         return client.completed
 
-    assert_defended(attack, removed(Steps, "trust", lambda self: b""))
+    assert_defended(attack, removed(bindings, "client_trust", lambda config, pause_on: b""))
 
 
 def test_resumption_under_another_policy() -> None:
@@ -326,11 +328,49 @@ def test_resumption_under_another_policy() -> None:
         pump(client, our_server("rsa-2048", **server))
         return client.completed
 
-    def whatever_fits_the_name(self: ClientHellos, suites: Any) -> Session | None:
-        assert self.config.sessions is not None
-        return self.config.sessions.get(self.session_key())
+    assert_defended(attack, removed(bindings, "client_rules", lambda config: b""))
 
-    assert_defended(attack, removed(ClientHellos, "usable_session", whatever_fits_the_name))
+
+@pytest.mark.parametrize("by", ["ticket", "id"])
+@pytest.mark.parametrize("second", ["somebody else", "nobody"])
+def test_resumption_as_another_client(second: str, by: str) -> None:
+    """Two users of one program share its store, and the one goes on as the other."""
+    one, other = (credential_of(pki.client(common_name=name)) for name in ("alice", "bob"))
+    second_credentials = (other,) if second == "somebody else" else ()
+
+    def attack() -> bool:
+        store, kept = MemorySessionStore(), {"ticket_keys": TicketKeys.generate()}
+        server = {"client_auth": ClientAuth.OPTIONAL, "verifier": verifier()}
+        server |= kept if by == "ticket" else {"sessions": MemorySessionStore()}
+        pump(our_client(sessions=store, credentials=(one,)), our_server(**server))
+        victim = our_server(**server)
+        pump(our_client(sessions=store, credentials=second_credentials), victim)
+        return victim.negotiated.peer_certificates == one.certificate_list
+
+    assert_defended(attack, removed(bindings, "client_identity", lambda config: b""))
+
+
+def test_resumption_with_a_key_that_was_replaced() -> None:
+    """Whoever knew a pre-shared key that leaked, and was replaced, goes on with the session that it made."""
+    names = {"verifier": None, "policy": Policy.psk()}
+
+    def attack() -> bool:
+        keys = TicketKeys.generate()
+        thief = our_client(psk=Psk(b"device", b"the key that leaked"), **names)
+        pump(thief, our_server(credentials=(), policy=Policy.psk(), ticket_keys=keys, psk={b"device": thief_key}))
+        session = thief.connection.session
+        assert session is not None
+        again = our_client(psk=Psk(b"device", thief_key), session=session, **names)
+        pump(again, our_server(credentials=(), policy=Policy.psk(), ticket_keys=keys, psk={b"device": b"a new key"}))
+        return again.completed
+
+    thief_key = b"the key that leaked"
+
+    def whatever_key_there_is(self: ServerHellos, session: Session) -> Any:
+        yield from ()
+        return True
+
+    assert_defended(attack, removed(ServerHellos, "has_psk_of", whatever_key_there_is))
 
 
 def test_selfie() -> None:

@@ -50,7 +50,7 @@ def without_ems(message: Unit) -> Iterable[Unit]:
 
 def resumed(**options: Any) -> tuple[Ours, Ours]:
     """A client and a server that resumed a session."""
-    stores = {name: {"sessions": MemorySessionStore()} for name in ROLES}
+    stores = {name: {**options.get(name, {}), "sessions": MemorySessionStore()} for name in ROLES}
     for _ in range(2):
         client, server = pair("client", **{**options, **stores})
         talk(client, server)
@@ -257,6 +257,9 @@ def test_tls_server_end_point_is_undefined_for_certificates_signed_with_eddsa() 
     client, _ = connected("client", server={"credentials": (credential,)})
     with pytest.raises(UsageError, match="EdDSA"):
         client.connection.channel_binding("tls-server-end-point")
+    for end in resumed(server={"credentials": (credential,)}):
+        with pytest.raises(UsageError, match="undefined for"):
+            end.connection.channel_binding("tls-server-end-point")
 
 
 def test_tls_server_end_point_is_refused_for_a_signature_algorithm_that_nobody_knows() -> None:

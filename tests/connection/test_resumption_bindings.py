@@ -1,7 +1,8 @@
-"""A session is resumed only by a server that still is who it was: the same certificate, names and protocols."""
+"""A session is resumed only by a server that still is who it was: the same key, names and protocols."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pki
@@ -9,18 +10,23 @@ import pytest
 from harness import Ours, credential, credential_of, our_client, pump, verifier
 
 from tls12 import (
+    AcceptAnyPeer,
     Alert,
+    ClientAuth,
+    ClientConfig,
     ClientHelloReceived,
     ConnectionState,
     Credential,
     MemorySessionStore,
     Policy,
+    Psk,
     Renegotiation,
     ServerConfig,
     ServerConnection,
     TicketKeys,
 )
 from tls12.errors import NameMismatch
+from tls12.handshake.bindings import client_key
 
 by_both = pytest.mark.parametrize("by", ["ticket", "id"])
 
@@ -54,11 +60,60 @@ def test_a_host_that_shares_keys_but_has_no_certificate_for_the_name_cannot_resu
     assert isinstance(visit(kept, impostor).error, NameMismatch)
 
 
+def issued(number: int = 1, *names: str, kind: str = "ecdsa-p256") -> Credential:
+    """One more certificate; the same number is the same key."""
+    return credential_of(pki.intermediate().issue(*names or pki.NAMES, key=pki.key(kind, number)))
+
+
 @by_both
-def test_after_a_renewal_of_the_certificate_a_full_handshake_shows_it(by: str) -> None:
+def test_a_session_outlives_the_renewal_of_the_certificate_by_the_same_key(by: str) -> None:
     kept, shared = MemorySessionStore(), keeping(by)
-    visit(kept, config(**shared))
-    renewed = credential_of(pki.intermediate().issue(*pki.NAMES))
+    old, renewed = issued(), issued()
+    assert old.fingerprint != renewed.fingerprint
+    visit(kept, config(old, **shared))
+    assert visit(kept, config(renewed, **shared)).negotiated.resumed
+
+
+@by_both
+def test_a_session_outlives_a_renewal_that_changes_other_names_but_the_clients(by: str) -> None:
+    kept, shared = MemorySessionStore(), keeping(by)
+    visit(kept, config(issued(1, pki.NAME), **shared))
+    assert visit(kept, config(issued(1, pki.NAME, "new.test"), **shared)).negotiated.resumed
+
+
+@by_both
+def test_the_same_key_under_a_certificate_for_another_name_does_not_resume(by: str) -> None:
+    kept, shared = MemorySessionStore(), keeping(by)
+    visit(kept, config(issued(1), **shared))
+    assert isinstance(visit(kept, config(issued(1, "other.test"), **shared)).error, NameMismatch)
+
+
+@by_both
+def test_where_the_client_sends_no_name_the_names_of_the_certificate_must_be_the_same(by: str) -> None:
+    kept, shared = MemorySessionStore(), keeping(by)
+    address = {"name": "127.0.0.1"}
+    visit(kept, config(issued(1, "127.0.0.1"), **shared), **address)
+    assert visit(kept, config(issued(1, "127.0.0.1"), **shared), **address).negotiated.resumed
+    other = visit(kept, config(issued(1, "127.0.0.1", "127.0.0.2"), **shared), **address)
+    assert not other.negotiated.resumed
+
+
+@by_both
+@pytest.mark.parametrize("added", [0, 1])
+def test_a_certificate_beside_the_old_one_voids_no_session(added: int, by: str) -> None:
+    kept, shared = MemorySessionStore(), keeping(by)
+    old, new = issued(1), issued(0, kind="rsa-2048")
+    both = (old, new) if added else (new, old)
+    visit(kept, config(old, **shared))
+    assert visit(kept, ServerConfig(credentials=both, **shared)).negotiated.resumed
+    assert visit(kept, ServerConfig(credentials=(new,), **shared)).negotiated.peer_certificates == new.certificate_list
+
+
+@by_both
+def test_a_certificate_with_a_new_key_is_shown_in_a_full_handshake(by: str) -> None:
+    kept, shared = MemorySessionStore(), keeping(by)
+    visit(kept, config(issued(1), **shared))
+    renewed = issued(2)
     client = visit(kept, config(renewed, **shared))
     assert not client.negotiated.resumed
     assert client.negotiated.peer_certificates == renewed.certificate_list
@@ -66,12 +121,66 @@ def test_after_a_renewal_of_the_certificate_a_full_handshake_shows_it(by: str) -
 
 
 @by_both
-def test_with_several_certificates_only_the_one_that_was_shown_resumes(by: str) -> None:
+def test_sessions_go_on_across_keys_if_the_server_says_so_but_never_under_another_name(by: str) -> None:
+    kept, shared = MemorySessionStore(), {**keeping(by), "resume_across_keys": True}
+    visit(kept, config(issued(1), **shared))
+    assert visit(kept, config(issued(2), **shared)).negotiated.resumed
+    assert isinstance(visit(kept, config(issued(3, "other.test"), **shared)).error, NameMismatch)
+
+
+@by_both
+def test_certificates_without_names_are_told_apart_by_their_subjects(by: str) -> None:
+    key = pki.key(number=7)
+    one, again, other = (
+        Credential.from_objects(pki.bare(subject, key), key) for subject in ("a device", "a device", "another")
+    )
     kept, shared = MemorySessionStore(), keeping(by)
-    both = (credential("ecdsa-p256"), credential("ecdsa-p384"))
-    visit(kept, ServerConfig(credentials=both, **shared))
-    assert visit(kept, ServerConfig(credentials=both, **shared)).negotiated.resumed
-    assert not visit(kept, ServerConfig(credentials=both[::-1], **shared)).negotiated.resumed
+    accepting = {"verifier": AcceptAnyPeer()}
+    visit(kept, config(one, **shared), **accepting)
+    assert visit(kept, config(again, **shared), **accepting).negotiated.resumed
+    assert not visit(kept, config(other, **shared), **accepting, name=None).negotiated.resumed
+    assert not visit(kept, config(other, **shared), **accepting).negotiated.resumed
+
+
+@by_both
+def test_a_lifetime_that_was_made_shorter_counts_for_sessions_that_are_there(by: str) -> None:
+    kept, shared, now = MemorySessionStore(), keeping(by), time.time()
+    visit(kept, config(**shared), clock=lambda: now)
+    later = {"session_lifetime": 60.0, "clock": lambda: now + 61}
+    assert not visit(kept, config(**shared, **later), clock=lambda: now + 61).negotiated.resumed
+
+
+@by_both
+def test_configurations_that_share_a_store_each_find_their_own_session(by: str) -> None:
+    kept, shared = MemorySessionStore(), keeping(by)
+    one, other = (credential_of(pki.client(common_name=name)) for name in ("one", "other"))
+    server = config(client_auth=ClientAuth.OPTIONAL, verifier=verifier(), **shared)
+    users = [{"credentials": (one,)}, {"credentials": (other,)}, {}, {"alpn_protocols": ("h2",)}]
+    assert [visit(kept, server, **user).negotiated.resumed for user in users] == [False] * len(users)
+    assert [visit(kept, server, **user).negotiated.resumed for user in users] == [True] * len(users)
+
+
+@pytest.mark.parametrize("whose", ["client", "server"])
+def test_a_session_of_a_client_is_none_for_a_server(whose: str) -> None:
+    """A program may be both, with one store, and with pre-shared keys nothing else tells the two apart."""
+    psk: dict[str, Any] = {"policy": Policy.psk()}
+    server = {"credentials": (), "psk": {b"one": b"a key of sixteen"}, **psk}
+    mine = {"verifier": None, "psk": Psk(b"one", b"a key of sixteen"), **psk}
+    client, first = our_client(**mine), Ours(ServerConnection(ServerConfig(sessions=MemorySessionStore(), **server)))
+    pump(client, first)
+    session, kept = client.connection.session, (client if whose == "client" else first).connection.session
+    assert session is not None
+    assert kept is not None
+    store = MemorySessionStore()
+    store.put(session.session_id, kept)
+    again = our_client(session=session, **mine)
+    pump(again, Ours(ServerConnection(ServerConfig(sessions=store, **server))))
+    assert again.negotiated.resumed is (whose == "server")
+
+
+def test_no_session_id_is_the_key_of_a_clients_session() -> None:
+    for name in (None, "a", pki.NAME):
+        assert len(client_key(ClientConfig(verifier=AcceptAnyPeer()), name, ())) > 32
 
 
 @by_both
@@ -84,10 +193,12 @@ def test_a_server_for_other_protocols_cannot_resume(by: str) -> None:
 
 
 @by_both
-def test_both_sides_compute_the_same_binding_to_the_servers_certificate_when_resumed(by: str) -> None:
+@pytest.mark.parametrize("renewed", [False, True])
+def test_both_sides_compute_the_same_binding_to_the_servers_certificate_when_resumed(renewed: bool, by: str) -> None:
     kept, shared = MemorySessionStore(), keeping(by)
-    for resumed in (False, True):
-        client, server = our_client(sessions=kept), Ours(ServerConnection(config(**shared)))
+    certificates = (issued(), issued()) if renewed else (issued(),) * 2
+    for resumed, certificate in zip((False, True), certificates, strict=True):
+        client, server = our_client(sessions=kept), Ours(ServerConnection(config(certificate, **shared)))
         pump(client, server)
         assert client.negotiated.resumed is resumed
         binding = client.connection.channel_binding("tls-server-end-point")

@@ -74,6 +74,10 @@ SESSIONS = st.builds(
     max_fragment_length=st.none() | st.integers(1, 4),
     ocsp_response=st.none() | some_bytes(40),
     scts=st.lists(some_bytes(40), max_size=3).map(tuple),
+    identity=some_bytes(64),
+    psk_digest=some_bytes(32),
+    psk_identity_hint=st.none() | some_bytes(20),
+    end_point=st.none() | some_bytes(32),
 )
 
 
@@ -89,13 +93,17 @@ def test_a_number_that_does_not_fit_is_refused_when_it_is_written(field: str) ->
 
 
 def test_absent_and_empty_are_told_apart() -> None:
-    for empty in (a_session(server_name="", psk_identity=b"", ocsp_response=b""), a_session(alpn_protocol="")):
+    for empty in (
+        a_session(server_name="", psk_identity=b"", ocsp_response=b""),
+        a_session(alpn_protocol="", psk_identity_hint=b""),
+        a_session(end_point=b""),
+    ):
         assert Session.from_bytes(empty.to_bytes()) == empty
     absent = a_session(server_name=None, psk_identity=None, ocsp_response=None)
     assert Session.from_bytes(absent.to_bytes()) == absent
 
 
-def test_the_format_of_version_1_does_not_change() -> None:
+def test_the_format_of_version_2_does_not_change() -> None:
     session = Session(
         session_id=b"\xaa",
         ticket=b"\xbb\xbb",
@@ -109,9 +117,13 @@ def test_the_format_of_version_1_does_not_change() -> None:
         trust=b"\xee",
         created=1.0,
         expires=2.0,
+        identity=b"\x99",
+        psk_digest=b"\x88",
+        psk_identity_hint=b"\x77",
+        end_point=b"\x66",
     )
-    numbers = "010500c02b0000012c3ff000000000000040000000000000000001000100000000"
-    items = ("aa", "bbbb", "cc" * 48, "ee", "", "61", "6832", "dd")
+    numbers = "0200c500c02b0000012c3ff000000000000040000000000000000001000100000000"
+    items = ("aa", "bbbb", "cc" * 48, "ee", "", "99", "88", "61", "77", "66", "6832", "dd")
     assert session.to_bytes() == b"tls12 session" + bytes.fromhex(
         numbers + "".join(f"{len(item) // 2:08x}{item}" for item in items)
     )
@@ -129,13 +141,14 @@ def test_a_truncated_session_does_not_load() -> None:
     [
         (b"", "not a session of tls12, or not a whole one"),
         (b"something else altogether, and as long as the head of a session", "not a session of tls12"),
-        (MAGIC + b"\x02" + a_session().to_bytes()[14:], "version 2, and this release reads 1"),
-        (MAGIC + b"\x01\x40" + a_session().to_bytes()[15:], "unknown flags"),
+        (MAGIC + b"\x01" + a_session().to_bytes()[14:], "version 1, and this release reads 2"),
+        (MAGIC + b"\x03" + a_session().to_bytes()[14:], "version 3, and this release reads 2"),
+        (MAGIC + b"\x02\x01\x00" + a_session().to_bytes()[16:], "unknown flags"),
         (a_session(created=float("nan")).to_bytes(), "a time that is not a number"),
         (a_session(expires=float("nan")).to_bytes(), "a time that is not a number"),
         (a_session().to_bytes() + b"\x00", "the end of the data is in a length, offset"),
         (a_session().to_bytes() + b"\x00\x00\x00\x01", "an item is longer than the data, offset"),
-        (a_session().to_bytes() + bytes(4), "18 items are not what the head announces"),
+        (a_session().to_bytes() + bytes(4), "20 items are not what the head announces"),
         (a_session().to_bytes().replace(b"server.test", b"server.\xff\xff\xff\xff", 1), "a name that is not UTF-8"),
         (a_session().to_bytes().replace(b"http/1.1", b"http/1.\xff", 1), "a name that is not UTF-8"),
     ],
@@ -145,7 +158,7 @@ def test_bytes_that_are_no_session_of_this_version_do_not_load(data: bytes, says
         Session.from_bytes(data)
 
 
-@given(st.binary(max_size=400) | st.binary(max_size=200).map(lambda tail: MAGIC + b"\x01" + tail))
+@given(st.binary(max_size=400) | st.binary(max_size=200).map(lambda tail: MAGIC + b"\x02" + tail))
 def test_any_bytes_load_or_raise_a_decode_error(data: bytes) -> None:
     try:
         session = Session.from_bytes(data)

@@ -16,6 +16,7 @@ from tls12.errors import (
 from tls12.events import (
     RenegotiationRequested,
 )
+from tls12.handshake.bindings import client_key
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import OnMessage, Rewrite, with_lookups
 from tls12.handshake.grammar import Side, name_of
@@ -130,6 +131,6 @@ class ClientConnection(Connection):
     def _forget_session(self) -> None:
         if self._config.sessions is not None:
             try:
-                self._config.sessions.remove(b"client:" + (self._server_name or "").encode())
+                self._config.sessions.remove(client_key(self._config, self._server_name, self._pause_on))
             except Exception:
                 return  # the contract of a store: its failures are misses

@@ -8,15 +8,12 @@ renegotiation (RFC 9266 4).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from tls12.crypto.key_schedule import export_keying_material
 from tls12.errors import UsageError
-from tls12.handshake.proofs import Established
+from tls12.handshake.proofs import Established, ResumedSession
+from tls12.trust.parsing import end_point
 
 
 def compute(kind: str, established: Established) -> bytes:
@@ -36,17 +33,16 @@ def _tls_unique(established: Established) -> bytes:
 
 
 def _tls_server_end_point(established: Established) -> bytes:
-    """The hash of the server's certificate (RFC 5929 4.1), with its signature's hash, SHA-256 at least."""
+    """The hash of the certificate that the server showed, in a resumption that of the original handshake."""
+    identity = established.identity
+    kept = identity.session.end_point if isinstance(identity, ResumedSession) else None
+    if kept is not None:  # by a server, whose certificate may have been renewed since
+        if not kept:
+            raise UsageError("tls-server-end-point is undefined for the certificate that was shown (RFC 5929 4.1)")
+        return kept
     if established.server_certificate is None:
         raise UsageError("tls-server-end-point needs a server certificate; this connection has none")
-    try:
-        algorithm = x509.load_der_x509_certificate(established.server_certificate).signature_hash_algorithm
-    except UnsupportedAlgorithm:
-        raise UsageError("tls-server-end-point needs a certificate whose signature algorithm is known here") from None
-    if algorithm is None:
-        raise UsageError("tls-server-end-point is undefined for certificates signed with EdDSA (RFC 5929 4.1)")
-    name = "sha256" if algorithm.name in ("md5", "sha1") else algorithm.name
-    return hashlib.new(name.replace("-", "_"), established.server_certificate).digest()
+    return end_point(established.server_certificate)
 
 
 def _tls_exporter(established: Established) -> bytes:

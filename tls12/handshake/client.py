@@ -7,7 +7,7 @@ a researcher overrides one of them in a subclass to misbehave at exactly one pla
 
 from __future__ import annotations
 
-from tls12.config import PSK_EXPECTED, Psk
+from tls12.config import Psk
 from tls12.crypto.key_exchange import ExchangeInputs, make_key_exchange
 from tls12.crypto.suites import Suite
 from tls12.errors import (
@@ -19,7 +19,6 @@ from tls12.events import (
     CertificateRequested,
     PskLookupRequested,
 )
-from tls12.given import expect
 from tls12.handshake.client_hello import ClientHellos
 from tls12.handshake.engine import Story
 from tls12.handshake.negotiation import Agreed, choose_scheme, key_fits
@@ -114,7 +113,8 @@ class ClientHandshake(ClientHellos):
             psk_identity=psk.identity if psk else None,
         )
         leaf = peer.certificates[0] if peer else None
-        session = self.new_session(agreed, secrets, negotiated, ticket)
+        hint = exchange.psk_identity_hint if exchange is not None else None
+        session = self.new_session(agreed, secrets, negotiated, ticket, psk, hint)
         self.finish(agreed, secrets, identity, possession, finished, negotiated, session, client_verify_data, leaf)
 
     def resume(self, agreed: Agreed) -> Story[None]:
@@ -245,6 +245,7 @@ class ClientHandshake(ClientHellos):
             ),
             None,
         )
+        self.answered_who_we_are |= self.pauses_on(CertificateRequested)
         credential: Credential | None = yield from self.ask(CertificateRequested(request), otherwise)
         if credential is None and self.config.require_credential:
             raise PeerIncompatible(
@@ -269,10 +270,10 @@ class ClientHandshake(ClientHellos):
         hint = (exchange.psk_identity_hint or b"") if exchange is not None else b""
         psk: Psk | None
         if self.pauses_on(PskLookupRequested):
+            self.answered_who_we_are = True
             psk = yield from self.ask(PskLookupRequested(hint=hint), None)
         else:
-            source = self.config.psk
-            psk = expect(source(hint), Psk | None, "psk(hint)", PSK_EXPECTED) if callable(source) else source
+            psk = self.configured_psk(hint)
         if psk is None:
             raise PeerIncompatible(f"there is no PSK for the server's identity hint {hint!r}", rule="RFC 4279 2")
         return psk

@@ -9,11 +9,12 @@ override to misbehave at exactly one place.
 from __future__ import annotations
 
 import dataclasses
+import hmac
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from tls12.config import ClientConfig
+from tls12.config import PSK_EXPECTED, ClientConfig, Psk
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import (
     PeerIncompatible,
@@ -21,8 +22,10 @@ from tls12.errors import (
 )
 from tls12.events import (
     Negotiated,
+    PskLookupRequested,
 )
 from tls12.given import expect
+from tls12.handshake import bindings
 from tls12.handshake import common_extensions as common
 from tls12.handshake.embellish import add_grease, pad
 from tls12.handshake.engine import OnMessage, Rewrite
@@ -39,7 +42,7 @@ from tls12.registry import (
     ExtensionType,
     ProtocolVersion,
 )
-from tls12.resumption.sessions import Session
+from tls12.resumption.sessions import Session, digest_psk
 from tls12.trust.names import is_ip_address
 from tls12.wire.closing import NewSessionTicket
 from tls12.wire.extensions import (
@@ -111,6 +114,8 @@ class ClientHellos(Steps[ClientConfig]):
         super().__init__(config, conversation, pause_on, rewrite, on_message, previous)
         self.server_name = server_name
         self.session = session
+        self.answered_who_we_are = False
+        """The application, and not the configuration, said as whom we appear: no later handshake can know it."""
 
     # -- the ClientHello ----------------------------------------------------------------------------------
 
@@ -184,14 +189,28 @@ class ClientHellos(Steps[ClientConfig]):
             return None
         if not self.may_be_reused(session.extended_master_secret):
             return None
-        bound = (session.server_name, session.alpn_protocols, session.policy, session.trust)
-        if bound != (self.server_name, config.alpn_protocols, self.rules(), self.trust()):
+        bound = (session.server_name, session.alpn_protocols, session.policy, session.trust, session.identity)
+        if bound != (self.server_name, config.alpn_protocols, self.rules(), self.trust(), self.identity()):
             return None
         if session.cipher_suite not in _needs(suites).codes:
             return None
         if not self.is_same_peer(session.peer_certificates, session.psk_identity):
             return None
+        if session.psk_identity is not None and not self.has_psk_of(session):
+            return None
         return session if session.ticket or session.session_id else None
+
+    def has_psk_of(self, session: Session) -> bool:
+        """Whether our key for the server's hint is still that of the session; an application cannot be asked yet."""
+        psk = None if self.pauses_on(PskLookupRequested) else self.configured_psk(session.psk_identity_hint or b"")
+        if psk is None:
+            return False
+        return hmac.compare_digest(session.psk_digest, digest_psk(session.master_secret, psk.identity, psk.key))
+
+    def configured_psk(self, hint: bytes) -> Psk | None:
+        """The key of the configuration, or what its function gives for the hint."""
+        source = self.config.psk
+        return expect(source(hint), Psk | None, "psk(hint)", PSK_EXPECTED) if callable(source) else source
 
     def check_resumption(self, agreed: Agreed) -> Session:
         """What an abbreviated handshake may not change (RFC 5246 7.4.1.3, RFC 7627 5.3)."""
@@ -224,13 +243,19 @@ class ClientHellos(Steps[ClientConfig]):
         return kept
 
     def new_session(
-        self, agreed: Agreed, secrets: Secrets, negotiated: Negotiated, ticket: NewSessionTicket | None
+        self,
+        agreed: Agreed,
+        secrets: Secrets,
+        negotiated: Negotiated,
+        ticket: NewSessionTicket | None,
+        psk: Psk | None = None,
+        psk_identity_hint: bytes | None = None,
     ) -> Session | None:
         """What may be resumed later, if anything; kept in the store, if there is one. An empty ticket is none
         (RFC 5077 3.3)."""
         config = self.config
         old = self.session if negotiated.resumed else None
-        if not self.may_be_reused(agreed.extended_master_secret):
+        if self.answered_who_we_are or not self.may_be_reused(agreed.extended_master_secret):
             return None
         if ticket is not None and not ticket.ticket:
             ticket = None
@@ -250,6 +275,9 @@ class ClientHellos(Steps[ClientConfig]):
                 policy=self.rules(),
                 created=old.created if old else config.now(),
                 max_fragment_length=agreed.max_fragment_length,
+                identity=self.identity(),
+                psk_digest=old.psk_digest if old else digest_psk(secrets.master, psk.identity, psk.key) if psk else b"",
+                psk_identity_hint=old.psk_identity_hint if old else psk_identity_hint,
             )
         if config.sessions is not None:
             try:
@@ -258,14 +286,21 @@ class ClientHellos(Steps[ClientConfig]):
                 return session  # the contract of a store: its failures are misses
         return session
 
+    def trust(self) -> bytes:
+        """How the server is verified."""
+        return bindings.client_trust(self.config, self.pause_on)
+
     def rules(self) -> bytes:
-        """What sessions are bound to: the policy, and the max_fragment_length asked for (RFC 6066 4 fixes it)."""
-        size = self.config.max_fragment_length
-        return self.config.policy.fingerprint + (b"" if size is None else size.to_bytes(2))
+        """What is offered."""
+        return bindings.client_rules(self.config)
+
+    def identity(self) -> bytes:
+        """As whom we may appear."""
+        return bindings.client_identity(self.config)
 
     def session_key(self) -> bytes:
         """Where the client's store keeps the session for this server."""
-        return b"client:" + (self.server_name or "").encode()
+        return bindings.client_key(self.owners_config, self.server_name, self.pause_on)
 
     # -- the ServerHello ----------------------------------------------------------------------------------
 

@@ -230,7 +230,7 @@ class Choice:
 def choose(offer: Offer, config: ServerConfig) -> Choice:
     """The best suite for which everything can be found. Raises `PeerIncompatible`, saying what was missing."""
     misses: list[_Miss] = []
-    choice = _first(offer, config, misses)
+    choice = first_choice(offer, config, candidate_credentials(offer.server_name, config), misses)
     if choice is not None:
         return choice
     policy = config.policy
@@ -245,20 +245,23 @@ def choose(offer: Offer, config: ServerConfig) -> Choice:
     )
 
 
-def _first(offer: Offer, config: ServerConfig, misses: list[_Miss]) -> Choice | None:
-    """The first suite that can be completed; why the others cannot goes to `misses`."""
-    for credentials in _by_chain(candidate_credentials(offer.server_name, config), offer.certificate_schemes):
+def first_choice(
+    offer: Offer, config: ServerConfig, candidates: tuple[Credential, ...], misses: list[_Miss] | None = None
+) -> Choice | None:
+    """The first suite that can be completed with one of these credentials; why the others cannot goes to `misses`."""
+    for credentials in _by_chain(candidates, offer.certificate_schemes):
         for suite in candidate_suites(offer.hello.cipher_suites, config.policy):
             try:
                 return _complete(SUITES[suite], offer, config, credentials)
             except _Miss as miss:
-                misses.append(miss)
+                if misses is not None:
+                    misses.append(miss)
     return None
 
 
 def _needed(offer: Offer, config: ServerConfig) -> dict[str, CodePoint | None] | None:
     """What a policy must have for the choice that this configuration leads to, if it leads to one."""
-    choice = _first(offer, config, [])
+    choice = first_choice(offer, config, candidate_credentials(offer.server_name, config))
     if choice is None:
         return None
     return {"cipher_suites": choice.suite.suite, "groups": choice.group, "signature_schemes": choice.scheme}

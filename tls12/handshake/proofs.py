@@ -64,7 +64,8 @@ class Established:
     negotiated: Negotiated
     session: Session | None
     server_certificate: bytes | None
-    """The server's leaf, DER, whichever side we are; for tls-server-end-point."""
+    """The server's leaf, DER, whichever side we are; for tls-server-end-point. A server that resumes has only the
+    hash of it, in the session."""
     encrypt_then_mac_ever: bool
     """Encrypt-then-MAC was used on this connection, so that no later handshake may drop it (RFC 7366 3.1)."""
     renegotiated: bool

@@ -11,9 +11,6 @@ from tls12.config import ClientAuth
 from tls12.crypto.key_exchange import ExchangeInputs, KeyExchange, make_key_exchange
 from tls12.crypto.signatures import SCHEMES, KeyKind
 from tls12.errors import PeerIncompatible, PeerMisbehaved, WrongPurpose
-from tls12.events import (
-    PskLookupRequested,
-)
 from tls12.handshake.engine import Story
 from tls12.handshake.negotiation import (
     Agreed,
@@ -72,7 +69,7 @@ class ServerHandshake(ServerHellos):
         old_choice = self.check_resumption(session, offer) if session is not None else None
         path = (
             self.resume(offer, session, old_choice, alpn)
-            if session is not None and old_choice is not None
+            if session is not None and old_choice is not None and (yield from self.has_psk_of(session))
             else self.full(offer, choose(offer, self.config), alpn)
         )
         # The path lets go of the offer, and with it of the hello, as soon as it is answered. So does this frame, which
@@ -119,6 +116,7 @@ class ServerHandshake(ServerHellos):
         psk = Secret((yield from self.find_psk(exchange)) if suite.uses_psk else None)
         premaster = Secret(key_exchange.accept(exchange, psk.value))
         secrets = self.derive_keys(agreed, Secret(self.master_secret(agreed, premaster.value)))
+        psk_digest = self.digest_psk(secrets, exchange.psk_identity, psk)
         del psk, premaster
         identity, possession = yield from self.verify_client(peer, request)
         self.transcript.forget_messages()
@@ -136,7 +134,7 @@ class ServerHandshake(ServerHellos):
             verified_chain=identity.chain if isinstance(identity, VerifiedIdentity) else (),
             psk_identity=exchange.psk_identity if suite.uses_psk else None,
         )
-        session = self.new_session(agreed, secrets, negotiated, credential)
+        session = self.new_session(agreed, secrets, negotiated, credential, psk_digest)
         self.send_ticket(agreed, session)
         server_verify_data = self.send_finished(agreed, secrets)
         self.keep_session(session)
@@ -179,8 +177,7 @@ class ServerHandshake(ServerHellos):
             verified_chain=session.verified_chain,
             psk_identity=session.psk_identity,
         )
-        leaf = choice.credential.certificate_list[0] if choice.credential is not None else None
-        self.finish(agreed, secrets, proof, proof, finished, negotiated, session, server_verify_data, leaf)
+        self.finish(agreed, secrets, proof, proof, finished, negotiated, session, server_verify_data, None)
 
     # -- our flight ---------------------------------------------------------------------------------------
 
@@ -251,10 +248,7 @@ class ServerHandshake(ServerHellos):
         """The key of the identity that the client names (RFC 4279 2)."""
         identity = exchange.psk_identity or b""
         check_size("a PSK identity", len(identity), self.limits.psk_identity, Alert.ILLEGAL_PARAMETER)
-        if self.pauses_on(PskLookupRequested):
-            key: bytes | None = yield from self.ask(PskLookupRequested(identity=identity), None)
-        else:
-            key = self.look_up_psk(identity)
+        key = yield from self.ask_for_psk(identity)
         if not key and self.config.policy.conceal_psk_identities:
             return self.config.draw(32)  # fails at Finished, as a wrong key does
         if not key:

@@ -14,10 +14,12 @@ from tls12.errors import ApplicationRefused, DecodeError, PeerIncompatible, Peer
 from tls12.events import (
     ClientHelloReceived,
     Negotiated,
+    PskLookupRequested,
     Refuse,
     SessionLookupRequested,
 )
 from tls12.given import expect
+from tls12.handshake import bindings
 from tls12.handshake import common_extensions as common
 from tls12.handshake.engine import Story
 from tls12.handshake.grammar import Side
@@ -25,7 +27,8 @@ from tls12.handshake.negotiation import (
     Agreed,
     Choice,
     Offer,
-    choose,
+    candidate_credentials,
+    first_choice,
 )
 from tls12.handshake.permissions import permit
 from tls12.handshake.steps import Secrets, Steps
@@ -36,7 +39,8 @@ from tls12.registry import (
     HandshakeType,
     ProtocolVersion,
 )
-from tls12.resumption.sessions import Session
+from tls12.resumption.sessions import Session, digest_psk
+from tls12.secrecy import Secret
 from tls12.trust.credentials import Credential
 from tls12.wire.closing import NewSessionTicket
 from tls12.wire.extensions import (
@@ -144,10 +148,12 @@ class ServerHellos(Steps[ServerConfig]):
                 alert=Alert.HANDSHAKE_FAILURE,
                 rule="RFC 7627 5.3",
             )
-        bound = (session.server_name, session.alpn_protocols, session.policy)
+        now = config.now()
+        bound = (session.server_name, session.alpn_protocols, session.policy, session.trust)
         if (
-            not session.is_fresh(config.now())
-            or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint)
+            not session.is_fresh(now)
+            or now - session.created >= config.session_lifetime
+            or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint, self.trust())
             or session.extended_master_secret != offer.extended_master_secret
             or not self.may_be_reused(session.extended_master_secret)
             or (config.client_auth is ClientAuth.REQUIRED and not session.peer_certificates)
@@ -162,26 +168,55 @@ class ServerHellos(Steps[ServerConfig]):
                 rule="RFC 5246 7.4.1.2",
             )
         self.check_extended_master_secret(offer.extended_master_secret)
-        if session.psk_identity is not None and self.look_up_psk(session.psk_identity) is None:
-            return None
         return self.continues(session, offer) or self.continues(session, offer.as_able_as(config.policy))
 
     def continues(self, session: Session, offer: Offer) -> Choice | None:
-        """What this offer leads to, if that is what the session was made with."""
+        """What this offer leads to with the credentials that may serve the session, if that is its suite."""
         try:
-            choice = choose(offer, self.config)
+            candidates = candidate_credentials(offer.server_name, self.config)
         except PeerIncompatible:
             return None
-        same = session.cipher_suite == choice.suite.suite and session.trust == self.identities(choice.credential)
-        return choice if same else None
+        if session.identity:
+            candidates = self.serving(session, candidates)
+        choice = first_choice(offer, self.config, candidates)
+        return choice if choice is not None and choice.suite.suite == session.cipher_suite else None
 
-    def identities(self, credential: Credential | None) -> bytes:
-        """What a session is bound to on both sides: how the client was verified, and the certificate that it saw.
+    def serving(self, session: Session, candidates: tuple[Credential, ...]) -> tuple[Credential, ...]:
+        """The credentials under which a session may go on: those with the key and the names of the one it was made
+        under, so that it outlives a renewal and a certificate that is added beside, but goes to no other host."""
+        identity, name, across_keys = session.identity, session.server_name, self.config.resume_across_keys
+        return tuple(
+            credential
+            for credential in candidates
+            if bindings.serves_session(credential, identity, name, across_keys=across_keys)
+        )
 
-        Without the latter, a host that shares our ticket keys could resume under a name that it has no certificate
-        for (virtual host confusion), and so could we under a certificate that has been replaced.
-        """
-        return self.trust() + (credential.fingerprint if credential is not None else b"")
+    def trust(self) -> bytes:
+        """How clients are verified."""
+        return bindings.server_trust(self.config, self.pause_on)
+
+    def has_psk_of(self, session: Session) -> Story[bool]:
+        """Whether the PSK of the session, if it has one, is still known, and still the same key."""
+        identity = session.psk_identity
+        if identity is None:
+            return True
+        key = yield from self.ask_for_psk(identity)
+        return bool(key) and hmac.compare_digest(
+            session.psk_digest, digest_psk(session.master_secret, identity, key or b"")
+        )
+
+    def digest_psk(self, secrets: Secrets, identity: bytes | None, psk: Secret[bytes | None]) -> bytes:
+        """What the session keeps of the PSK, if one takes part."""
+        if psk.value is None:
+            return b""
+        return digest_psk(secrets.master, identity or b"", psk.value)
+
+    def ask_for_psk(self, identity: bytes) -> Story[bytes | None]:
+        """The key of this identity: from the application where it answers that, else from the configuration."""
+        if self.pauses_on(PskLookupRequested):
+            key: bytes | None = yield from self.ask(PskLookupRequested(identity=identity), None)
+            return key
+        return self.look_up_psk(identity)
 
     def look_up_psk(self, identity: bytes) -> bytes | None:
         """From the mapping or the function of the configuration."""
@@ -195,7 +230,12 @@ class ServerHellos(Steps[ServerConfig]):
         return source.get(identity)
 
     def new_session(
-        self, agreed: Agreed, secrets: Secrets, negotiated: Negotiated, credential: Credential | None
+        self,
+        agreed: Agreed,
+        secrets: Secrets,
+        negotiated: Negotiated,
+        credential: Credential | None,
+        psk_digest: bytes = b"",
     ) -> Session | None:
         """What may be resumed later, if anything here can resume."""
         config = self.config
@@ -207,13 +247,16 @@ class ServerHellos(Steps[ServerConfig]):
             negotiated,
             session_id=negotiated.session_id,
             ticket=b"",
-            ticket_lifetime=int(config.session_lifetime),
+            ticket_lifetime=max(int(config.session_lifetime), 1),  # 0 would leave it unspecified
             master_secret=secrets.master,
             alpn_protocols=config.alpn_protocols,
-            trust=self.identities(credential),
+            trust=self.trust(),
             policy=config.policy.fingerprint,
             created=config.now(),
             max_fragment_length=agreed.max_fragment_length,
+            identity=bindings.server_identity(credential),
+            psk_digest=psk_digest,
+            end_point=credential.end_point if credential is not None else None,
         )
 
     def send_ticket(self, agreed: Agreed, session: Session | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from abc import abstractmethod
 from dataclasses import dataclass, field
 
 from tls12.crypto import key_schedule, signatures
@@ -56,9 +57,9 @@ class Secrets:
 class Steps(Handshake[C]):
     """A handshake with the steps that do not depend on the side; the stories build on it."""
 
+    @abstractmethod
     def trust(self) -> bytes:
-        """What sessions are bound to: how the peer is verified."""
-        return self.config.verifier.fingerprint if self.config.verifier is not None else b""
+        """What sessions are bound to: how the peer is verified (`bindings`)."""
 
     def settle_records(self, agreed: Agreed) -> None:
         """What the hellos say about every further record: its version, and how long it may be (RFC 6066 4)."""

@@ -1,18 +1,20 @@
 """Sessions: what two peers keep from one handshake to shorten the next (RFC 5246 F.1.4, RFC 5077).
 
 How it works: a `Session` is an immutable value with everything that a resumption continues (suite, master
-secret, who the peer was) and everything that it is bound to (name, application protocols, policy, trust):
-it may only go on where all of that still holds. `trust` and `policy` are fingerprints, compared by value,
-so that a session also resumes in another process. `expires` is worked out once: the lifetime that the
-server granted, cut short by the end of the verified chain.
+secret, who the peer was) and everything that it is bound to (name, application protocols, policy, trust,
+our own identity): it may only go on where all of that still holds; docs/security.md lists it. What it is bound
+to is kept as fingerprints, compared by value, so that a session also resumes in another process. `expires` is
+worked out once: the lifetime that the server granted, cut short by the end of the verified chain.
 
 `to_bytes` and `from_bytes` are one versioned format: a magic, a version, the numbers, and the bytes each behind its
-length. Never pickle: bytes from a store or a ticket cannot run anything. The bytes CONTAIN
-THE MASTER SECRET in the clear: keep them like a key (tickets are sealed, see `tickets`).
+length. `from_bytes` reads the version that `to_bytes` of the same release writes, and no other. Never pickle: bytes
+from a store or a ticket cannot run anything. The bytes CONTAIN THE MASTER SECRET in the clear: keep them like a key
+(tickets are sealed, see `tickets`).
 """
 
 from __future__ import annotations
 
+import hmac
 import struct
 from dataclasses import field
 from itertools import chain, islice
@@ -25,10 +27,11 @@ from tls12.trust.peer import validity
 from tls12.values import read_only
 
 MAGIC = b"tls12 session"
-VERSION = 1
-"""Of the format of `to_bytes`; another version does not load, and a full handshake follows."""
+VERSION = 2
+"""Of the format of `to_bytes`. `from_bytes` refuses every other with `DecodeError`; for a session out of a store or a
+ticket that is a miss, and a full handshake follows."""
 
-_HEAD = struct.Struct(">13sBBBHIdd4H")
+_HEAD = struct.Struct(">13sBHBHIdd4H")
 _LENGTH = struct.Struct(">I")
 
 UNSPECIFIED_LIFETIME = 86_400
@@ -93,7 +96,7 @@ class Session:
     verified_chain: tuple[bytes, ...] = field(default=(), repr=False)
     """The chain that the verifier built, DER, leaf to root."""
     trust: bytes = b""
-    """The fingerprint of the verifier that accepted the peer; a server adds that of the certificate it showed."""
+    """How the peer was verified: the verifier's fingerprint, and what else decides that, our role included."""
     policy: bytes = b""
     """The fingerprint of the policy under which it was made."""
     psk_identity: bytes | None = None
@@ -104,6 +107,15 @@ class Session:
     """The staple of the original handshake."""
     scts: tuple[bytes, ...] = field(default=(), repr=False)
     """The signed certificate timestamps of the original handshake."""
+    identity: bytes = b""
+    """Who we were, as digests: a client's credentials and PSK identity, the key and the names of a server's
+    certificate."""
+    psk_digest: bytes = field(default=b"", repr=False)
+    """What `digest_psk` makes of the pre-shared key, if one took part; the key itself is not kept."""
+    psk_identity_hint: bytes | None = None
+    """The hint with which the server asked a client for its PSK (RFC 4279 2)."""
+    end_point: bytes | None = field(default=None, repr=False)
+    """Kept by a server: the hash of the certificate that it showed (RFC 5929 4.1), empty where none is defined."""
 
     @classmethod
     def from_handshake(
@@ -119,6 +131,10 @@ class Session:
         policy: bytes,
         created: float,
         max_fragment_length: int | None = None,
+        identity: bytes = b"",
+        psk_digest: bytes = b"",
+        psk_identity_hint: bytes | None = None,
+        end_point: bytes | None = None,
     ) -> Session:
         """The session of a finished handshake; its end is the earlier of the lifetime's and the chain's."""
         lifetime = min(ticket_lifetime or UNSPECIFIED_LIFETIME, MAXIMUM_LIFETIME)
@@ -143,6 +159,10 @@ class Session:
             max_fragment_length,
             negotiated.ocsp_response,
             negotiated.scts,
+            identity,
+            psk_digest,
+            psk_identity_hint,
+            end_point,
         )
 
     def is_fresh(self, now: float) -> bool:
@@ -150,11 +170,18 @@ class Session:
         return self.created <= now < self.expires
 
     def to_bytes(self) -> bytes:
-        """The session as bytes, MASTER SECRET INCLUDED, for `from_bytes` of this or a later release.
+        """The session as bytes, MASTER SECRET INCLUDED, for `from_bytes` of a release with the same `VERSION`.
 
         Raises `EncodeError` for numbers that do not fit.
         """
-        optional = (_encoded(self.server_name), _encoded(self.alpn_protocol), self.psk_identity, self.ocsp_response)
+        optional = (
+            _encoded(self.server_name),
+            _encoded(self.alpn_protocol),
+            self.psk_identity,
+            self.ocsp_response,
+            self.psk_identity_hint,
+            self.end_point,
+        )
         lists = (_encoded_all(self.alpn_protocols), self.peer_certificates, self.verified_chain, self.scts)
         flags = self.extended_master_secret | self.encrypt_then_mac << 1
         for bit, value in enumerate(optional, 2):
@@ -173,7 +200,15 @@ class Session:
             )
         except struct.error as error:
             raise EncodeError(f"a session with a number that does not fit: {error}") from error
-        always = (self.session_id, self.ticket, self.master_secret, self.trust, self.policy)
+        always = (
+            self.session_id,
+            self.ticket,
+            self.master_secret,
+            self.trust,
+            self.policy,
+            self.identity,
+            self.psk_digest,
+        )
         parts = [head]
         for item in chain(always, (value for value in optional if value is not None), *lists):
             parts += (_LENGTH.pack(len(item)), item)
@@ -182,25 +217,27 @@ class Session:
     @classmethod
     @keeps_secrets
     def from_bytes(cls, data: bytes) -> Session:
-        """The session of `to_bytes`. Raises `DecodeError` for anything else, another version included."""
+        """The session of `to_bytes`. Raises `DecodeError` for anything else, every other `VERSION` included."""
         data = bytes(data)
         if data[: len(MAGIC)] != MAGIC or len(data) < _HEAD.size:
             raise DecodeError("not a session of tls12, or not a whole one", path="session")
         _, version, flags, fragment, suite, lifetime, created, expires, *counts = _HEAD.unpack_from(data)
         if version != VERSION:
             raise DecodeError(f"version {version}, and this release reads {VERSION}", path="session.version")
-        if flags >> 6 or created != created or expires != expires:
+        if flags >> 8 or created != created or expires != expires:
             raise DecodeError("unknown flags, or a time that is not a number", path="session")
         items = _items(data, _HEAD.size)
-        if len(items) != 5 + (flags >> 2).bit_count() + sum(counts):
+        if len(items) != 7 + (flags >> 2).bit_count() + sum(counts):
             raise DecodeError(f"{len(items)} items are not what the head announces", path="session")
         item = iter(items)
-        session_id, ticket, master_secret, trust, policy = islice(item, 5)
+        session_id, ticket, master_secret, trust, policy, identity, psk_digest = islice(item, 7)
         try:
             server_name = next(item).decode() if flags & 4 else None
             alpn_protocol = next(item).decode() if flags & 8 else None
             psk_identity = next(item) if flags & 16 else None
             ocsp_response = next(item) if flags & 32 else None
+            psk_identity_hint = next(item) if flags & 64 else None
+            end_point = next(item) if flags & 128 else None
             return cls(
                 session_id,
                 CipherSuite.of(suite),
@@ -222,12 +259,24 @@ class Session:
                 fragment or None,
                 ocsp_response,
                 tuple(islice(item, counts[3])),
+                identity,
+                psk_digest,
+                psk_identity_hint,
+                end_point,
             )
         except UnicodeDecodeError as error:
             raise DecodeError("a name that is not UTF-8", path="session") from error
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Session holds a secret and cannot be pickled; use to_bytes()")
+
+
+def digest_psk(master_secret: bytes, identity: bytes, key: bytes) -> bytes:
+    """What a session keeps of a pre-shared key: whether a key is still this one, and not which.
+
+    HMAC-SHA-256 under the session's own master secret, so that sessions made with one key cannot be told to be.
+    """
+    return hmac.digest(master_secret, b"tls12 psk" + len(identity).to_bytes(2) + identity + key, "sha256")
 
 
 def _encoded(text: str | None) -> bytes | None:

@@ -1,9 +1,9 @@
 """Session stores: where sessions wait for the next connection.
 
-How it works: a `SessionStore` maps bytes to sessions. A server's keys are session ids, a client's are made
-from the name of the server. A store may forget whatever and whenever it likes; an exception out of one
-counts as a miss. One that has to be asked across a network should not block an event loop: pause on
-`SessionLookupRequested` instead.
+How it works: a `SessionStore` maps bytes to sessions. A server's keys are session ids, of at most 32 bytes. A client's
+are longer: the name of the server, and a digest of all that its sessions are bound to (`handshake.bindings`). A store
+may forget whatever and whenever it likes; an exception out of one counts as a miss. One that has to be asked across a
+network should not block an event loop: pause on `SessionLookupRequested` instead.
 
 Values of a store of your own are best kept as `session.to_bytes()`, which contains the master secret.
 """

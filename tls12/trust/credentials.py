@@ -34,7 +34,7 @@ from tls12.errors import UsageError
 from tls12.registry import ClientCertificateType, NamedGroup, SignatureScheme
 from tls12.secrecy import keeps_secrets
 from tls12.trust.names import CertificateNames, describe
-from tls12.trust.parsing import CertificateLike, as_certificates, signed_with
+from tls12.trust.parsing import CertificateLike, as_certificates, end_point, signed_with, subject_public_key_info
 from tls12.trust.peer import LeafFacts
 from tls12.wire.certificates import Certificate
 from tls12.wire.messages import serialize
@@ -225,8 +225,27 @@ class Credential:
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """SHA-256 of the leaf; a server's sessions are bound to it."""
+        """SHA-256 of the leaf; a client's sessions are bound to it."""
         return hashlib.sha256(self.certificate_list[0]).digest()
+
+    @cached_property
+    def key_digest(self) -> bytes:
+        """SHA-256 of the leaf's SubjectPublicKeyInfo; a server's sessions are bound to it, and outlive a renewal."""
+        return hashlib.sha256(subject_public_key_info(self.leaf)).digest()
+
+    @cached_property
+    def names_digest(self) -> bytes:
+        """SHA-256 of the names that the leaf covers in any order, or of its subject where it covers none."""
+        names = ",".join(sorted((*self.names.dns, *self.names.addresses))).encode()
+        return hashlib.sha256(names or self.leaf.subject.public_bytes()).digest()
+
+    @cached_property
+    def end_point(self) -> bytes:
+        """The channel binding tls-server-end-point of the leaf (RFC 5929 4.1); empty where it is not defined."""
+        try:
+            return end_point(self.certificate_list[0])
+        except UsageError:
+            return b""
 
     @cached_property
     def certificate_message(self) -> Certificate:

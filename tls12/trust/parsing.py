@@ -7,6 +7,7 @@ way.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -97,6 +98,21 @@ def subject_public_key_info(certificate: x509.Certificate) -> bytes:
     for _ in ("serialNumber", "signature", "issuer", "validity", "subject"):
         position = _end(body, position)
     return body[position : _end(body, position)]
+
+
+def end_point(der: bytes) -> bytes:
+    """The hash of a server's certificate (RFC 5929 4.1): by its signature's algorithm, SHA-256 at least.
+
+    Raises `UsageError` where none is defined.
+    """
+    try:
+        algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        raise UsageError("tls-server-end-point needs a certificate whose signature algorithm is known here") from None
+    if algorithm is None:
+        raise UsageError("tls-server-end-point is undefined for certificates signed with EdDSA (RFC 5929 4.1)")
+    name = "sha256" if algorithm.name in ("md5", "sha1") else algorithm.name
+    return hashlib.new(name.replace("-", "_"), der).digest()
 
 
 def content_start(der: bytes, position: int) -> int:

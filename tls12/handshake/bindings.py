@@ -1,0 +1,108 @@
+"""What a session is bound to besides what stands in the hellos: how the peer is verified, and who we are.
+
+How it works: a resumption goes on without asking again who either side is. So a session keeps, as values that are the
+same in every process, what a full handshake would have asked: `trust` says how the peer is verified, `identity` as
+whom we appear. Both sides compute them anew from their configuration before they resume, and where one differs a full
+handshake follows. docs/security.md goes through every field of both configurations.
+
+A client's identity is that of its whole configuration (every credential in order, the PSK's identity), because which
+credential it would use is decided by a request that an abbreviated handshake does not contain. Where the application
+decides by an answer (a pause on `CertificateRequested` or `PskLookupRequested`), no session is kept: the question
+cannot be asked again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+
+from tls12.config import ClientAuth, ClientConfig, Psk, ServerConfig
+from tls12.events import CertificateRequested, PeerCertificateReceived
+from tls12.trust.credentials import Credential
+
+_CLIENT, _SERVER = 1, 2
+_APPLICATION_JUDGES, _APPLICATION_CHOOSES = 4, 8
+_STAPLE, _SCTS, _CREDENTIAL_REQUIRED = 16, 32, 64
+_ASKS = 128
+"""Bits of the octet behind a verifier's fingerprint: a session that was made with less is not resumed by more."""
+
+
+def client_trust(config: ClientConfig, pause_on: Collection[type]) -> bytes:
+    """How a client verifies: by whom, on what evidence, and whether the application is asked as well."""
+    flags = _CLIENT
+    if config.request_ocsp:
+        flags |= _STAPLE
+    if config.request_scts:
+        flags |= _SCTS
+    if config.require_credential:
+        flags |= _CREDENTIAL_REQUIRED
+    if pause_on:
+        if PeerCertificateReceived in pause_on:
+            flags |= _APPLICATION_JUDGES
+        if CertificateRequested in pause_on:
+            flags |= _APPLICATION_CHOOSES
+    fingerprint = config.verifier.fingerprint if config.verifier is not None else b""
+    return fingerprint + flags.to_bytes()
+
+
+def server_trust(config: ServerConfig, pause_on: Collection[type]) -> bytes:
+    """How a server verifies: by whom, whether it asks, and what it says about the identities that it wants."""
+    flags = _SERVER
+    if config.client_auth is not ClientAuth.NONE:
+        flags |= _ASKS
+    if pause_on and PeerCertificateReceived in pause_on:
+        flags |= _APPLICATION_JUDGES
+    fingerprint = config.verifier.fingerprint if config.verifier is not None else b""
+    trust = fingerprint + flags.to_bytes()
+    if not config.certificate_authorities and config.psk_identity_hint is None:
+        return trust
+    return trust + _digest(config.psk_identity_hint or b"", *config.certificate_authorities)
+
+
+def client_rules(config: ClientConfig) -> bytes:
+    """A client's policy, and the max_fragment_length that it asks for (RFC 6066 4 fixes it for resumptions)."""
+    size = config.max_fragment_length
+    return config.policy.fingerprint + (b"" if size is None else size.to_bytes(2))
+
+
+def client_identity(config: ClientConfig) -> bytes:
+    """As whom a client may appear: its credentials in order, and the identity of its PSK; empty for nobody."""
+    psk = config.psk
+    if psk is None and not config.credentials:
+        return b""
+    named = psk.identity if isinstance(psk, Psk) else b""
+    kind = b"none" if psk is None else b"one" if isinstance(psk, Psk) else b"by hint"
+    return _digest(kind, named, *(credential.fingerprint for credential in config.credentials))
+
+
+def server_identity(credential: Credential | None) -> bytes:
+    """The certificate that a server shows: its key and its names, which outlive a renewal; empty without one."""
+    return credential.key_digest + credential.names_digest if credential is not None else b""
+
+
+def serves_session(credential: Credential, identity: bytes, server_name: str | None, *, across_keys: bool) -> bool:
+    """Whether a session that was made under `identity` may go on under this credential of today.
+
+    The key must be the same, unless `across_keys`. The names must be too, or cover what the client asked for: a host
+    that shares our ticket keys does not resume under a name for which it has no certificate.
+    """
+    half = len(identity) // 2
+    if identity[:half] != credential.key_digest and not across_keys:
+        return False
+    return identity[half:] == credential.names_digest or (server_name is not None and credential.matches(server_name))
+
+
+def client_key(config: ClientConfig, server_name: str | None, pause_on: Collection[type]) -> bytes:
+    """Where a client's store keeps the session for this server: its name, and a digest of all that binds the session.
+
+    So two configurations that share a store do not take turns in throwing out each other's. Longer than any session
+    id, of which no client can therefore make one.
+    """
+    name = (server_name or "").encode()
+    bound = (client_trust(config, pause_on), client_rules(config), client_identity(config))
+    return b"client:" + name + b":" + _digest(*bound, *(protocol.encode() for protocol in config.alpn_protocols))
+
+
+def _digest(*parts: bytes) -> bytes:
+    """SHA-256 of the parts, each behind its length."""
+    return hashlib.sha256(b"".join([len(part).to_bytes(4) + part for part in parts])).digest()
