@@ -91,10 +91,10 @@ def test_early_change_cipher_spec() -> None:
 
     def at_any_time(self: Connection, payload: bytes) -> None:
         """OpenSSL until 2014 derived the keys from whatever master secret there was: here, none."""
-        suite = self._conversation.facts.suite
+        suite = self._handshakes.conversation.facts.suite
         assert suite is not None
         keys = key_block(SUITES[suite], b"", *randoms[-2:])
-        self._reader.install(make_opener(SUITES[suite], keys.client, encrypt_then_mac=False))
+        self._incoming.reader.install(make_opener(SUITES[suite], keys.client, encrypt_then_mac=False))
 
     takers = {**Connection._TAKERS, ContentType.CHANGE_CIPHER_SPEC: at_any_time}
     assert_defended(attack, removed(Connection, "_TAKERS", takers))

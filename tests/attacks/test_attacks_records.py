@@ -13,7 +13,7 @@ import pytest
 from harness import our_client, our_server, pump
 from weakening import WITHOUT_SHORTCUTS, assert_defended, carry, removed, together
 
-from tls12 import CipherSuite, ClientConnection, Policy
+from tls12 import Alert, CipherSuite, ClientConnection, Policy
 from tls12.connection import Connection
 from tls12.crypto import cbc, key_schedule, limits, record_mac
 from tls12.crypto.aead import AeadCipher
@@ -29,7 +29,7 @@ from tls12.handshake.client import ClientHandshake
 from tls12.lab.script import Script
 from tls12.record_layer import shortcuts, states
 from tls12.record_layer.states import WriteState
-from tls12.registry import CompressionMethod, ContentType
+from tls12.registry import AlertLevel, CompressionMethod, ContentType
 from tls12.wire.records import VERSION, Buffer, pack_additional_data, pack_header, split_records
 
 DATA = int(ContentType.APPLICATION_DATA)
@@ -339,4 +339,7 @@ def test_truncation() -> None:
         server.receive(b"")
         return server.data == b"pay 1000" and server.error is None and server.closed_cleanly
 
-    assert_defended(attack, removed(Connection, "_end_of_stream", Connection._take_close_notify))
+    def as_a_close(self: Connection) -> None:
+        self._take_alert(bytes([AlertLevel.WARNING, Alert.CLOSE_NOTIFY]))
+
+    assert_defended(attack, removed(Connection, "_end_of_stream", as_a_close))

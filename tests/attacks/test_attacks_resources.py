@@ -102,7 +102,7 @@ def test_hello_request_flood() -> None:
     def attack() -> bool:
         client, server = our_client(limits=LIMITS), our_server()
         pump(client, server)
-        writer = server.connection._writer
+        writer = server.connection._outgoing.writer
         for _ in range(1_000):
             client.receive(bytes(writer.write(ContentType.HANDSHAKE, b"\0\0\0\0")))
         return client.error is None and client.take().count(b"\x15\x03\x03") >= 1_000
@@ -139,7 +139,7 @@ def test_declared_lengths() -> None:
         for _ in range(64):
             script.send_record(ContentType.HANDSHAKE, bytes(2**14))
         ours.receive(script.data_to_send())
-        return ours.connection._reassembler.pending > 2**20
+        return ours.connection._incoming.reassembler.pending > 2**20
 
     assert_defended(attack, unlimited(message_sizes={}, other_message_size=2**24 - 1))
 
@@ -154,7 +154,7 @@ def test_input_during_a_pause() -> None:
         ours.receive(client.take())
         for _ in range(1_000):
             ours.receive(bytes(16_384))
-        return ours.error is None and ours.connection._reader.buffered > 2**23
+        return ours.error is None and ours.connection._incoming.reader.buffered > 2**23
 
     assert_defended(attack, unlimited(buffered=1 << 40))
 
@@ -283,7 +283,7 @@ def test_heartbleed() -> None:
 
     def answer(self: Connection, fragment: bytes) -> None:
         payload = Heartbeat.parse(fragment).payload
-        self._out.append(b"\x18\x03\x03" + len(payload).to_bytes(2, "big") + payload)
+        self._outgoing.queue.append(b"\x18\x03\x03" + len(payload).to_bytes(2, "big") + payload)
 
     def parse_as_c_does(data: bytes) -> Heartbeat:
         """What OpenSSL 1.0.1 did: the length is the peer's word, and memory goes on behind the record."""

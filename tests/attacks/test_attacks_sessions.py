@@ -28,7 +28,7 @@ from tls12 import (
     TicketKeys,
     UsageError,
 )
-from tls12.connection.facts import Facts
+from tls12.connection.connection import Connection
 from tls12.handshake import bindings
 from tls12.handshake.client_hello import ClientHellos
 from tls12.handshake.negotiation import Choice, Offer, choose
@@ -101,9 +101,9 @@ def test_triple_handshake() -> None:
             return False
         return len(proofs) == 1
 
-    export = Facts.export_keying_material
+    export = Connection.export_keying_material
 
-    def export_to_anybody(self: Facts, label: str, context: bytes | None, length: int, **_: bool) -> bytes:
+    def export_to_anybody(self: Connection, label: str, context: bytes | None, length: int, **_: bool) -> bytes:
         return export(self, label, context, length, for_authentication=False)
 
     def strict(attack: Attack) -> Attack:
@@ -116,7 +116,7 @@ def test_triple_handshake() -> None:
         return against_strict_policies
 
     both: Attack = lambda: attack(extended=False) or attack(extended=True)  # noqa: E731
-    to_anybody = removed(Facts, "export_keying_material", export_to_anybody)
+    to_anybody = removed(Connection, "export_keying_material", export_to_anybody)
     assert_defended(both, to_anybody)
     not_demanded = removed(Steps, "check_extended_master_secret", lambda self, offered: None)
     assert_defended(strict(both), not_demanded, to_anybody)

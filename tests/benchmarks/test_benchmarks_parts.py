@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.parts import parts
 
 MAIN = "<module> (benchmarks/hot.py:54);main (benchmarks/hot.py:47)"
-HANDSHAKE = f"{MAIN};OurEndpoints._connect (benchmarks/peers/ours.py:160);receive_data (tls12/connection/core.py:180)"
+HANDSHAKE = f"{MAIN};OurEndpoints._connect (benchmarks/peers/ours.py:160);feed (tls12/connection/incoming.py:80)"
 PROFILE = (
     f"{HANDSHAKE} 5",
     f"{HANDSHAKE};sign (tls12/crypto/signatures.py:90);sign (cryptography/ec.py:3);EVP_DigestSign (libcrypto.so) 20",
@@ -15,7 +15,7 @@ PROFILE = (
 
 
 def test_a_sample_counts_for_the_innermost_frame_of_ours() -> None:
-    files = {"crypto/signatures.py": 20, "connection/core.py": 5, "the benchmark itself": 3}
+    files = {"crypto/signatures.py": 20, "connection/incoming.py": 5, "the benchmark itself": 3}
     assert parts(PROFILE) == files
-    functions = {"crypto/signatures.py sign": 20, "connection/core.py receive_data": 5, "the benchmark itself ": 3}
+    functions = {"crypto/signatures.py sign": 20, "connection/incoming.py feed": 5, "the benchmark itself ": 3}
     assert parts(PROFILE, functions=True) == functions

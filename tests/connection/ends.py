@@ -35,15 +35,16 @@ def pair(
     client: dict[str, Any] | None = None,
     server: dict[str, Any] | None = None,
     mine: dict[str, Any] | None = None,
+    theirs: dict[str, Any] | None = None,
     **both: Any,
 ) -> tuple[Ours, Ours]:
-    """The end in this role and its peer, not connected yet; `mine` are options of our end's connection."""
+    """The end in this role and its peer, not connected yet; `mine` and `theirs` are options of the connections."""
     client_config = ClientConfig(**{"verifier": AcceptAnyPeer(), **both, **(client or {})})
     server_config = ServerConfig(**{"credentials": (server_credential(),), **both, **(server or {})})
-    options = {role: mine or {}}
+    options = {role: mine or {}, other(role): theirs or {}}
     ends = {
-        "client": Ours(ClientConnection(client_config, pki.NAME, **options.get("client", {}))),
-        "server": Ours(ServerConnection(server_config, **options.get("server", {}))),
+        "client": Ours(ClientConnection(client_config, pki.NAME, **options["client"])),
+        "server": Ours(ServerConnection(server_config, **options["server"])),
     }
     return ends[role], ends[other(role)]
 
@@ -75,7 +76,7 @@ def record(content_type: int, payload: bytes) -> bytes:
 
 def protected(sender: Ours, content_type: int, payload: bytes) -> bytes:
     """A record as this end would protect it, whatever is in it."""
-    return bytes(sender.connection._writer.write(content_type, payload))
+    return bytes(sender.connection._outgoing.writer.write(content_type, payload))
 
 
 def alert(sender: Ours, payload: bytes) -> bytes:
@@ -90,7 +91,7 @@ def handshake(sender: Ours, payload: bytes) -> bytes:
 
 def last_alert(ours: Ours, theirs: Ours) -> bytes:
     """What our end has queued, as theirs would read it: level and description of the alert at its end."""
-    *_, (content_type, payload) = theirs.connection._reader.records(ours.take())
+    *_, (content_type, payload) = theirs.connection._incoming.reader.records(ours.take())
     assert content_type == ContentType.ALERT
     return payload
 

@@ -368,8 +368,7 @@ def test_after_an_abort_inside_a_callback_the_peers_fault_is_no_news() -> None:
         if sender == "server":
             ours.connection.abort(Alert.USER_CANCELED)
 
-    ours, theirs = pair("client", mine={"on_message": watch})
-    theirs.connection._rewrite = lambda message: [message, message]
+    ours, theirs = pair("client", mine={"on_message": watch}, theirs={"rewrite": lambda message: [message, message]})
     ours.start()
     theirs.receive(ours.take())
     ours.receive(theirs.take())

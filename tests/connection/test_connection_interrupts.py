@@ -159,7 +159,7 @@ def test_what_waits_to_be_sent_is_not_lost_when_fetching_it_is_interrupted(amoun
             ours.send(word)
         fetched: list[bytes | bytearray] = []
         interrupt = interrupted(at, lambda: fetched.append(ours.connection.data_to_send(amount)))
-        returned = interrupt is not None and not fetched and ours.connection._out == []
+        returned = interrupt is not None and not fetched and ours.connection._outgoing.queue == []
         for data in (*fetched, ours.take()):
             theirs.receive(bytes(data))
         assert returned or amount == 5 or theirs.data == b"onetwo"
@@ -231,8 +231,15 @@ class Flaky(Ours):
 
     def _progress(self) -> tuple[object, ...]:
         end = self.connection
-        opened = end._reader.state.sequence if end._reader.state is not None else 0
-        return end.state, end._conversation.state, len(end._events), len(end._out), end._reader.buffered, opened
+        opened = end._incoming.reader.state.sequence if end._incoming.reader.state is not None else 0
+        return (
+            end.state,
+            end._handshakes.conversation.state,
+            len(end._events),
+            len(end._outgoing.queue),
+            end._incoming.reader.buffered,
+            opened,
+        )
 
     def start(self) -> None:
         if isinstance(self.connection, ClientConnection) and self.connection.state is ConnectionState.IDLE:

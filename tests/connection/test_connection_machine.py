@@ -177,7 +177,7 @@ class TwoEnds(RuleBasedStateMachine):
     def answer(self, role: str) -> None:
         end = self.end(role)
         if end.state is ConnectionState.PAUSED:
-            handshake = end._handshake
+            handshake = end._handshakes.current
             assert handshake is not None
             assert handshake.asking is not None
             end.answer(decide(handshake.asking))

@@ -27,7 +27,7 @@ RECORD = (1 << 14) + 2048 + 5
 def kept(ours: Ours) -> int:
     """The bytes of input that a connection holds."""
     end = ours.connection
-    return end._reader.buffered + end._reassembler.pending
+    return end._incoming.reader.buffered + end._incoming.reassembler.pending
 
 
 def hostile(role: str, stream: str) -> tuple[Ours, Iterator[bytes]]:
@@ -129,7 +129,7 @@ def test_what_is_kept_of_a_hostile_stream_is_bounded(role: str, stream: str) -> 
         ours.connection.receive_data(piece)
         ours.connection.events()
         assert kept(ours) <= bound
-        assert sum(map(len, ours.connection._out)) < 10_000
+        assert sum(map(len, ours.connection._outgoing.queue)) < 10_000
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -201,7 +201,7 @@ def test_small_pieces_are_put_together_in_linear_time(role: str) -> None:
         begin = process_time()
         for part in parts:
             ours.connection.receive_data(part)
-        assert ours.connection._reassembler.pending == len(body)
+        assert ours.connection._incoming.reassembler.pending == len(body)
         return process_time() - begin
 
     small = min(dribble(1000) for _ in range(3))
@@ -245,6 +245,6 @@ def test_an_owner_who_takes_nothing_does_not_make_a_hostile_stream_grow(role: st
     ours, pieces = hostile(role, stream)
     for piece in first(pieces, 3 * (LARGEST + RECORD)):
         ours.connection.receive_data(piece)
-    assert len(ours.connection._out) < 20
-    assert sum(map(len, ours.connection._out)) < 10_000
+    assert len(ours.connection._outgoing.queue) < 20
+    assert sum(map(len, ours.connection._outgoing.queue)) < 10_000
     assert len(ours.connection._events) < 40

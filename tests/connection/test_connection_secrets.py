@@ -367,8 +367,24 @@ def test_no_repr_shows_a_secret(suite: CipherSuite) -> None:
     master = next(iter(log)).secret
     for end in (client, server):
         connection = end.connection
-        shown = (connection, connection.config, connection.session, connection.negotiated, connection._established)
-        seen += map(repr, (*shown, *end.events, log, connection._writer, connection._reader, connection._reader.state))
+        shown = (
+            connection,
+            connection.config,
+            connection.session,
+            connection.negotiated,
+            connection._handshakes.established,
+        )
+        seen += map(
+            repr,
+            (
+                *shown,
+                *end.events,
+                log,
+                connection._outgoing.writer,
+                connection._incoming.reader,
+                connection._incoming.reader.state,
+            ),
+        )
     for text in seen:
         assert repr(master)[2:-1] not in text
         assert master.hex() not in text
@@ -399,7 +415,7 @@ def test_a_connection_is_neither_pickled_nor_copied(role: str, duplicate: Callab
         with pytest.raises(TypeError, match="neither pickled nor copied"):
             duplicate(connection)
     with pytest.raises(TypeError, match="holds secrets"):
-        duplicate(ours.connection._established)
+        duplicate(ours.connection._handshakes.established)
 
 
 FLAWS: dict[str, dict[str, Any]] = {

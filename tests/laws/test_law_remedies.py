@@ -34,6 +34,7 @@ from tls12 import (
     ServerConfig,
     ServerConnection,
     SignatureScheme,
+    UsageError,
 )
 from tls12.handshake.engine import Rewrite, Unit
 from tls12.lab import policy as lab_policy
@@ -182,7 +183,7 @@ def client_is_asked_again(give_up: Callable[[Ours, Ours], None], **changes: Any)
 
 def serialized_hello_request(server: Ours) -> bytes:
     """A HelloRequest under the server's keys, whatever it thinks of renegotiation."""
-    return bytes(server.connection._writer.write(ContentType.HANDSHAKE, serialize(HelloRequest())))
+    return bytes(server.connection._outgoing.writer.write(ContentType.HANDSHAKE, serialize(HelloRequest())))
 
 
 def complain(client: Ours, server: Ours) -> None:
@@ -296,16 +297,24 @@ def expressions(remedy: str) -> list[str]:
     return found
 
 
+def met(run: Callable[[Policy], Outcome], policy: Policy) -> Outcome:
+    """What becomes of a case under this policy; some cases leave a server nothing to prove its identity with."""
+    try:
+        return run(policy)
+    except UsageError as mistake:
+        return str(mistake), ""
+
+
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 @pytest.mark.parametrize("case", CASES)
 def test_a_remedy_that_names_a_policy_takes_the_handshake_further(case: str, policy: Policy) -> None:
     run = CASES[case]
-    message, remedy = run(policy)
+    message, remedy = met(run, policy)
     named = {text: eval(text, {**NAMES, "policy": policy}) for text in expressions(remedy)}
     for text, wider in named.items():
         assert policy.diff(wider), f"{text} is in force already"
-    further = {text for text, wider in named.items() if run(wider)[0] != message}
-    helpful = [f"Policy.{other.name}()" for other in ORDINARY if not run(other)[0]]
+    further = {text for text, wider in named.items() if met(run, wider)[0] != message}
+    helpful = [f"Policy.{other.name}()" for other in ORDINARY if not met(run, other)[0]]
     if OFFERS_MORE in remedy:  # an alert has no reason: what is wider is known, and not whether that was it
         assert further or not helpful, f"{helpful} would have helped, and {list(named)} does not"
     else:
@@ -316,11 +325,11 @@ def test_a_remedy_that_names_a_policy_takes_the_handshake_further(case: str, pol
 
 def test_every_kind_of_remedy_is_met() -> None:
     """The law above says nothing about a remedy that no case leads to."""
-    met = " ".join(run(policy)[1] for run in CASES.values() for policy in POLICIES)
+    remedies = " ".join(met(run, policy)[1] for run in CASES.values() for policy in POLICIES)
     changes = {
         "require_extended_master_secret=False", "require_secure_renegotiation=False", "minimum_dh_bits=1024",
         "require_secure_renegotiation_of_clients=False", "require_known_server_name=False", "minimum_rsa_bits=1024",
         "accept_custom_dh=True", "renegotiation=Renegotiation.ALLOW", "renegotiation=Renegotiation.WARN",
         "cipher_suites=", "groups=", "signature_schemes=", OFFERS_MORE, NO_POLICY,
     }  # fmt: skip
-    assert {change for change in changes if change not in met} == set()
+    assert {change for change in changes if change not in remedies} == set()

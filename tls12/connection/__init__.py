@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tls12.connection.client import ClientConnection
-from tls12.connection.core import Connection
-from tls12.connection.facts import ConnectionState
+from tls12.connection.connection import Connection
+from tls12.connection.lifecycle import ConnectionState
 from tls12.connection.server import ServerConnection
 from tls12.handshake.engine import OnMessage, Rewrite, Unit
 

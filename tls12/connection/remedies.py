@@ -1,4 +1,4 @@
-"""What to do about an alert of the peer, as far as what went before lets one guess.
+"""Why the peer has ended the connection, and what to do about it, as far as what went before lets one guess.
 
 How it works: an alert is one byte and gives no reason. What it is likely to mean depends on who we are, on how far
 the handshake had come, which the guard's facts say, and on what our configuration offers. `_ROWS` goes from the
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.crypto.suites import SUITES
+from tls12.errors import TruncatedError
 from tls12.handshake.grammar import Facts, Side
 from tls12.handshake.permissions import offering_more
 from tls12.registry import Alert
@@ -109,3 +110,18 @@ def remedy_for(alert: Alert, now: Circumstances) -> str | None:
     """The clause that fits a fatal alert of the peer, or None."""
     clause = next((clause for described, fits, clause in _ROWS if described == alert and fits(now)), None)
     return clause(now) if callable(clause) else clause
+
+
+def truncation(now: Circumstances) -> TruncatedError:
+    """The error for a stream that ends without close_notify."""
+    ended = f"the {now.side.other.value} ended the stream without close_notify"
+    if not now.established:
+        return TruncatedError(
+            f"{ended}, in the middle of the handshake",
+            remedy="it may not speak TLS 1.2 here, or have refused without saying so: ask its log",
+        )
+    if now.refusal:
+        return TruncatedError(ended, remedy=because_refused(now))
+    return TruncatedError(
+        ended, remedy="the last data may be incomplete: let the application's protocol say whether it is"
+    )

@@ -198,6 +198,19 @@ def _not_a_message(value: object) -> str:
     )
 
 
+class MessageTooLong(DecodeError):
+    """A handshake message of type `kind` declares more bytes than the field `bound` of `Limits` allows."""
+
+    def __init__(self, kind: int, size: int, limit: int, bound: str) -> None:
+        super().__init__(
+            f"length {size} exceeds the limit of {limit} bytes",
+            path=str(HandshakeType.of(kind)),
+            offset=1,
+            remedy=f"raise Limits.{bound} if that is normal for this peer",
+        )
+        self.kind = kind
+
+
 class HandshakeReassembler:
     """Puts messages together from the fragments that records carry.
 
@@ -246,7 +259,7 @@ class HandshakeReassembler:
     def next_message(self) -> bytes | None:
         """The next whole message with its header, or None while it is incomplete.
 
-        Raises DecodeError when a message declares more than its limit, before its body is collected.
+        Raises MessageTooLong when a message declares more than its limit, before its body is collected.
         """
         pending = self.pending
         if pending < self._need:
@@ -260,14 +273,8 @@ class HandshakeReassembler:
         kind, size = header >> 24, (header & MAX_BODY) + HEADER
         limit = self._limits.get(kind, self._default)
         if size - HEADER > limit:
-            name = str(HandshakeType.of(kind))
             bound = "message_sizes" if kind in self._limits else "other_message_size"
-            raise DecodeError(
-                f"length {size - HEADER} exceeds the limit of {limit} bytes",
-                path=name,
-                offset=1,
-                remedy=f"raise Limits.{bound} if that is normal for this peer",
-            )
+            raise MessageTooLong(kind, size - HEADER, limit, bound)
         if size > pending:
             self._need = size
             return None

@@ -1,0 +1,38 @@
+"""What an established connection gives to other protocols: keying material for them, and what they ask to know.
+
+How it works: the exporter of RFC 5705 over the secrets of the last handshake. Channel bindings are in
+`handshake/channel_bindings.py`.
+"""
+
+from __future__ import annotations
+
+from tls12.crypto import key_schedule
+from tls12.errors import UsageError
+from tls12.handshake.proofs import Established
+
+
+def export_keying_material(
+    established: Established, label: str, context: bytes | None, length: int, *, for_authentication: bool
+) -> bytes:
+    """Key material for another protocol (RFC 5705); see `Connection.export_keying_material`."""
+    if not isinstance(label, str):
+        raise UsageError(f"the label of an exporter is a str, not {type(label).__name__}")
+    if not isinstance(context, bytes | None):
+        raise UsageError(f"the context of an exporter is bytes or None, not {type(context).__name__}")
+    if length < 1:
+        raise UsageError(f"export_keying_material() with a length of {length} bytes exports nothing")
+    agreed = established.negotiated
+    if for_authentication and not agreed.extended_master_secret:
+        raise UsageError(
+            "an exporter without extended master secret does not authenticate (RFC 7627 5.4); "
+            "say for_authentication=False if that is not its use"
+        )
+    return key_schedule.export_keying_material(
+        established.prf_hash,
+        established.master_secret,
+        label.encode(),
+        agreed.client_random,
+        agreed.server_random,
+        context,
+        length,
+    )

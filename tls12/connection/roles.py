@@ -1,0 +1,148 @@
+"""What a client and a server do differently, as two small values that a connection is given.
+
+How it works: a `Connection` is the same for both ends. What differs is which message begins a handshake, which one asks
+for another, which class tells the handshake's story, and under which key its session is kept. A role answers these
+questions and does nothing by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from tls12.config import ClientConfig, ServerConfig
+from tls12.connection.renegotiation import Renegotiations, Verdict, judge_client_hello, judge_hello_request
+from tls12.errors import UsageError
+from tls12.events import PAUSABLE
+from tls12.given import name_value
+from tls12.handshake.bindings import client_key
+from tls12.handshake.client import ClientHandshake
+from tls12.handshake.engine import Handshake, OnMessage, Rewrite
+from tls12.handshake.grammar import Conversation, Side
+from tls12.handshake.proofs import Established
+from tls12.handshake.server import ServerHandshake
+from tls12.registry import HandshakeType
+from tls12.resumption.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the owner wants to see, to decide or to replace in every handshake of a connection."""
+
+    pause_on: frozenset[type]
+    rewrite: Rewrite | None
+    on_message: OnMessage | None
+
+    @classmethod
+    def checked(cls, pause_on: Iterable[type], rewrite: Rewrite | None, on_message: OnMessage | None) -> Hooks:
+        """The hooks as the owner gives them. Raises `UsageError` for what cannot be one."""
+        if isinstance(pause_on, str) or not isinstance(pause_on, Iterable):
+            raise UsageError(f"pause_on is {name_value(pause_on)}; give a set of event classes")
+        if not PAUSABLE.issuperset(pause_on):
+            strange = set(pause_on) - PAUSABLE
+            names = ", ".join(sorted(getattr(item, "__name__", str(item)) for item in strange))
+            raise UsageError(f"pause_on names {names}, which cannot pause; see tls12.events.PAUSABLE")
+        for name, hook in (("rewrite", rewrite), ("on_message", on_message)):
+            if hook is not None and not callable(hook):
+                raise UsageError(f"{name} is {name_value(hook)}; give a function, or None")
+        return cls(frozenset(pause_on), rewrite, on_message)
+
+
+class Role(Protocol):
+    """One end of a connection."""
+
+    end: ClassVar[Side]
+    peer: ClassVar[Side]
+    opened_by: ClassVar[HandshakeType | None]
+    """The message of the peer that begins a handshake, if one can."""
+    invited_by: ClassVar[HandshakeType]
+    """The message of the peer that asks for another handshake."""
+
+    def make_handshake(
+        self, config: Any, conversation: Conversation, hooks: Hooks, previous: Established | None
+    ) -> Handshake[Any]:
+        """One more handshake; `previous` is the last one that was completed."""
+
+    def judge_invitation(
+        self, message: bytes, config: Any, established: Established | None, so_far: Renegotiations, *, during: bool
+    ) -> Verdict:
+        """What a message of the type `invited_by` is answered, while the connection may answer.
+
+        `during` says that a handshake goes on. Raises LimitExceeded for too many.
+        """
+
+    def session_key(self, config: Any, hooks: Hooks, established: Established | None) -> bytes:
+        """Where the session of this connection is kept; empty if it is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRole:
+    """The end that begins."""
+
+    end: ClassVar[Side] = Side.CLIENT
+    peer: ClassVar[Side] = Side.SERVER
+    opened_by: ClassVar[HandshakeType | None] = None
+    invited_by: ClassVar[HandshakeType] = HandshakeType.HELLO_REQUEST
+
+    handshake: type[ClientHandshake]
+    server_name: str | None
+    session: Session | None
+    """What the first handshake offers to resume."""
+
+    def make_handshake(
+        self, config: ClientConfig, conversation: Conversation, hooks: Hooks, previous: Established | None
+    ) -> ClientHandshake:
+        """One more handshake as client."""
+        session = self.session if previous is None else None
+        return self.handshake(
+            config,
+            conversation,
+            hooks.pause_on,
+            hooks.rewrite,
+            hooks.on_message,
+            previous,
+            self.server_name,
+            session,
+        )
+
+    def judge_invitation(
+        self, message: bytes, config: Any, established: Established | None, so_far: Renegotiations, *, during: bool
+    ) -> Verdict:
+        """A HelloRequest asks for a handshake; during one it means nothing (RFC 5246 7.4.1.1)."""
+        return judge_hello_request(config, established, so_far, during=during)
+
+    def session_key(self, config: ClientConfig, hooks: Hooks, established: Established | None) -> bytes:
+        """By the name of the server, and by who we are to it."""
+        return client_key(config, self.server_name, hooks.pause_on)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRole:
+    """The end that answers."""
+
+    end: ClassVar[Side] = Side.SERVER
+    peer: ClassVar[Side] = Side.CLIENT
+    opened_by: ClassVar[HandshakeType | None] = HandshakeType.CLIENT_HELLO
+    invited_by: ClassVar[HandshakeType] = HandshakeType.CLIENT_HELLO
+
+    handshake: type[ServerHandshake]
+
+    def make_handshake(
+        self, config: ServerConfig, conversation: Conversation, hooks: Hooks, previous: Established | None
+    ) -> ServerHandshake:
+        """One more handshake as server."""
+        return self.handshake(config, conversation, hooks.pause_on, hooks.rewrite, hooks.on_message, previous)
+
+    def judge_invitation(
+        self, message: bytes, config: Any, established: Established | None, so_far: Renegotiations, *, during: bool
+    ) -> Verdict:
+        """A ClientHello behind a finished handshake asks for another one; the first one and those during one do not."""
+        if established is None or during:
+            return Verdict.BEGIN
+        return judge_client_hello(config, established, so_far, message)
+
+    def session_key(self, config: ServerConfig, hooks: Hooks, established: Established | None) -> bytes:
+        """By the session's id."""
+        session = established.session if established is not None else None
+        return session.session_id if session is not None else b""
