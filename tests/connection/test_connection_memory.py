@@ -14,6 +14,7 @@ from ends import CLOSE_NOTIFY, ROLES, USER_CANCELED, alert, connected, handshake
 from harness import Ours
 
 from tls12 import Alert, CipherSuite, ClientHelloReceived, Limits, Policy, Renegotiation
+from tls12.connection.connection import Connection
 from tls12.registry import CompressionMethod, ContentType, ExtensionType, HandshakeType, ProtocolVersion
 from tls12.wire.extensions import RawExtension
 from tls12.wire.hello import HelloRequest, ServerHello
@@ -218,18 +219,21 @@ def table() -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+PARTS = ("_incoming", "_outgoing", "_handshakes")
+
+
 def test_the_table_of_what_is_kept_names_every_container_of_a_connection() -> None:
-    named = {name for what, *_ in table() for name in re.findall(r"`(_\w+)", what)}
+    named = {name for what, *_ in table() for name in re.findall(r"`(_[\w.]+)", what)}
     ours, _ = connected("client", pack_small_writes=True)
     ours.send(b"packed")
-    slots = {slot for kind in type(ours.connection).__mro__ for slot in getattr(kind, "__slots__", ())}
-    containers = {
-        slot
-        for slot in slots - {"__weakref__"}
-        if isinstance(getattr(ours.connection, slot), list | dict | set | bytearray)
-    }
-    assert containers | {"_reader", "_reassembler"} <= named
-    assert named <= slots
+    attributes = {slot: getattr(ours.connection, slot) for slot in Connection.__slots__ if slot != "__weakref__"}
+    for part in PARTS:
+        whole = attributes.pop(part)
+        attributes |= {f"{part}.{slot}": getattr(whole, slot) for slot in type(whole).__slots__}
+    containers = {name for name, value in attributes.items() if isinstance(value, list | dict | set | bytearray)}
+    kept = {".".join(name.split(".")[:2]) for name in named}
+    assert containers | {"_incoming.reader", "_incoming.reassembler"} <= kept
+    assert kept <= attributes.keys()
 
 
 def test_the_bounds_in_the_table_are_limits() -> None:

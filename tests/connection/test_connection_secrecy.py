@@ -19,6 +19,7 @@ from test_connection_interrupts import PACKAGE, Interrupt
 
 from tls12 import (
     ClientAuth,
+    ClientConfig,
     ClientConnection,
     Credential,
     KeyLog,
@@ -268,9 +269,9 @@ def abandoned() -> None:
 
 
 def refused() -> None:
-
-    client, server = pair("client", client={"verifier": X509Verifier(TrustStore.from_pem(pki.trusted_pem()))})
-    client.connection._server_name = "other.test"
+    config = ClientConfig(verifier=X509Verifier(TrustStore.from_pem(pki.trusted_pem())))
+    client, server = Ours(ClientConnection(config, "other.test")), pair("server")[0]
+    client.start()
     talk(client, server)
     assert client.error is not None
 

@@ -45,7 +45,9 @@ def decide(event: Event) -> object:
 def test_pausing_at_every_event_changes_nothing(name: str, size: int) -> None:
     incoming = recording(name).incoming
     whole, sent = replay(recording(name), incoming)
-    ours = recording(name).make(pause_on=ASKED)
+    # A session that was made without these questions is not resumed by a connection that asks them.
+    asked = ASKED - {CertificateRequested, PeerCertificateReceived} if name.startswith("resumed") else ASKED
+    ours = recording(name).make(pause_on=asked)
     ours.start()
     output = ours.take()
     pauses = 0
@@ -82,7 +84,9 @@ def without_questions(events: list[Event]) -> list[Event]:
 def test_input_that_arrives_during_a_pause_waits(name: str) -> None:
     incoming = recording(name).incoming
     whole, _ = replay(recording(name), incoming)
-    ours = recording(name).make(pause_on=ASKED)
+    # A session that was made without these questions is not resumed by a connection that asks them.
+    asked = ASKED - {CertificateRequested, PeerCertificateReceived} if name.startswith("resumed") else ASKED
+    ours = recording(name).make(pause_on=asked)
     ours.start()
     for byte in incoming:
         ours.receive(bytes([byte]))

@@ -79,7 +79,7 @@ class Handshakes:
         return UnexpectedMessage(self.conversation.describe(self._role.peer, what))
 
     def last_completed(self, act: str) -> Established:
-        """The handshake that `act` speaks of. Raises `UsageError` before the first, during another and after a failure."""
+        """The handshake that `act` speaks of. Raises `UsageError` before the first, in another, after a failure."""
         if self.established is None:
             raise UsageError(f"{act}() before HandshakeCompleted")
         if self.current is not None:
