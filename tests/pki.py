@@ -258,11 +258,17 @@ _ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _ECDSA_SHA1 = bytes.fromhex("300906072a8648ce3d0401")
 
 
+def signed(tbs: bytes, signer: ec.EllipticCurvePrivateKey) -> bytes:
+    """The certificate (DER) with this body, in which a builder may have refused a value; ECDSA with SHA-256."""
+    signature = signer.sign(tbs, ec.ECDSA(hashes.SHA256()))
+    return _sequence(tbs + _ECDSA_SHA256 + tlv(0x03, b"\x00" + signature))
+
+
 def _signed(tbs: bytes, algorithm: bytes, digest: hashes.HashAlgorithm) -> x509.Certificate:
     signer = intermediate().private_key
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     signature = signer.sign(tbs, ec.ECDSA(digest))
-    return x509.load_der_x509_certificate(_sequence(tbs + algorithm + _tlv(0x03, b"\x00" + signature)))
+    return x509.load_der_x509_certificate(_sequence(tbs + algorithm + tlv(0x03, b"\x00" + signature)))
 
 
 def _common_name(name: str) -> x509.Name:
@@ -270,10 +276,11 @@ def _common_name(name: str) -> x509.Name:
 
 
 def _sequence(content: bytes) -> bytes:
-    return _tlv(0x30, content)
+    return tlv(0x30, content)
 
 
-def _tlv(tag: int, content: bytes) -> bytes:
+def tlv(tag: int, content: bytes) -> bytes:
+    """One element of DER."""
     n = len(content)
     length = bytes([n]) if n < 128 else b"\x82" + n.to_bytes(2, "big") if n > 255 else b"\x81" + bytes([n])
     return bytes([tag]) + length + content

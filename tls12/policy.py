@@ -226,6 +226,9 @@ class Policy:
     """Whether a peer may begin a new handshake on the connection."""
     minimum_rsa_bits: int = 2048
     """Smallest RSA key of a certificate, in bits; from 2048 on, an ECDSA key needs a curve of 224."""
+    maximum_rsa_bits: int = 8192
+    """Largest RSA key of a certificate that a peer sends, in bits: the time to verify with one grows with its square,
+    and a chain asks for that before the peer has proved anything."""
     minimum_dh_bits: int = 2048
     """Smallest finite-field modulus, in bits."""
     accept_custom_dh: bool = True
@@ -283,6 +286,10 @@ class Policy:
                 raise UsageError(f"{scheme} is broken; only tls12.lab.policy() may name it")
         if self.minimum_rsa_bits < SMALLEST_MODULUS or self.minimum_dh_bits < SMALLEST_MODULUS:
             raise UsageError(f"minimum_rsa_bits and minimum_dh_bits cannot be below {SMALLEST_MODULUS}")
+        if self.maximum_rsa_bits < self.minimum_rsa_bits:
+            raise UsageError(
+                f"maximum_rsa_bits ({self.maximum_rsa_bits}) is less than minimum_rsa_bits ({self.minimum_rsa_bits})"
+            )
         compared = repr([getattr(self, name) for name in _compared()])
         object.__setattr__(self, "fingerprint", hashlib.sha256(compared.encode()).digest())
 

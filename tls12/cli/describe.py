@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from tls12.cli.output import Facts
 from tls12.crypto.signatures import key_kind
 from tls12.events import Negotiated
+from tls12.trust.backend import load
 from tls12.trust.verifier import spki_sha256
 from tls12.wire import certificates, closing, extensions, hello, key_exchange
 from tls12.wire.messages import RawMessage
@@ -35,7 +36,7 @@ def describe(message: Any) -> Facts:
 def describe_certificate(der: bytes) -> Facts:
     """Whose certificate it is, who signed it, and how long it holds; what cannot be parsed is said to be so."""
     try:
-        certificate = x509.load_der_x509_certificate(der)
+        certificate = load(der)
         return {
             "subject": _name(certificate.subject),
             "names": _alternative_names(certificate),
@@ -46,7 +47,7 @@ def describe_certificate(der: bytes) -> Facts:
             "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
             "key sha256": spki_sha256(certificate).hex(),
         }
-    except ValueError:
+    except Exception:  # the backend's parser is lazy, and raises a dozen kinds
         return {"unreadable certificate": True, "bytes": len(der)}
 
 

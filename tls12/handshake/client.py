@@ -185,7 +185,17 @@ class ClientHandshake(ClientHellos):
                 rule="RFC 7627 6.1",
             )
         config = self.config
-        peer = PeerChain(chain, "server", self.server_name, config.now(), staple, scts, config.policy.minimum_rsa_bits)
+        policy = config.policy
+        peer = PeerChain(
+            chain,
+            "server",
+            self.server_name,
+            config.now(),
+            staple,
+            scts,
+            policy.minimum_rsa_bits,
+            policy.maximum_rsa_bits,
+        )
         self.check_key_size(peer)
         leaf = peer.facts
         if not key_fits(suite, leaf.key_kind):
@@ -193,7 +203,7 @@ class ClientHandshake(ClientHellos):
                 f"the server's certificate holds a key of type {leaf.key_kind.name}, which {suite.suite} cannot use",
                 rule="RFC 5246 7.4.2",
             )
-        if leaf.group is not None and leaf.group not in self.config.policy.groups:
+        if leaf.group is not None and leaf.group not in policy.groups:
             raise PeerMisbehaved(
                 f"the server's certificate is on the curve {leaf.group}, which was not offered",
                 rule="RFC 8422 5.3",

@@ -238,6 +238,7 @@ class ServerHandshake(ServerHellos):
             server_name=None,
             time=self.config.now(),
             minimum_rsa_bits=self.config.policy.minimum_rsa_bits,
+            maximum_rsa_bits=self.config.policy.maximum_rsa_bits,
         )
         self.check_key_size(peer)
         if not peer.allows_signing:

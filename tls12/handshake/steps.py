@@ -21,7 +21,7 @@ from tls12.given import expect
 from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, SettleRecords, Story
 from tls12.handshake.grammar import Side
 from tls12.handshake.negotiation import Agreed
-from tls12.handshake.permissions import permit
+from tls12.handshake.permissions import permit, replacing
 from tls12.handshake.proofs import (
     Established,
     ResumedSession,
@@ -35,7 +35,7 @@ from tls12.registry import Alert, NamedGroup, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.secrecy import Secret
 from tls12.trust.credentials import Credential
-from tls12.trust.diagnosis import WEAKEST_CURVE, weak_curve, weak_key
+from tls12.trust.key_sizes import WEAKEST_CURVE, is_too_large, too_large, weak_curve, weak_key
 from tls12.trust.peer import PeerChain
 from tls12.wire.closing import ChangeCipherSpec, Finished
 
@@ -115,15 +115,22 @@ class Steps(Handshake[C]):
         return VerifiedFinished(finished.verify_data)
 
     def check_key_size(self, peer: PeerChain) -> None:
-        """The policy's minimum for RSA and what is as strong of ECDSA, whatever the verifier makes of it."""
-        leaf = peer.facts
-        bits, curve, policy = leaf.rsa_bits, leaf.curve_bits, self.config.policy
+        """The policy's bounds for RSA and what is as strong of ECDSA, whatever the verifier makes of it."""
+        leaf, policy, whose = peer.facts, self.config.policy, f"the {peer.role}'s certificate"
+        bits, curve = leaf.rsa_bits, leaf.curve_bits
         if bits is not None and bits < peer.minimum_rsa_bits:
             allowed = permit(policy, _BREAKABLE, minimum_rsa_bits=bits) if bits >= SMALLEST_MODULUS else ""
-            raise weak_key(f"the {peer.role}'s certificate", bits, peer.minimum_rsa_bits, allowed)
+            raise weak_key(whose, bits, peer.minimum_rsa_bits, allowed)
+        if curve is None and is_too_large(leaf.public_key, peer.maximum_rsa_bits):
+            raise too_large(
+                whose,
+                leaf.public_key,
+                peer.maximum_rsa_bits,
+                lambda bits: f"allow it with {replacing(policy, maximum_rsa_bits=bits)}",
+            )
         if curve is not None and curve < WEAKEST_CURVE and peer.minimum_rsa_bits >= 2048:
             allowed = permit(policy, _BREAKABLE, minimum_rsa_bits=SMALLEST_MODULUS)
-            raise weak_curve(f"the {peer.role}'s certificate", curve, allowed)
+            raise weak_curve(whose, curve, allowed)
 
     def verify_identity(self, peer: PeerChain) -> Story[VerifiedIdentity]:
         """Ask the verifier, then the application: the one place that proves an identity."""

@@ -22,8 +22,6 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from cryptography import x509
-
 from tls12.crypto import key_schedule, signatures
 from tls12.crypto.finite_field import FFDHE_PRIMES
 from tls12.crypto.groups import EC_GROUPS, Random
@@ -39,6 +37,7 @@ from tls12.registry import (
     ProtocolVersion,
     SignatureScheme,
 )
+from tls12.trust.backend import load
 from tls12.wire.certificates import Certificate, CertificateVerify
 from tls12.wire.closing import Finished
 from tls12.wire.extensions import (
@@ -116,7 +115,7 @@ class Script(Speaker):
         chain = self.last(Certificate)
         public_key = None
         if chain is not None and chain.certificate_list:
-            public_key = x509.load_der_x509_certificate(chain.certificate_list[0]).public_key()
+            public_key = load(chain.certificate_list[0]).public_key()
         inputs = ExchangeInputs(
             random=self.random,
             offered_groups=(*EC_GROUPS, *FFDHE_PRIMES),

@@ -33,6 +33,7 @@ from tls12.crypto.signatures import KeyKind
 from tls12.errors import UsageError
 from tls12.registry import ClientCertificateType, NamedGroup, SignatureScheme
 from tls12.secrecy import keeps_secrets
+from tls12.trust.backend import load
 from tls12.trust.names import CertificateNames, describe
 from tls12.trust.parsing import CertificateLike, as_certificates, end_point, signed_with, subject_public_key_info
 from tls12.trust.peer import LeafFacts
@@ -214,13 +215,13 @@ class Credential:
     @cached_property
     def issuers(self) -> frozenset[bytes]:
         """The DER names of everyone who issued a certificate of the chain (RFC 5246 7.4.4)."""
-        chain = (x509.load_der_x509_certificate(der) for der in self.certificate_list)
+        chain = (load(der) for der in self.certificate_list)
         return frozenset(certificate.issuer.public_bytes() for certificate in chain)
 
     @cached_property
     def signed_with(self) -> tuple[frozenset[SignatureScheme], ...]:
         """What each signature of the chain is called, but for those of roots on themselves, which nobody verifies."""
-        chain = (x509.load_der_x509_certificate(der) for der in self.certificate_list)
+        chain = (load(der) for der in self.certificate_list)
         return tuple(signed_with(certificate) for certificate in chain if certificate.issuer != certificate.subject)
 
     @cached_property

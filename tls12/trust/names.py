@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,8 +25,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls12.errors import UsageError
+from tls12.trust.backend import keep_quiet, load
+from tls12.trust.parsing import raw_fields
 
 _DEVIATIONS = frozenset("ßẞς\u200c\u200d")
+LONGEST_NAME = 4_096
+"""Bytes of a subject or issuer that is read: one of thousands of attributes takes long, also for an error message."""
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
@@ -117,18 +122,33 @@ class CertificateNames:
 
 def printable(text: str) -> str:
     """A peer's text as one short line without control characters, fit for an error message or a terminal."""
-    escaped = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    escaped = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:201])
     return escaped if len(escaped) <= 200 else escaped[:197] + "..."
 
 
 def describe(certificate: x509.Certificate) -> str:
     """Whose certificate it is, for an error message: its subject, or its names where that is empty."""
     try:
-        return printable(certificate.subject.rfc4514_string()) or str(CertificateNames.of(_copy(certificate)))
+        length = len(raw_fields(certificate).subject)
+        subject = _name(lambda: certificate.subject, length)
+        return subject or str(CertificateNames.of(_copy(certificate)))
     except (ValueError, TypeError):
         return "with an unreadable subject"
 
 
+def describe_issuer(certificate: x509.Certificate) -> str:
+    """Who issued it, for an error message."""
+    try:
+        return _name(lambda: certificate.issuer, len(raw_fields(certificate).issuer))
+    except (ValueError, TypeError):
+        return "an issuer with an unreadable name"
+
+
+def _name(read: Callable[[], x509.Name], length: int) -> str:
+    keep_quiet()
+    return printable(read().rfc4514_string()) if length <= LONGEST_NAME else f"with a name of {length} bytes"
+
+
 def _copy(certificate: x509.Certificate) -> x509.Certificate:
     """An object of its own: one that is remembered for a hostile peer should not keep its extensions (see `peer`)."""
-    return x509.load_der_x509_certificate(certificate.public_bytes(Encoding.DER))
+    return load(certificate.public_bytes(Encoding.DER))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,6 +17,7 @@ from cryptography.x509 import SignatureAlgorithmOID as Oid
 
 from tls12.errors import UsageError
 from tls12.registry import SignatureScheme
+from tls12.trust.backend import keep_quiet, load
 
 CertificateLike: TypeAlias = x509.Certificate | bytes | str
 """An object of `cryptography`, DER, or PEM (which may hold several)."""
@@ -42,9 +43,10 @@ def as_certificates(given: Iterable[CertificateLike | Iterable[CertificateLike]]
 def _read(data: bytes | str, what: str) -> list[x509.Certificate]:
     try:
         encoded = data.encode() if isinstance(data, str) else bytes(data)
+        keep_quiet()
         if b"-----BEGIN" in encoded:
             return x509.load_pem_x509_certificates(encoded)
-        return [x509.load_der_x509_certificate(encoded)]
+        return [load(encoded)]
     except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise UsageError(f"{what} is neither DER nor PEM: {error}") from error
 
@@ -86,18 +88,34 @@ def signed_with(certificate: x509.Certificate) -> frozenset[SignatureScheme]:
     return frozenset({_SIGNED_WITH[oid]} if oid in _SIGNED_WITH else ())
 
 
-def subject_public_key_info(certificate: x509.Certificate) -> bytes:
-    """The SubjectPublicKeyInfo as it stands in the certificate (RFC 5280 4.1.2.7), DER.
+class RawFields(NamedTuple):
+    """Three fields of a certificate as they stand in it (RFC 5280 4.1.2), DER: compared without being parsed."""
 
-    The backend encodes keys anew, which changes those of RSASSA-PSS and compressed points.
+    issuer: bytes
+    subject: bytes
+    subject_public_key_info: bytes
+
+
+def raw_fields(certificate: x509.Certificate) -> RawFields:
+    """Names and key of a certificate that the backend has parsed, so that their shape is sure.
+
+    The backend encodes keys anew, which changes those of RSASSA-PSS and compressed points, and makes objects of
+    names, which takes a hundred times as long.
     """
     body = certificate.tbs_certificate_bytes
     position = content_start(body, 0)
     if body[position] == 0xA0:  # the version, which version 1 leaves out
         position = _end(body, position)
-    for _ in ("serialNumber", "signature", "issuer", "validity", "subject"):
-        position = _end(body, position)
-    return body[position : _end(body, position)]
+    issuer = _end(body, _end(body, position))  # behind serialNumber and signature
+    validity = _end(body, issuer)
+    subject = _end(body, validity)
+    key = _end(body, subject)
+    return RawFields(body[issuer:validity], body[subject:key], body[key : _end(body, key)])
+
+
+def subject_public_key_info(certificate: x509.Certificate) -> bytes:
+    """The SubjectPublicKeyInfo as it stands in the certificate (RFC 5280 4.1.2.7), DER."""
+    return raw_fields(certificate).subject_public_key_info
 
 
 def end_point(der: bytes) -> bytes:
@@ -106,7 +124,7 @@ def end_point(der: bytes) -> bytes:
     Raises `UsageError` where none is defined.
     """
     try:
-        algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
+        algorithm = load(der).signature_hash_algorithm
     except UnsupportedAlgorithm:
         raise UsageError("tls-server-end-point needs a certificate whose signature algorithm is known here") from None
     if algorithm is None:

@@ -1,9 +1,14 @@
-"""The way from a leaf to a trusted root, as far as it goes: what a diagnosis starts from.
+"""The ways from a leaf to a trusted root: how many there may be, and the first of them for a diagnosis.
 
-How it works: an issuer is a certificate whose subject is the child's issuer name, whose key identifier is
-the one that the child names (where both say), and whose key verifies the child's signature. `Walk` tries
-the trusted ones first, then those that the peer sent, depth first. The number of signatures that it checks
-is bounded, so that a peer cannot make a maze of certificates with the same name.
+How it works: a peer can send certificates that all have one name, so that each may be the issuer of each. The backend
+tries every combination until it has checked a hundred and more signatures. Two functions keep it from that.
+`is_self_signed` tells which certificates no chain needs. `signature_checks` counts by names alone, before anything is
+computed, how many signatures the others may make it check; `name_comparisons` how many times it may compare a name
+with a constraint on names (RFC 5280 4.2.1.10) for each of them.
+
+In the search for a diagnosis, an issuer is a certificate whose subject is the child's issuer name, whose key identifier
+is the one that the child names (where both say), and whose key verifies the child's signature. `Walk` tries the trusted
+ones first, then those that the peer sent, depth first. The number of signatures that it checks has the same bound.
 
 Whether the path is *valid* is not asked here: dates, purposes and sizes do not matter to the walk, which is
 what lets a diagnosis find fault with a path that exists.
@@ -11,14 +16,65 @@ what lets a diagnosis find fault with a path that exists.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from tls12.trust.backend import load
+from tls12.trust.parsing import raw_fields
 from tls12.trust.truststore import TrustStore
 
-_MAX_SIGNATURE_CHECKS = 32
+MAX_SIGNATURE_CHECKS = 32
+"""For one chain. An honest one needs as many as it has certificates, and a few more where CAs are cross-signed."""
+
+
+def is_self_signed(certificate: x509.Certificate) -> bool:
+    """Whether its own key signed it: then no chain needs it, unless it is a root of the verifier's own. What is below
+    such a certificate can be reached from a trusted one with its name and key as well."""
+    fields = raw_fields(certificate)
+    return fields.issuer == fields.subject and _signed(certificate, certificate)
+
+
+def signature_checks(leaf: x509.Certificate, others: Iterable[x509.Certificate], store: TrustStore, depth: int) -> int:
+    """How many signatures a search through these certificates may check, at most; counted a little beyond the bound.
+
+    `depth` is the number of intermediate certificates that are followed.
+    """
+    issuers: dict[bytes, list[bytes]] = {}
+    for fields in map(raw_fields, others):
+        issuers.setdefault(fields.subject, []).append(fields.issuer)
+    count, wanted = 0, [raw_fields(leaf).issuer]
+    for _ in range(depth + 1):
+        found = [issuer for name in wanted for issuer in issuers.get(name, ())]
+        count += len(found) + sum(len(store.named(name)) for name in wanted)
+        if not found or count > MAX_SIGNATURE_CHECKS:
+            break
+        wanted = found
+    return count
+
+
+MAX_NAME_COMPARISONS = 65_536
+"""For one chain: each of its names with each of its constraints, as often as signatures are checked."""
+NAME_CONSTRAINTS = bytes.fromhex("0603551d1e")
+"""The object identifier of nameConstraints, DER: a certificate without these bytes has none."""
+
+
+def name_comparisons(sent: Iterable[bytes]) -> int:
+    """How many pairs there are of a name in these certificates (DER) and a constraint on names in them."""
+    names = constraints = 0
+    for der in sent:
+        try:
+            extensions = load(der).extensions
+        except Exception:  # the backend's lazy parser raises a dozen kinds; a chain with this certificate is refused
+            continue
+        for extension in extensions:
+            if isinstance(extension.value, x509.SubjectAlternativeName):
+                names += len(list(extension.value))
+            elif isinstance(extension.value, x509.NameConstraints):
+                found = extension.value
+                constraints += len(found.permitted_subtrees or ()) + len(found.excluded_subtrees or ())
+    return names * constraints
 
 
 class Walk:
@@ -50,17 +106,19 @@ class Walk:
 
     def _issuers(self, path: list[x509.Certificate]) -> Iterator[x509.Certificate]:
         child = path[-1]
-        named = (sent for sent in self.sent if sent.subject == child.issuer and sent not in path)
-        for candidate in (*self.store.named(child.issuer), *named):
-            if self.checks < _MAX_SIGNATURE_CHECKS and _keys_agree(child, candidate):
+        name = raw_fields(child).issuer
+        named = (sent for sent in self.sent if raw_fields(sent).subject == name and sent not in path)
+        for candidate in (*self.store.named(name), *named):
+            identifiers = key_identifiers(child, candidate)
+            if self.checks < MAX_SIGNATURE_CHECKS and (identifiers is None or identifiers[0] == identifiers[1]):
                 self.checks += 1
                 if _signed(child, candidate):
                     yield candidate
-                elif _key_identifiers(child, candidate) is not None:
+                elif identifiers is not None:
                     self.forged = child
 
 
-def _key_identifiers(child: x509.Certificate, issuer: x509.Certificate) -> tuple[bytes, bytes] | None:
+def key_identifiers(child: x509.Certificate, issuer: x509.Certificate) -> tuple[bytes, bytes] | None:
     """The issuer's key as the child names it and as the issuer does; None unless both do."""
     try:
         named = child.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
@@ -68,11 +126,6 @@ def _key_identifiers(child: x509.Certificate, issuer: x509.Certificate) -> tuple
     except x509.ExtensionNotFound:
         return None
     return (named, own) if named is not None else None
-
-
-def _keys_agree(child: x509.Certificate, issuer: x509.Certificate) -> bool:
-    identifiers = _key_identifiers(child, issuer)
-    return identifiers is None or identifiers[0] == identifiers[1]
 
 
 def _signed(child: x509.Certificate, issuer: x509.Certificate) -> bool:

@@ -27,7 +27,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 from tls12.crypto.signatures import SCHEMES, KeyKind, group_of, key_kind
 from tls12.errors import CertificateError, UsageError
 from tls12.registry import Alert, NamedGroup, SignatureScheme
-from tls12.trust.names import printable
+from tls12.trust.backend import because, load
 from tls12.trust.pss import allowed_schemes
 from tls12.trust.sct import embedded_scts, stapled_scts
 from tls12.values import read_only
@@ -56,6 +56,8 @@ class PeerChain:
     """Signed certificate timestamps from the TLS extension (RFC 6962 3.3); two more routes are below."""
     minimum_rsa_bits: int = 2048
     """The shortest RSA key that the connection's policy accepts."""
+    maximum_rsa_bits: int = 8192
+    """The longest RSA key that the connection's policy accepts."""
 
     def __post_init__(self) -> None:
         if not self.certificates:
@@ -184,11 +186,11 @@ def _leaf(der: bytes, role: Role) -> LeafFacts:
 def _read_leaf(der: bytes, role: Role) -> LeafFacts:
     certificate = _load(der, role, 1)
     try:
-        copy = x509.load_der_x509_certificate(der)  # keeps the extensions that are read, and is dropped
+        copy = load(der)  # keeps the extensions that are read, and is dropped
         return replace(LeafFacts.of(copy), certificate=certificate)
     except Exception as error:
         raise CertificateError(
-            f"the key or the extensions of the {role}'s certificate cannot be used: {printable(str(error))}",
+            f"the key or the extensions of the {role}'s certificate cannot be used: {because(error)}",
             alert=Alert.UNSUPPORTED_CERTIFICATE,
             remedy=f"the {role} needs an RSA, ECDSA (named curve), Ed25519 or Ed448 certificate",
         ) from error
@@ -203,10 +205,10 @@ def parsed(der: bytes) -> x509.Certificate:
     Remembered for the CAs of chains: 0.1 µs instead of 1.4, and 1.3 less where the length of an RSA key is asked
     for. Between handshakes, when the processor's caches are full of other things, it is 5 to 8 µs a chain.
     """
-    return _cached_certificate(der) if len(der) <= _CACHEABLE_BYTES else x509.load_der_x509_certificate(der)
+    return _cached_certificate(der) if len(der) <= _CACHEABLE_BYTES else load(der)
 
 
-_cached_certificate = lru_cache(maxsize=128)(x509.load_der_x509_certificate)
+_cached_certificate = lru_cache(maxsize=128)(load)
 
 
 def _load(der: bytes, role: Role, number: int) -> x509.Certificate:
@@ -215,7 +217,7 @@ def _load(der: bytes, role: Role, number: int) -> x509.Certificate:
     except Exception as error:
         what = f"the {role}'s certificate" if number == 1 else f"certificate {number} of the {role}'s chain"
         raise CertificateError(
-            f"{what} is malformed: {printable(str(error))}",
+            f"{what} is malformed: {because(error)}",
             rule="RFC 5280 4.1",
-            remedy="it must be DER, version 3",
+            remedy=f"the {role} needs another certificate",
         ) from error

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.x509 import ocsp
 
 from tls12.errors import BadStaple, CertificateError
-from tls12.trust.names import printable
+from tls12.trust.backend import because, keep_quiet, load
 from tls12.trust.parsing import content_start
 from tls12.wire.codec import Reader
 from tls12.wire.extensions import SignedCertificateTimestampList
@@ -27,7 +27,7 @@ from tls12.wire.extensions import SignedCertificateTimestampList
 def embedded_scts(certificate: bytes) -> tuple[bytes, ...]:
     """The timestamps inside a certificate (DER). Raises `CertificateError` for a certificate that cannot be read."""
     return _scts(
-        lambda: x509.load_der_x509_certificate(certificate).extensions,
+        lambda: load(certificate).extensions,
         x509.PrecertificateSignedCertificateTimestamps,
         CertificateError,
         "the certificate",
@@ -41,6 +41,7 @@ def stapled_scts(ocsp_response: bytes) -> tuple[bytes, ...]:
     """
 
     def extensions() -> x509.Extensions:
+        keep_quiet()
         response = ocsp.load_der_ocsp_response(ocsp_response)
         answered = response.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL
         single = answered and len(list(response.responses)) == 1
@@ -59,7 +60,7 @@ def _scts(
         found = [extension.value for extension in extensions() if isinstance(extension.value, kind)]
         return _unwrap(found[0].public_bytes()) if found else ()
     except Exception as error:  # the lazy parser of the backend raises a dozen kinds
-        raise refusal(f"{what} cannot be read for its SCTs: {printable(str(error))}", rule="RFC 6962 3.3") from error
+        raise refusal(f"{what} cannot be read for its SCTs: {because(error)}", rule="RFC 6962 3.3") from error
 
 
 def _unwrap(octets: bytes) -> tuple[bytes, ...]:

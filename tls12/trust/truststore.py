@@ -24,7 +24,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -32,11 +31,11 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import Store
 
 from tls12.errors import UsageError
-from tls12.trust.parsing import CertificateLike, as_certificates
+from tls12.trust.backend import because, keep_quiet
+from tls12.trust.parsing import CertificateLike, as_certificates, raw_fields
 
 SYSTEM_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Gentoo, NixOS
@@ -60,7 +59,7 @@ class SkippedRoot(NamedTuple):
     origin: str
     """Where it stood."""
     reason: str
-    """Why it could not be read, in the backend's words."""
+    """Why it could not be read: a clause such as "it has the extension 2.5.29.37 twice"."""
 
 
 class TrustStore:
@@ -111,17 +110,14 @@ class TrustStore:
     def _load(cls, blocks: Iterable[tuple[str, bytes]]) -> TrustStore:
         roots: list[x509.Certificate] = []
         skipped: list[SkippedRoot] = []
-        with warnings.catch_warnings():
-            # Roots in wide use break small rules (Go Daddy's have the serial number 0): the backend reads
-            # them and warns. Whoever trusts a bundle cannot mend it.
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            for origin, block in blocks:
-                try:
-                    root = x509.load_pem_x509_certificate(block)
-                    root.subject  # noqa: B018 (parsed on first use, and chains are built by it)
-                    roots.append(root)
-                except (ValueError, x509.InvalidVersion) as error:
-                    skipped.append(SkippedRoot(origin, str(error)))
+        keep_quiet()  # roots in wide use break small rules: Go Daddy's have the serial number 0
+        for origin, block in blocks:
+            try:
+                root = x509.load_pem_x509_certificate(block)
+                root.subject  # noqa: B018 (parsed on first use, and chains are built by it)
+                roots.append(root)
+            except Exception as error:  # the backend's lazy parser raises a dozen kinds
+                skipped.append(SkippedRoot(origin, because(error)))
         return cls(roots, skipped)
 
     @cached_property
@@ -139,20 +135,28 @@ class TrustStore:
         return hashlib.sha256(b"".join(digests)).digest()
 
     @cached_property
+    def _known(self) -> frozenset[bytes]:
+        return frozenset(self._der.values())
+
+    def holds(self, der: bytes) -> bool:
+        """Whether a certificate with this DER is one of the roots."""
+        return der in self._known
+
+    @cached_property
     def backend_store(self) -> Store:
         """The roots as `cryptography.x509.verification` wants them."""
         return Store(list(self.certificates))
 
     @cached_property
-    def _by_subject(self) -> dict[x509.Name, list[x509.Certificate]]:
-        found: dict[x509.Name, list[x509.Certificate]] = {}
+    def _by_subject(self) -> dict[bytes, list[x509.Certificate]]:
+        found: dict[bytes, list[x509.Certificate]] = {}
         for root in self.certificates:
-            found.setdefault(root.subject, []).append(root)
+            found.setdefault(raw_fields(root).subject, []).append(root)
         return found
 
-    def named(self, subject: x509.Name) -> list[x509.Certificate]:
-        """The roots with this subject."""
-        return self._by_subject.get(subject, [])
+    def named(self, subject: x509.Name | bytes) -> list[x509.Certificate]:
+        """The roots with this subject, an object of `cryptography` or DER as it stands in a certificate."""
+        return self._by_subject.get(subject if isinstance(subject, bytes) else subject.public_bytes(), [])
 
     def __contains__(self, certificate: x509.Certificate) -> bool:
         return certificate in self.certificates

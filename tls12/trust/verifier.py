@@ -6,7 +6,8 @@ one verifier is never resumed under another. Three are given; any object of the 
 
 `X509Verifier` asks `cryptography.x509.verification` for a chain to a root of its trust store (RFC 5280 6,
 RFC 6125, in the profile of the Web PKI), and adds a minimum for RSA keys, which the backend has for CAs
-only. Refusals are explained by `diagnosis`.
+only. Refusals are explained by `diagnosis`. The backend bounds neither the size of keys nor, tightly enough, the number
+of signatures that it checks, so both are bounded before it is asked (`key_sizes`, `paths`).
 
 A verified chain is remembered, because the same servers come back: keyed by a digest of everything that the
 answer depends on besides time (role, name, certificates as sent), for this verifier (so: this trust store),
@@ -26,18 +27,36 @@ from ipaddress import ip_address
 from typing import Protocol
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import PublicKeyAlgorithmOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Subject
 from cryptography.x509.verification import Policy as BackendPolicy
 
 from tls12.bounded import BoundedMap
-from tls12.errors import NotPinned, UsageError
-from tls12.trust.diagnosis import Rules, diagnose, permission_of_verifier, weak_key
-from tls12.trust.names import describe, ip_text
-from tls12.trust.parsing import CertificateLike, as_certificates, subject_public_key_info
+from tls12.errors import CertificateError, NotPinned, UsageError
+from tls12.trust.backend import keep_quiet
+from tls12.trust.diagnosis import diagnose
+from tls12.trust.key_sizes import (
+    is_bounded_by_its_curve,
+    is_too_large,
+    permission_of_a_larger_key,
+    permission_of_verifier,
+    too_large,
+    weak_key,
+)
+from tls12.trust.names import LONGEST_NAME, describe, ip_text
+from tls12.trust.parsing import CertificateLike, as_certificates, raw_fields, subject_public_key_info
+from tls12.trust.paths import (
+    MAX_NAME_COMPARISONS,
+    MAX_SIGNATURE_CHECKS,
+    NAME_CONSTRAINTS,
+    is_self_signed,
+    name_comparisons,
+    signature_checks,
+)
 from tls12.trust.peer import PeerChain, validity
+from tls12.trust.rules import ANY_PURPOSE, Rules
 from tls12.trust.truststore import TrustStore
 
 
@@ -69,9 +88,14 @@ class X509Verifier:
 
     `minimum_rsa_bits` applies to every RSA key of the chain; None means what the connection's policy asks for.
     The backend refuses CA keys under 2048 bits whatever it says, so that a smaller number is for leaves.
+    `maximum_rsa_bits` applies to every certificate that the peer sends, before a signature is checked; None means what
+    the connection's policy asks for. Roots of the trust store may have larger keys.
+    `max_chain_depth` is the number of intermediate CAs that are followed between the peer's certificate and the root.
     `strict=False` forgives what many private CAs leave out and RFC 5280 asks of them: authorityKeyIdentifier, a
-    CA's keyUsage, critical basicConstraints.
+    CA's keyUsage, critical basicConstraints; and an extendedKeyUsage that is critical, which RFC 5280 allows.
     `cache_size` is the number of verified chains that are remembered.
+
+    Raises `UsageError` for what is no trust store, and for numbers out of range.
 
     Client certificates need no subjectAltName; their purpose (clientAuth) is checked like a server's.
     """
@@ -81,6 +105,8 @@ class X509Verifier:
         trust_store: TrustStore,
         *,
         minimum_rsa_bits: int | None = None,
+        maximum_rsa_bits: int | None = None,
+        max_chain_depth: int = 8,
         strict: bool = True,
         cache_size: int = 256,
     ) -> None:
@@ -90,7 +116,12 @@ class X509Verifier:
                 remedy="see TrustStore.from_pem() and TrustStore.system()",
             )
         self.trust_store = trust_store
+        _check_number("minimum_rsa_bits", minimum_rsa_bits, least=1)
+        _check_number("maximum_rsa_bits", maximum_rsa_bits, least=minimum_rsa_bits or 1)
+        _check_number("max_chain_depth", max_chain_depth, least=0, most=255)
         self.minimum_rsa_bits = minimum_rsa_bits
+        self.maximum_rsa_bits = maximum_rsa_bits
+        self.max_chain_depth = max_chain_depth
         self.strict = strict
         self._ca_policy = _ca_policy(strict)
         self._server_policy = _leaf_policy(strict)
@@ -107,7 +138,7 @@ class X509Verifier:
     @cached_property
     def fingerprint(self) -> bytes:
         """A digest of the roots and the rules."""
-        rules = f"x509 {self.minimum_rsa_bits} {self.strict} ".encode()
+        rules = f"x509 {self.minimum_rsa_bits} {self.maximum_rsa_bits} {self.max_chain_depth} {self.strict} ".encode()
         return _sha256(rules, self.trust_store.fingerprint)
 
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
@@ -121,9 +152,11 @@ class X509Verifier:
         return chain
 
     def _find_chain(self, peer: PeerChain) -> tuple[bytes, ...]:
-        leaf, *others = certificates = peer.parse()
+        keep_quiet()
+        leaf, *_ = certificates = peer.parse()
         subject = _subject(peer) if peer.role == "server" else None
-        builder = PolicyBuilder().store(self.trust_store.backend_store)
+        others = self._bounded(peer, certificates)
+        builder = PolicyBuilder().store(self.trust_store.backend_store).max_chain_depth(self.max_chain_depth)
         builder = builder.time(datetime.fromtimestamp(peer.time, UTC))
         leaf_policy = self._client_policy if subject is None else self._server_policy
         builder = builder.extension_policies(ca_policy=self._ca_policy, ee_policy=leaf_policy)
@@ -133,12 +166,50 @@ class X509Verifier:
             else:
                 chain = builder.build_server_verifier(subject).verify(leaf, others)
         except Exception as error:  # VerificationError, or what lazy parsing of a malformed certificate raises
-            rules = Rules(self._minimum_rsa_bits(peer), self.strict)
-            raise diagnose(peer, self.trust_store, rules, str(error)) from error
+            rules = Rules(self._minimum_rsa_bits(peer), self.max_chain_depth, self.strict)
+            raise diagnose(peer, self.trust_store, rules, error) from error
         self._check_rsa_keys(peer, chain)
         # The backend hands back the objects that it was given; to encode one again costs 8 µs.
         sent = dict(zip(map(id, certificates), peer.certificates, strict=True))
         return tuple(sent.get(id(one)) or self.trust_store.der(one) for one in chain)
+
+    def _bounded(self, peer: PeerChain, certificates: tuple[x509.Certificate, ...]) -> list[x509.Certificate]:
+        """The certificates behind the leaf that are of use, after the bounds on what the backend computes."""
+        store = self.trust_store
+        sent = {der: one for der, one in zip(peer.certificates, certificates, strict=True) if not store.holds(der)}
+        maximum = peer.maximum_rsa_bits if self.maximum_rsa_bits is None else self.maximum_rsa_bits
+        for der, one in sent.items():
+            if not is_bounded_by_its_curve(one):
+                _check_not_too_large(peer, der, one, maximum)
+            if len(der) > LONGEST_NAME and max(map(len, raw_fields(one)[:2])) > LONGEST_NAME:
+                raise CertificateError(
+                    f"a certificate that the {peer.role} sent has a name of more than {LONGEST_NAME} bytes",
+                    rule="RFC 5280 4.1.2.4",
+                    remedy=f"the {peer.role} needs a certificate with a shorter name",
+                )
+        sent.pop(peer.certificates[0], None)
+        others = list(sent.values())
+        constrained = any(NAME_CONSTRAINTS in der for der in sent)
+        if len(sent) < 2 and not constrained:
+            return others
+        if len(sent) > 1:
+            others = [one for one in others if not is_self_signed(one)]
+        checks = signature_checks(certificates[0], others, store, self.max_chain_depth)
+        if constrained and checks * name_comparisons(peer.certificates) > MAX_NAME_COMPARISONS:
+            raise CertificateError(
+                f"the certificates that the {peer.role} sent have too many names and nameConstraints: to compare "
+                f"them takes more than {MAX_NAME_COMPARISONS} comparisons",
+                rule="RFC 5280 4.2.1.10",
+                remedy=f"the {peer.role} needs a certificate for fewer names",
+            )
+        if checks > MAX_SIGNATURE_CHECKS:
+            raise CertificateError(
+                f"the certificates that the {peer.role} sent can be put together in too many ways: to try them takes "
+                f"more than {MAX_SIGNATURE_CHECKS} signatures",
+                rule="RFC 5246 7.4.2",
+                remedy=f"the {peer.role} should send its own certificate and one for each CA above it",
+            )
+        return others
 
     def _minimum_rsa_bits(self, peer: PeerChain) -> int:
         return peer.minimum_rsa_bits if self.minimum_rsa_bits is None else self.minimum_rsa_bits
@@ -146,7 +217,7 @@ class X509Verifier:
     def _check_rsa_keys(self, peer: PeerChain, chain: list[x509.Certificate]) -> None:
         minimum = self._minimum_rsa_bits(peer)
         for position, certificate in enumerate(chain):
-            if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
+            if is_bounded_by_its_curve(certificate):
                 continue
             key = certificate.public_key()
             if isinstance(key, rsa.RSAPublicKey) and key.key_size < minimum:
@@ -158,8 +229,26 @@ class X509Verifier:
         return f"X509Verifier({self.trust_store!r})"
 
 
+def _check_number(name: str, number: object, *, least: int, most: int | None = None) -> None:
+    """Raises `UsageError` for what is neither None nor such a number."""
+    if number is not None and (type(number) is not int or number < least or (most is not None and number > most)):
+        room = f"{least} to {most}" if most is not None else f"{least} or more"
+        raise UsageError(f"{name} is {number!r}; give a number, {room}")
+
+
+def _check_not_too_large(peer: PeerChain, der: bytes, certificate: x509.Certificate, maximum_rsa_bits: int) -> None:
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return  # there is nothing to compute with; the backend refuses it
+    if is_too_large(key, maximum_rsa_bits):
+        whose = f"the {peer.role}'s certificate" if der == peer.certificates[0] else "the CA certificate"
+        raise too_large(f"{whose} {describe(certificate)}", key, maximum_rsa_bits, permission_of_a_larger_key)
+
+
 def _digest(peer: PeerChain) -> bytes:
-    digest = hashlib.sha256(f"{peer.role} {peer.server_name} {peer.minimum_rsa_bits}".encode())
+    bounds = f"{peer.minimum_rsa_bits} {peer.maximum_rsa_bits}"
+    digest = hashlib.sha256(f"{peer.role} {peer.server_name} {bounds}".encode())
     for der in peer.certificates:
         digest.update(len(der).to_bytes(4, "big"))
         digest.update(der)
@@ -180,7 +269,9 @@ def _leaf_policy(strict: bool) -> ExtensionPolicy:
     policy = ExtensionPolicy.webpki_defaults_ee()
     if strict:
         return policy
-    return policy.may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None)
+    return policy.may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None).may_be_present(
+        x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _serves_the_purpose
+    )
 
 
 def _ca_policy(strict: bool) -> ExtensionPolicy:
@@ -190,8 +281,19 @@ def _ca_policy(strict: bool) -> ExtensionPolicy:
     return (
         policy.may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None)
         .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
+        .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _issues_for_the_purpose)
         .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
     )
+
+
+def _serves_the_purpose(policy: BackendPolicy, _: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+    if usage is not None and policy.extended_key_usage not in usage:
+        raise ValueError("extendedKeyUsage lacks the purpose")
+
+
+def _issues_for_the_purpose(policy: BackendPolicy, _: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+    if usage is not None and not {policy.extended_key_usage, ANY_PURPOSE} & set(usage):
+        raise ValueError("extendedKeyUsage lacks the purpose")
 
 
 def _signs_certificates(_: BackendPolicy, __: x509.Certificate, usage: x509.KeyUsage | None) -> None:

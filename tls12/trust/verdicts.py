@@ -1,0 +1,126 @@
+"""What the verifier of `cryptography` said, in words of our own, where no rule of `rules` explains it.
+
+How it works: its verdict is a text made for developers: a fixed reason, sometimes behind the object identifier of an
+extension, among the debug output of its parser. `_REASONS` knows the reasons that a path can be refused for although
+it keeps to our rules, and `_EXTENSION` takes an extension's identifier and fault out of it. Nothing of the text itself
+reaches a message; what is not known is said to be so, and the text is in the `__cause__` of the error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cryptography.x509.oid import ExtensionOID
+
+from tls12.errors import CertificateError
+from tls12.trust.rules import Step
+
+_EXTENSION = re.compile(r"invalid extension: (\d+(?:\.\d+)+): (.*?)(?: \(encountered processing|$)", re.DOTALL)
+
+_EXTENSION_NAMES = {
+    oid.dotted_string: name
+    for oid, name in (
+        (ExtensionOID.AUTHORITY_INFORMATION_ACCESS, "authorityInfoAccess"),
+        (ExtensionOID.AUTHORITY_KEY_IDENTIFIER, "authorityKeyIdentifier"),
+        (ExtensionOID.BASIC_CONSTRAINTS, "basicConstraints"),
+        (ExtensionOID.EXTENDED_KEY_USAGE, "extendedKeyUsage"),
+        (ExtensionOID.KEY_USAGE, "keyUsage"),
+        (ExtensionOID.NAME_CONSTRAINTS, "nameConstraints"),
+        (ExtensionOID.SUBJECT_ALTERNATIVE_NAME, "subjectAltName"),
+        (ExtensionOID.SUBJECT_KEY_IDENTIFIER, "subjectKeyIdentifier"),
+    )
+}
+
+_EXTENSION_FAULTS = {
+    "missing required extension": "lacks the extension {name}",
+    "contains prohibited extension": "has the extension {name}, which does not belong into it",
+    "must contain keyIdentifier": "has an {name} without keyIdentifier",
+    "MUST be critical when subject is empty": "has an empty subject and a {name} that is not critical",
+    "MUST NOT be critical when subject is nonempty": "has a subject and a {name} that is critical",
+}
+
+_ANOTHER = "issue it again as RFC 5280 asks, or use PinnedVerifier"
+
+_REASONS: tuple[tuple[str, str, str, str], ...] = (
+    # the backend's words                     ours, behind whose certificate it is                    rule, remedy
+    (
+        "maximum name constraint check limit",
+        "has more names and nameConstraints above it than are compared",
+        "RFC 5280 4.2.1.10",
+        "issue it for fewer names, or use PinnedVerifier",
+    ),
+    (
+        "unsupported name constraint",
+        "has nameConstraints above it of a kind that is not compared",
+        "RFC 5280 4.2.1.10",
+        "use PinnedVerifier",
+    ),
+    (
+        "nameConstraints extension contains an unsupported",
+        "has nameConstraints above it of a kind that is not compared",
+        "RFC 5280 4.2.1.10",
+        "use PinnedVerifier",
+    ),
+    (
+        "name constraint",
+        "has a name that the nameConstraints above it do not allow",
+        "RFC 5280 4.2.1.10",
+        "issue it for other names, or use PinnedVerifier",
+    ),
+    (
+        "Forbidden signature algorithm",
+        "is signed, or a certificate above it is, with an algorithm that is not verified in chains",
+        "RFC 5280 4.1.1.2",
+        "issue it with RSA or ECDSA and SHA-256, SHA-384 or SHA-512, or use PinnedVerifier",
+    ),
+    (
+        "mismatch between",
+        "names, or a certificate above it does, two algorithms for one signature",
+        "RFC 5280 4.1.1.2",
+        _ANOTHER,
+    ),
+    (
+        "Forbidden public key algorithm",
+        "has a CA above it whose kind of key is not verified in chains",
+        "RFC 5280 4.1.2.7",
+        "use a CA with RSA, or with ECDSA on P-256, P-384 or P-521, or use PinnedVerifier",
+    ),
+    ("malformed public key", "has a CA above it whose key is malformed", "RFC 5280 4.1.2.7", _ANOTHER),
+    ("serial", "has a serial number that is not 1 to 20 bytes long", "RFC 5280 4.1.2.2", _ANOTHER),
+    ("non-empty Issuer", "has an empty issuer", "RFC 5280 4.1.2.4", _ANOTHER),
+    ("must be UtcTime", "writes a date before 2050 as GeneralizedTime", "RFC 5280 4.1.2.5", _ANOTHER),
+    (
+        "maximum signature check limit",
+        "has a chain that can be put together in too many ways",
+        "RFC 5246 7.4.2",
+        "let it be sent with one certificate for each CA above it",
+    ),
+)
+
+
+def in_words(verdict: str, path: Sequence[Step]) -> CertificateError:
+    """The error for a path that breaks none of our rules and that the backend refused with the text `verdict`."""
+    found = _EXTENSION.search(verdict)
+    if found is not None:
+        return _of_extension(found[1], found[2], path)
+    for words, ours, rule, remedy in _REASONS:
+        if words in verdict:
+            return CertificateError(f"{path[0].what} {ours}", rule=rule, remedy=remedy)
+    return CertificateError(
+        f"{path[0].what} was refused for a reason that has no words here (it is in __cause__)",
+        remedy="use PinnedVerifier if it is the one you expect",
+    )
+
+
+def _of_extension(oid: str, reason: str, path: Sequence[Step]) -> CertificateError:
+    name = _EXTENSION_NAMES.get(oid, oid)
+    having = [step for step in path if any(e.oid.dotted_string == oid for e in step.certificate.extensions)]
+    lacking = [step for step in path if step not in having]
+    whose = (lacking if "missing" in reason else having) or path
+    fault = next((ours for words, ours in _EXTENSION_FAULTS.items() if words in reason), None)
+    if fault is None and "criticality" in reason:
+        extension = next(e for e in whose[0].certificate.extensions if e.oid.dotted_string == oid)
+        fault = "has the extension {name} " + ("as critical" if extension.critical else "as not critical")
+    fault = fault or "has an extension {name} that the profile of the Web PKI does not allow"
+    return CertificateError(f"{whose[0].what} {fault.format(name=name)}", rule="RFC 5280 4.2", remedy=_ANOTHER)
