@@ -319,3 +319,47 @@ def test_the_peers_fault_is_told_though_an_interrupt_comes_while_it_is_dealt_wit
         return interrupt is not None
 
     every(1, attempt)
+
+
+def test_a_second_exception_while_the_first_is_dealt_with_finds_or_makes_a_failed_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = pair("client")
+    theirs.start()
+    ours.start()
+    ours.take()
+    handshake = ours.connection._handshakes.current
+    assert handshake is not None
+    drain = handshake.drain
+    raised: list[KeyboardInterrupt] = []
+
+    def interrupted_once() -> Any:
+        if not raised:
+            raised.append(KeyboardInterrupt())
+            raise raised[0]
+        return drain()
+
+    monkeypatch.setattr(handshake, "drain", interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        ours.connection.receive_data(b"\x15\x03\x03\0\x02\x02\x28")
+    assert ours.connection.state is ConnectionState.FAILED
+    assert ours.connection.closed
+    assert isinstance(ours.connection.error, InternalError)
+    assert isinstance(ours.connection.events()[-1], ConnectionFailed)
+
+
+def test_a_callback_that_aborts_and_then_raises_has_aborted() -> None:
+    def watch(sender: str, *_: object) -> None:
+        if sender == "server":
+            ours.connection.abort(Alert.ACCESS_DENIED)
+            raise SystemExit
+
+    ours, theirs = pair("client", mine={"on_message": watch})
+    with pytest.raises(SystemExit):
+        talk(ours, theirs)
+    assert ours.connection.error is not None
+    assert ours.connection.error.alert is Alert.ACCESS_DENIED
+    assert ours.connection.events() == []
+    theirs.receive(ours.take())
+    assert isinstance(theirs.error, PeerAlert)
+    assert theirs.error.received is Alert.ACCESS_DENIED

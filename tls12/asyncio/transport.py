@@ -361,15 +361,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         elif not goes_on and self._renegotiating and not self._finishing:
             self._cancel_timer()
         self._renegotiating = goes_on
-        held = self._connection.bytes_held
-        if goes_on and held > self._raw.get_write_buffer_limits()[1] and not self._held_back:
-            self._held_back = True
+        much = self._connection.bytes_held > self._raw.get_write_buffer_limits()[1]
+        if (goes_on and much) is not self._held_back:
+            self._held_back = goes_on and much
             if self._app is not None and not self._writing_paused and not self._told:
-                self._app.pause_writing()
-        elif not goes_on and self._held_back:
-            self._held_back = False
-            if self._app is not None and not self._writing_paused and not self._told:
-                self._app.resume_writing()
+                (self._app.pause_writing if self._held_back else self._app.resume_writing)()
         if self._closes_later and not goes_on and not self._finishing:
             self._finish(self._close_timeout, peer_is_done=self._connection.closed)
 
