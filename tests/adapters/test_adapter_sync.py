@@ -610,6 +610,19 @@ def test_answers_decide_what_the_connection_waits_for() -> None:
         assert server.negotiated.peer_certificates[0] == pki.client().chain_der[0]
 
 
+def test_an_answer_that_takes_two_arguments_gets_the_connection() -> None:
+    seen: list[Any] = []
+
+    def choose(event: CertificateRequested, connection: ClientConnection) -> None:
+        seen.append(connection)
+
+    with both_ends(
+        server={"client_auth": ClientAuth.OPTIONAL, "verifier": harness.verifier()},
+        answers={CertificateRequested: choose},
+    ) as (client, _):
+        assert seen == [client.connection]
+
+
 def test_an_answer_may_refuse_and_the_peer_is_told() -> None:
     answers = {ClientHelloReceived: lambda event: Refuse(Alert.ACCESS_DENIED)}
     one, other = tcp_pair()

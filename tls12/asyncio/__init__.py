@@ -6,17 +6,18 @@ Nothing here is shared between connections: one that fails takes nothing down bu
 
 from __future__ import annotations
 
+from tls12.answers import Answers
+from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
 from tls12.asyncio.streams import (
     STREAM_LIMIT,
     Handler,
-    TLSStreamReader,
     create_connection,
     create_server,
     open_connection,
     start_server,
     wrap,
 )
-from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, TLSTransport
+from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, TLSTransport
 
 __all__ = [
     "CLOSE_TIMEOUT",
@@ -25,6 +26,7 @@ __all__ = [
     "Answers",
     "Handler",
     "TLSStreamReader",
+    "TLSStreamWriter",
     "TLSTransport",
     "create_connection",
     "create_server",

@@ -1,7 +1,7 @@
 """Streams over TLS: `open_connection`, `start_server`, `wrap`, and what they need of a reader.
 
-How it works: asyncio's own `StreamReaderProtocol` and `StreamWriter` over a `TLSTransport`; only the reader is our
-own, because the plain one forgets what it holds when a connection fails. `create_connection` and `create_server` are
+How it works: asyncio's own `StreamReaderProtocol` over a `TLSTransport`, with the reader and the writer of
+`reader_writer.py`. `create_connection` and `create_server` are
 the same for an application that brings its own protocol. Every function makes the sans-IO connection first, so that
 a mistake of the caller is found before anything is sent.
 """
@@ -15,7 +15,9 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, TLSTransport
+from tls12.answers import Answers
+from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
+from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, TLSTransport
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection import ClientConnection, Connection, ServerConnection
 from tls12.errors import UsageError
@@ -30,50 +32,6 @@ STREAM_LIMIT = 2**16
 """Bytes that a stream reader holds before it stops the peer, as in asyncio."""
 
 _log = logging.getLogger("tls12.asyncio")
-
-
-class TLSStreamReader(asyncio.StreamReader):
-    """A `StreamReader` that gives out every byte that arrived before it raises what went wrong.
-
-    The plain one raises at once and forgets what it holds. That does for a reset; here a failure comes with a
-    verdict (TruncatedError, BadRecordMac), and the bytes before it are authentic.
-    """
-
-    _verdict: BaseException | None = None
-
-    def exception(self) -> BaseException | None:  # type: ignore[override]
-        """What the connection failed with, or None."""
-        return self._verdict
-
-    def set_exception(self, exc: BaseException) -> None:
-        """The connection failed: the end of what can be read."""
-        self._verdict = exc
-        self.feed_eof()
-
-    async def read(self, n: int = -1) -> bytes:
-        """As `StreamReader.read`; where that says end of stream, a failed connection raises."""
-        data = await super().read(n)
-        if not data and n != 0 and self._verdict is not None:
-            raise self._verdict
-        return data
-
-    async def readexactly(self, n: int) -> bytes:
-        """As `StreamReader.readexactly`; the IncompleteReadError of a failed connection is the cause."""
-        try:
-            return await super().readexactly(n)
-        except asyncio.IncompleteReadError as incomplete:
-            if self._verdict is None:
-                raise
-            raise self._verdict from incomplete
-
-    async def readuntil(self, separator: Any = b"\n") -> bytes:
-        """As `StreamReader.readuntil`; the IncompleteReadError of a failed connection is the cause."""
-        try:
-            return await super().readuntil(separator)
-        except asyncio.IncompleteReadError as incomplete:
-            if self._verdict is None:
-                raise
-            raise self._verdict from incomplete
 
 
 async def create_connection(
@@ -133,7 +91,7 @@ async def open_connection(
     config: ClientConfig,
     limit: int = STREAM_LIMIT,
     **options: Any,
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+) -> tuple[TLSStreamReader, TLSStreamWriter]:
     """Connect over TCP, complete a TLS handshake as the client, and give back a reader and a writer.
 
     Keywords of `create_connection` are taken too: `server_name` is the name (or IP address) that the server
@@ -148,7 +106,7 @@ async def open_connection(
     reader = TLSStreamReader(limit=limit, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
     transport, _ = await create_connection(lambda: protocol, host, port, config=config, **options)
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+    return reader, TLSStreamWriter(transport, protocol, reader, loop)
 
 
 async def wrap(
@@ -160,7 +118,7 @@ async def wrap(
     answers: Answers | None = None,
     handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
     close_timeout: float = CLOSE_TIMEOUT,
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+) -> tuple[TLSStreamReader, TLSStreamWriter]:
     """Go over to TLS on a connection that stands, as STARTTLS does, with a fresh connection of either role.
 
     Gives back the reader and the writer to use from here on; those given in are used up. What was written to the
@@ -193,7 +151,7 @@ async def wrap(
     if ended:
         transport.eof_received()
     await _application_of(transport)
-    return protected, asyncio.StreamWriter(transport, protocol, protected, loop)
+    return protected, TLSStreamWriter(transport, protocol, protected, loop)
 
 
 def _release(plain: asyncio.BaseProtocol, writer: asyncio.StreamWriter, _: object) -> None:
@@ -265,9 +223,10 @@ async def start_server(
         reader = TLSStreamReader(limit=limit, loop=loop)
         return asyncio.StreamReaderProtocol(reader, serve, loop=loop)
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        transport = writer.transport
+    async def serve(reader: asyncio.StreamReader, plain_writer: asyncio.StreamWriter) -> None:
+        transport = plain_writer.transport
         assert isinstance(transport, TLSTransport)
+        writer = TLSStreamWriter(transport, transport.get_protocol(), reader, loop)
         try:
             result = handler(reader, writer)
             if inspect.isawaitable(result):
@@ -277,7 +236,8 @@ async def start_server(
         except Exception as error:
             failure = reader.exception()
             lost = isinstance(error, ConnectionResetError) and transport.is_closing()  # what drain makes of any end
-            if error is failure or lost:
+            failed = type(error) is type(failure) and error.args == getattr(failure, "args", None)
+            if failed or lost:
                 peer = transport.get_extra_info("peername")
                 _log.info("TLS connection with %s failed: %s", peer, failure or error)
                 transport.close()

@@ -26,19 +26,22 @@ import asyncio
 import contextlib
 import inspect
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, cast
 
+from tls12.answers import Answers, prepared
+from tls12.asyncio.renewals import Renewals
 from tls12.connection import ClientConnection, Connection
 from tls12.events import (
+    AlertReceived,
     ConnectionClosed,
     ConnectionFailed,
     DataReceived,
     Event,
     HandshakeCompleted,
+    Negotiated,
     RenegotiationRequested,
 )
-from tls12.given import functions_by_class
 from tls12.registry import Alert
 from tls12.wire.records import MAX_PLAINTEXT
 
@@ -47,10 +50,6 @@ HANDSHAKE_TIMEOUT = 60.0
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that a closing connection waits for a peer that takes nothing and does not close."""
-
-Answers = Mapping[type, Callable[[Any], Any]]
-"""Who decides what a paused connection waits for: an event class, and a function or coroutine function that
-turns the event into the answer. A coroutine may take its time: the event loop goes on."""
 
 _LINGER = 1.0  # seconds that a failed connection waits for its peer to hang up
 
@@ -78,7 +77,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._make_protocol = make_protocol
-        self._answers: Answers = functions_by_class(answers)
+        self._answers = prepared(answers)
+        self._renewals = Renewals()
         self._handshake_timeout = handshake_timeout
         self._close_timeout = close_timeout
         self._raw: asyncio.Transport
@@ -118,13 +118,20 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes from the network: feed the connection, and do what its events say."""
         try:
-            self._connection.receive_data(data)
-        except Exception as error:  # out of an application's object: a verifier, a signer
-            self._failure = error
-        try:  # `with self._failing_alone()` would cost 2 µs of the 21 that each end of a small request takes
-            self._digest()
-        except Exception as error:
-            self._fail_alone(error)
+            try:
+                self._connection.receive_data(data)
+            except Exception as error:  # out of an application's object: a verifier, a signer
+                self._failure = error
+            try:  # `with self._failing_alone()` would cost 2 µs of the 21 that each end of a small request takes
+                self._digest()
+            except Exception as error:
+                self._fail_alone(error)
+        except BaseException:  # Ctrl-C, in the middle of a step: what arrived is not known to have been delivered
+            self._failure = ConnectionAbortedError(
+                "an exception interrupted the TLS connection in the middle of a step, so it cannot go on"
+            )
+            self.abort()
+            raise
 
     def eof_received(self) -> bool:
         """The peer will send no more bytes: a clean end or a truncation, as the connection judges."""
@@ -186,10 +193,12 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def _note(self, event: Event) -> None:
         if (decide := self._answers.get(type(event))) is not None:
-            self._answer(decide(event))
+            self._answer(decide(event, self._connection))
         match event:
             case HandshakeCompleted() if self._app is None:
                 self._start_application()
+            case HandshakeCompleted() | AlertReceived():
+                self._renewals.note(event)
             case RenegotiationRequested() if self._connection.can_renegotiate:  # else the peer has been told so
                 self._connection.renegotiate()
             case ConnectionClosed():
@@ -265,6 +274,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         if self._told:
             return
         self._told = True
+        self._renewals.fail(self._failure or _closed_too_early("renegotiation"))
         if self._app is not None:
             try:
                 while self._held:
@@ -352,6 +362,13 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._mind_renegotiation()
 
     # -- renegotiations
+
+    def renegotiate(self) -> asyncio.Future[Negotiated]:
+        """Begin another handshake on this connection; the future is done at its end, see `TLSStreamWriter`."""
+        self._connection.renegotiate()
+        renewal = self._renewals.add(self._loop)
+        self.flush()
+        return renewal
 
     def _mind_renegotiation(self) -> None:
         """Begin, or end, what a renegotiation needs: a time-out, and a writer that waits if much is held."""
@@ -484,5 +501,5 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         return f"<TLSTransport {self._connection.state.name}{' closing' if self._finishing else ''}>"
 
 
-def _closed_too_early() -> ConnectionAbortedError:
-    return ConnectionAbortedError("the connection was closed during the TLS handshake")
+def _closed_too_early(what: str = "TLS handshake") -> ConnectionAbortedError:
+    return ConnectionAbortedError(f"the connection was closed during the {what}")

@@ -1,0 +1,105 @@
+"""The stream reader and writer over TLS: asyncio's own, where they tell the whole truth, and ours where they do not.
+
+How it works: `StreamReader` forgets what it holds when it is told of an exception, which does for a reset. Here a
+failure comes with a verdict (TruncatedError, BadRecordMac), and the bytes before it are authentic. So the reader keeps
+the failure aside, lets the base class see an end of stream, and raises wherever that would tell of one. A read waits
+until what it asks for is in the buffer, and only then takes it, so that a cancelled one loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tls12.errors import to_raise
+from tls12.events import Negotiated
+
+
+class TLSStreamReader(asyncio.StreamReader):
+    """A `StreamReader` that gives out every byte that arrived before it raises what went wrong.
+
+    A call that has fewer bytes than it asks for when the connection fails raises the failure; the bytes are `partial`
+    of its `__cause__`, an IncompleteReadError. `read(n)` gives them out first. A close or an abort by this side ends
+    the stream without an error, as everywhere in asyncio.
+    """
+
+    _failure: BaseException | None = None
+    _cut_off = False  # the failure came before the end of the stream
+    _told = False  # a read has raised it
+
+    def exception(self) -> BaseException | None:  # type: ignore[override]
+        """What the connection failed with, or None."""
+        return None if self._failure is None else to_raise(self._failure)
+
+    def set_exception(self, exc: BaseException) -> None:
+        """The connection failed: the end of what can be read, unless the peer's close_notify was."""
+        self._failure = exc
+        self._cut_off = not self._eof  # type: ignore[attr-defined]
+        self.feed_eof()
+
+    def at_eof(self) -> bool:
+        """Whether the stream has ended, and a read has said so if it was by a failure."""
+        return super().at_eof() and (self._told or not self._cut_off)
+
+    async def read(self, n: int = -1) -> bytes:
+        """As `StreamReader.read`; where that says end of stream, a failed connection raises.
+
+        With a negative `n` everything up to the end of the stream, however much that is.
+        """
+        if n < 0:
+            return await self._read_to_end()
+        data = await super().read(n)
+        if not data and n and self._cut_off:
+            raise self._verdict()
+        return data
+
+    async def _read_to_end(self) -> bytes:
+        while not self._eof:  # type: ignore[attr-defined]
+            await self._wait_for_data("read")  # type: ignore[attr-defined]  # as readexactly does, past the limit
+        data = bytes(self._buffer)  # type: ignore[attr-defined]
+        self._buffer.clear()  # type: ignore[attr-defined]
+        if self._cut_off:
+            raise self._verdict() from (asyncio.IncompleteReadError(data, None) if data else None)
+        return data
+
+    async def readexactly(self, n: int) -> bytes:
+        """As `StreamReader.readexactly`; the IncompleteReadError of a failed connection is the cause."""
+        try:
+            return await super().readexactly(n)
+        except asyncio.IncompleteReadError as incomplete:
+            if not self._cut_off:
+                raise
+            raise self._verdict() from incomplete
+
+    async def readuntil(self, separator: Any = b"\n") -> bytes:
+        """As `StreamReader.readuntil`; the IncompleteReadError of a failed connection is the cause."""
+        try:
+            return await super().readuntil(separator)
+        except asyncio.IncompleteReadError as incomplete:
+            if not self._cut_off:
+                raise
+            raise self._verdict() from incomplete
+
+    def _verdict(self) -> BaseException:
+        assert self._failure is not None
+        self._told = True
+        return to_raise(self._failure)
+
+
+class TLSStreamWriter(asyncio.StreamWriter):
+    """A `StreamWriter` that can renegotiate."""
+
+    async def renegotiate(self) -> Negotiated:
+        """Begin another handshake on this connection (RFC 5246 7.4.1.1), and wait for its end: what was agreed on.
+
+        Raises UsageError where that cannot be begun, PeerIncompatible if the peer refuses (the connection goes on),
+        and the error of the connection if it ends first. A client may leave a server's wish unanswered (RFC 5246
+        7.4.1.1): bound the wait with `asyncio.timeout`. Data that arrives meanwhile goes to the reader; while it holds
+        more than its limit nothing is read, the handshake neither. Safe to cancel: the handshake goes on.
+        """
+        negotiated: Negotiated = await self.transport.renegotiate()  # type: ignore[attr-defined]
+        return negotiated
+
+    async def wait_closed(self) -> None:
+        """As `StreamWriter.wait_closed`; a wait that is cancelled does not spoil the next one."""
+        await asyncio.shield(self._protocol._get_close_waiter(self))  # type: ignore[attr-defined]
