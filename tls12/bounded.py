@@ -24,8 +24,8 @@ class BoundedMap(Generic[K, V]):
     __slots__ = ("_entries", "_lock", "capacity")
 
     def __init__(self, capacity: int) -> None:
-        if capacity < 1:
-            raise UsageError(f"a capacity of {capacity} entries keeps nothing; give 1 or more")
+        if not isinstance(capacity, int) or capacity < 1:
+            raise UsageError(f"a capacity of {capacity!r:.40} entries keeps nothing; give 1 or more")
         self.capacity = capacity
         self._entries: OrderedDict[K, V] = OrderedDict()
         self._lock = Lock()

@@ -21,7 +21,7 @@ from typing import Any, SupportsIndex, TypeAlias
 from tls12.crypto import finite_field
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import UsageError
-from tls12.given import checked_clock, checked_random, name_value
+from tls12.given import checked_clock, checked_random, name_value, require
 from tls12.keylog import KeyLog
 from tls12.policy import Policy
 from tls12.registry import HandshakeType
@@ -347,6 +347,8 @@ class ServerConfig:
         for authority in self.certificate_authorities:
             if not isinstance(authority, bytes):
                 raise UsageError(f"certificate_authorities holds {name_value(authority)}; give names in DER, as bytes")
+        for host in self.server_names:
+            require("server_names", host, str, "a tuple of str")
         object.__setattr__(self, "server_names", tuple(map(normalise_server_name, self.server_names)))
         if isinstance(self.psk, Mapping):
             for identity, key in self.psk.items():

@@ -18,6 +18,9 @@ from typing import Any
 
 from tls12.errors import UsageError
 
+_LONGEST = 1e9
+"""Seconds, some thirty years: the operating system's timers take no more."""
+
 
 def name_value(value: object) -> str:
     """What a wrong value is called: "None", "bytes" or "a str", and never its content, which may be a secret."""
@@ -36,6 +39,36 @@ def expect(value: Any, kind: type | UnionType, giver: str, expected: str) -> Any
     if not isinstance(value, kind):
         raise UsageError(f"{giver} gave {name_value(value)}; {expected}")
     return value
+
+
+def require(name: str, value: Any, kind: type | UnionType, expected: str) -> None:
+    """Raises `UsageError` that names the argument, unless its value is of this kind."""
+    if not isinstance(value, kind):
+        raise UsageError(f"{name} is {name_value(value)}; give {expected}")
+
+
+def require_function(name: str, value: Any) -> None:
+    """Raises `UsageError` that names the argument, unless its value can be called."""
+    if not callable(value):
+        raise UsageError(f"{name} is {name_value(value)}; give a function, or None")
+
+
+def require_number(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """Raises `UsageError` that names the argument, unless its value is a whole number between these."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"{name} is {name_value(value)}; give a whole number")
+    if value < least or (most is not None and value > most):
+        raise UsageError(f"{name} is {value}; give {least} or more{f', at most {most}' if most is not None else ''}")
+
+
+def require_seconds(**times: Any) -> None:
+    """Raises `UsageError` for a time-out that is neither None nor a number of seconds, or is negative."""
+    for name, value in times.items():
+        if value is None:
+            continue
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LONGEST:
+            shown = value if isinstance(value, int | float) else name_value(value)
+            raise UsageError(f"{name} is {shown}; give seconds, not negative, or None")
 
 
 def functions_by_class(answers: Any) -> Mapping[type, Callable[..., Any]]:

@@ -26,6 +26,8 @@ from threading import Lock
 from typing import NamedTuple, NoReturn
 from weakref import finalize
 
+from tls12.given import require
+
 CLIENT_RANDOM = "CLIENT_RANDOM"
 """The label of a TLS 1.2 master secret."""
 
@@ -71,6 +73,7 @@ class KeyLog:
         The mode of a file that exists stays as it is; if others than its owner may read it, the logger `tls12.keylog`
         says so, as a warning.
         """
+        require("path", path, str | os.PathLike, "the path of a file")
         log = cls()
         log.path = Path(path)
         log._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -87,6 +90,7 @@ class KeyLog:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> KeyLog:
         """The secrets of a file, in memory. Raises OSError as `open` does."""
+        require("path", path, str | os.PathLike, "the path of a file")
         return cls.parse(Path(path).read_bytes())
 
     @classmethod

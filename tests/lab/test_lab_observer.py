@@ -468,6 +468,14 @@ def test_a_heartbeat_that_was_agreed_on_breaks_no_rule() -> None:
     assert Heartbeat.parse(seen[-1].fragment).payload == b"ping"
 
 
+@pytest.mark.parametrize("kind", [ContentType.ALERT, ContentType.CHANGE_CIPHER_SPEC])
+def test_a_script_keeps_an_alert_and_a_change_cipher_spec_that_do_not_decode(kind: ContentType) -> None:
+    sender, receiver = Script("client"), Script("server")
+    sender.send_record(kind, b"nonsense")
+    receiver.receive_data(sender.data_to_send())
+    assert receiver.received == [OtherRecord(kind, b"nonsense")]
+
+
 def test_a_protected_heartbeat_is_decrypted() -> None:
     keylog = KeyLog()
     client, server = our_client(keylog=keylog), our_server()

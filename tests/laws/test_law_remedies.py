@@ -102,6 +102,7 @@ def small_curve() -> Credential:
 
 def serving(policy: Policy, *kinds: str, rewrite: Rewrite | None = None, **config: Any) -> Ours:
     config.setdefault("credentials", tuple(map(credential, kinds or ("rsa-2048",))))
+    config.setdefault("psk", {})  # a server that knows no device: without any source of PSKs, some policies are refused
     return Ours(ServerConnection(ServerConfig(policy=policy, **config), rewrite=rewrite))
 
 

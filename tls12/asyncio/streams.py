@@ -21,7 +21,7 @@ from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, TLSTranspo
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection import ClientConnection, Connection, ServerConnection
 from tls12.errors import UsageError
-from tls12.given import functions_by_class, name_value
+from tls12.given import functions_by_class, name_value, require, require_seconds
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.registry import Alert
 from tls12.resumption.sessions import Session
@@ -55,7 +55,7 @@ async def create_connection(
         host if server_name is None else server_name or None,
         session=session,
         rewrite=rewrite,
-        pause_on=frozenset(answers or ()),
+        pause_on=frozenset(functions_by_class(answers)),
         on_message=on_message,
     )
     transport = TLSTransport(
@@ -125,6 +125,9 @@ async def wrap(
     old writer goes out first. Bytes that the old reader still holds belong to TLS: nobody can slip the plain protocol
     something that is then taken for protected. Raises as `open_connection` does. Safe to cancel.
     """
+    require("reader", reader, asyncio.StreamReader, "the StreamReader of the plain connection")
+    require("writer", writer, asyncio.StreamWriter, "its StreamWriter")
+    require("connection", connection, Connection, "a fresh ClientConnection or ServerConnection")
     loop = asyncio.get_running_loop()
     if (broken := reader.exception()) is not None:
         raise broken
@@ -177,6 +180,7 @@ async def create_server(
         raise UsageError(f"a server needs a ServerConfig, not {name_value(config)}")
     # What is wrong with them is told here, and not when the first client comes.
     ServerConnection(config, pause_on=frozenset(functions_by_class(answers)))
+    require_seconds(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
 
     def accept() -> TLSTransport:
         transport = TLSTransport(

@@ -42,6 +42,7 @@ from tls12.events import (
     Negotiated,
     RenegotiationRequested,
 )
+from tls12.given import require_seconds
 from tls12.registry import Alert
 from tls12.wire.records import MAX_PLAINTEXT
 
@@ -77,6 +78,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._make_protocol = make_protocol
+        require_seconds(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
         self._answers = prepared(answers)
         self._renewals = Renewals()
         self._handshake_timeout = handshake_timeout

@@ -8,6 +8,7 @@ view, so that fetching a large output in small portions takes linear time.
 from __future__ import annotations
 
 from tls12.errors import UsageError
+from tls12.given import name_value
 from tls12.wire.records import Buffer
 
 NOTHING = bytearray()
@@ -21,12 +22,14 @@ def byte_buffer(data: object) -> bytearray | memoryview:
     try:
         view = memoryview(data)  # type: ignore[arg-type]
     except TypeError:
-        raise UsageError(f"{type(data).__name__} is no data; give bytes, bytearray or memoryview") from None
+        raise UsageError(f"the data is {name_value(data)}; give bytes, bytearray or memoryview") from None
     return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
 
 
 def take_portion(pieces: list[Buffer], amount: int) -> bytes:
     """Take the first `amount` bytes out of `pieces`. Raises `UsageError` for a negative amount."""
+    if type(amount) is not int:
+        raise UsageError(f"data_to_send() takes a number of bytes, or None, not {name_value(amount)}")
     if amount < 0:
         raise UsageError(f"data_to_send({amount}): a negative amount cannot be sent")
     if not pieces:

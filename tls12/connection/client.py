@@ -7,6 +7,7 @@ from tls12.connection.connection import Connection
 from tls12.connection.roles import ClientRole, Hooks
 from tls12.crypto import finite_field
 from tls12.errors import UsageError
+from tls12.given import require
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import OnMessage, Rewrite, with_lookups
 from tls12.registry import ProtocolVersion
@@ -44,6 +45,8 @@ class ClientConnection(Connection):
             raise UsageError(f"a ClientConnection needs a ClientConfig, not a {type(config).__name__}")
         if not isinstance(session, Session | None):
             raise UsageError(f"session is a {type(session).__name__}; give a Session, such as Session.from_bytes(...)")
+        if server_name is not None:
+            require("server_name", server_name, str, "a host name, an IP address, or None")
         if not (isinstance(handshake, type) and issubclass(handshake, ClientHandshake)):
             raise UsageError("handshake is a subclass of ClientHandshake")
         hooks = Hooks.checked(pause_on, rewrite, on_message)

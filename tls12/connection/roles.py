@@ -15,7 +15,7 @@ from tls12.config import ClientConfig, ServerConfig
 from tls12.connection.renegotiation import Renegotiations, Verdict, judge_client_hello, judge_hello_request
 from tls12.errors import UsageError
 from tls12.events import PAUSABLE
-from tls12.given import name_value
+from tls12.given import name_value, require_function
 from tls12.handshake.bindings import client_key
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import Handshake, OnMessage, Rewrite
@@ -37,15 +37,17 @@ class Hooks:
     @classmethod
     def checked(cls, pause_on: Iterable[type], rewrite: Rewrite | None, on_message: OnMessage | None) -> Hooks:
         """The hooks as the owner gives them. Raises `UsageError` for what cannot be one."""
-        if isinstance(pause_on, str) or not isinstance(pause_on, Iterable):
-            raise UsageError(f"pause_on is {name_value(pause_on)}; give a set of event classes")
-        if not PAUSABLE.issuperset(pause_on):
-            strange = set(pause_on) - PAUSABLE
+        try:
+            strange = frozenset(pause_on) - PAUSABLE
+        except TypeError:
+            raise UsageError(f"pause_on is {name_value(pause_on)}; give a set of event classes") from None
+        if strange:
             names = ", ".join(sorted(getattr(item, "__name__", str(item)) for item in strange))
             raise UsageError(f"pause_on names {names}, which cannot pause; see tls12.events.PAUSABLE")
-        for name, hook in (("rewrite", rewrite), ("on_message", on_message)):
-            if hook is not None and not callable(hook):
-                raise UsageError(f"{name} is {name_value(hook)}; give a function, or None")
+        if rewrite is not None:
+            require_function("rewrite", rewrite)
+        if on_message is not None:
+            require_function("on_message", on_message)
         return cls(frozenset(pause_on), rewrite, on_message)
 
 

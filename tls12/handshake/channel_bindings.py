@@ -18,7 +18,7 @@ from tls12.trust.parsing import end_point
 
 def compute(kind: str, established: Established) -> bytes:
     """The binding of this kind to the latest handshake. Raises `UsageError`."""
-    maker = _KINDS.get(kind)
+    maker = _KINDS.get(kind) if isinstance(kind, str) else None
     if maker is None:
         raise UsageError(f"channel binding {kind!r} is unknown; there are {', '.join(_KINDS)}")
     return maker(established)

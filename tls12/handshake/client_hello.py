@@ -184,7 +184,8 @@ class ClientHellos(Steps[ClientConfig]):
                 session = config.sessions.get(self.session_key())
             except Exception:
                 session = None  # the contract of a store: its failures are misses
-            expect(session, Session | None, "sessions.get(key)", "it gives a Session (see Session.from_bytes), or None")
+            if session is not None:
+                expect(session, Session, "sessions.get(key)", "it gives a Session (see Session.from_bytes), or None")
         if session is None or not session.is_fresh(config.now()):
             return None
         if not self.may_be_reused(session.extended_master_secret):

@@ -132,7 +132,8 @@ class ServerHellos(Steps[ServerConfig]):
             found = config.sessions.get(session_id)
         except Exception:
             return None  # the contract of a store: its failures are misses
-        expect(found, Session | None, "sessions.get(key)", "it gives a Session (see Session.from_bytes), or None")
+        if found is not None:
+            expect(found, Session, "sessions.get(key)", "it gives a Session (see Session.from_bytes), or None")
         return found
 
     def check_resumption(self, session: Session, offer: Offer) -> Choice | None:

@@ -27,7 +27,8 @@ from tls12.crypto.null import NullCipher
 from tls12.crypto.protection import Opener, make_opener
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
-from tls12.errors import DecodeError, TLSError, UnexpectedMessage
+from tls12.errors import DecodeError, TLSError, UnexpectedMessage, UsageError
+from tls12.given import require
 from tls12.handshake.grammar import CCS, Conversation, MessageKind, Side, State
 from tls12.keylog import KeyLog
 from tls12.lab.patience import PatientReader
@@ -121,6 +122,7 @@ class Observer:
     """
 
     def __init__(self, keylog: KeyLog | None = None) -> None:
+        require("keylog", keylog, KeyLog | None, "a KeyLog, such as KeyLog.load(path)")
         self.keylog = keylog if keylog is not None else KeyLog()
         self.conversation = Conversation()
         """Where the handshake stands, and what either side may send next."""
@@ -135,6 +137,9 @@ class Observer:
 
     def feed(self, sender: Role | Side, data: Buffer) -> None:
         """Take the next bytes of this sender, in any portions. Never raises for what they are."""
+        if sender not in _SIDES:
+            raise UsageError(f"sender is {sender!r:.40}; give 'client' or 'server'")
+        require("data", data, bytes | bytearray | memoryview, "the bytes that were seen")
         direction = self._directions[Side(sender)]
         if direction.lost:
             return
@@ -314,6 +319,9 @@ class Observer:
         block = key_schedule.key_block(suite, master, hello.random, answer.random)
         keys = block.client if side is Side.CLIENT else block.server
         return make_opener(suite, keys, encrypt_then_mac=suite.is_cbc and answer.find(EncryptThenMac) is not None)
+
+
+_SIDES = ("client", "server", *Side)
 
 
 class _Direction:

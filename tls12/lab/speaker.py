@@ -20,6 +20,7 @@ from tls12.crypto.protection import make_opener, make_sealer
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, UsageError
+from tls12.given import require
 from tls12.lab.patience import PatientReader
 from tls12.record_layer import RecordWriter
 from tls12.record_layer.states import ReadState, WriteState
@@ -72,6 +73,8 @@ class Speaker:
     """Sends what it is given and keeps what comes; `random` gives the IVs of CBC."""
 
     def __init__(self, role: Role, *, random: Random = os.urandom) -> None:
+        if role not in ("client", "server"):
+            raise UsageError(f"role is {role!r:.40}; give 'client' or 'server'")
         self.role: Role = role
         self.random = random
         self.transcript = Transcript()
@@ -109,6 +112,7 @@ class Speaker:
 
         Records that break a rule, by their type or length for one, are read like all others.
         """
+        require("data", data, bytes | bytearray | memoryview, "the bytes that came")
         for kind, fragment in self._reader.records(data):
             self._take(ContentType.of(kind), fragment)
         self._reader.objections.clear()
@@ -153,6 +157,7 @@ class Speaker:
 
     def send_data(self, data: bytes) -> None:
         """Send application data, protected or not."""
+        require("data", data, bytes | bytearray, "bytes")
         self._out += self._writer.write(ContentType.APPLICATION_DATA, data)
 
     def send_alert(self, description: Alert, level: AlertLevel = AlertLevel.FATAL) -> None:
@@ -167,6 +172,7 @@ class Speaker:
 
     def send_bytes(self, data: bytes) -> None:
         """Send bytes as they are."""
+        require("data", data, bytes | bytearray | memoryview, "bytes")
         self._out += data
 
     def protect(self, content_type: int, fragment: bytes) -> bytes:

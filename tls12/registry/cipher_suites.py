@@ -25,13 +25,13 @@ class CipherSuite(CodePoint, size=2, grease=GREASE_16):
         """The suite that IANA calls `name`; upper and lower case do not matter. Raises ValueError."""
         try:
             return cls[name.upper()]
-        except KeyError:
+        except (KeyError, AttributeError):
             raise ValueError(f"IANA lists no cipher suite {name!r}") from None
 
     @classmethod
     def from_openssl(cls, name: str) -> Self:
         """The suite that OpenSSL calls `name` ("ECDHE-RSA-AES128-GCM-SHA256"). Raises ValueError."""
-        iana = _iana_names().get(OPENSSL_ALIASES.get(name, name))
+        iana = _iana_names().get(OPENSSL_ALIASES.get(name, name)) if isinstance(name, str) else None
         if iana is None:
             raise ValueError(f"OpenSSL knows no cipher suite {name!r}")
         return cls.from_name(iana)

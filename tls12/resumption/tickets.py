@@ -52,8 +52,8 @@ class TicketKeys:
     """
 
     def __init__(self, lifetime: float, clock: Callable[[], float], random: Callable[[int], bytes]) -> None:
-        if not lifetime > 0:
-            raise UsageError(f"a ticket lifetime of {lifetime} seconds accepts nothing; give a positive number")
+        if not isinstance(lifetime, int | float) or not lifetime > 0:
+            raise UsageError(f"a ticket lifetime of {lifetime!r:.40} seconds accepts nothing; give a positive number")
         self.lifetime = lifetime
         """Seconds for which a ticket is accepted, and for which one key seals."""
         self._clock = clock

@@ -7,6 +7,8 @@ import socket
 from tls12.answers import Answers
 from tls12.config import ClientConfig
 from tls12.connection import ClientConnection, Connection
+from tls12.errors import UsageError
+from tls12.given import functions_by_class, name_value, require, require_number, require_seconds
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.resumption.sessions import Session
 from tls12.sync.tls_socket import HANDSHAKE_TIMEOUT, TLSSocket
@@ -37,12 +39,17 @@ def connect(
     Raises OSError when there is no connection, and the error of `ConnectionFailed` when there is no
     handshake.
     """
+    require("host", host, str, "a host name or an IP address")
+    require("port", port, int | str, "a number, or the name of a service")
+    if not isinstance(port, str):
+        require_number("port", port, 0, 65535)
+    require_seconds(timeout=timeout, handshake_timeout=handshake_timeout)
     connection = ClientConnection(
         config,
         host if server_name is None else server_name or None,
         session=session,
         rewrite=rewrite,
-        pause_on=frozenset(answers or ()),
+        pause_on=frozenset(functions_by_class(answers)),
         on_message=on_message,
     )
     sock = socket.create_connection((host, port), timeout)
@@ -62,6 +69,10 @@ def wrap(
     The socket belongs to the result from here on, and is closed if the handshake fails. A non-blocking socket
     comes back before its handshake: call `do_handshake` until it no longer raises BlockingIOError.
     """
+    if not hasattr(sock, "recv_into") or isinstance(sock, type):
+        raise UsageError(f"sock is {name_value(sock)}; give a connected socket")
+    require("connection", connection, Connection, "a fresh ClientConnection or ServerConnection")
+    require_seconds(handshake_timeout=handshake_timeout)
     tls = TLSSocket(sock, connection, answers, handshake_timeout)
     try:
         if isinstance(connection, ClientConnection):
