@@ -246,6 +246,9 @@ class ClientConfig:
     """The peer's close_notify ends only its own direction."""
     pack_small_writes: bool = False
     """Writes that wait for the same `data_to_send()` share records, instead of one record or more for each."""
+    fallback_scsv: bool = False
+    """Say that this connection is a second attempt, after one with a later version of TLS, by a stack that speaks it,
+    has failed: a server that speaks a later one then refuses with inappropriate_fallback (RFC 7507)."""
     request_ocsp: bool = True
     """Ask for a staple (RFC 6066 8)."""
     request_scts: bool = True
@@ -256,6 +259,8 @@ class ClientConfig:
     """Ask for records of at most 512, 1024, 2048 or 4096 bytes, both ways, the handshake's too (RFC 6066 4)."""
     record_size_limit: int = 16_384
     """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
+    max_send_fragment: int = 16_384
+    """The largest plaintext record that we send, 512 to 16384 bytes, the handshake's too; the peer may want smaller."""
     random: Callable[[int], bytes] = os.urandom
     clock: Callable[[], float] = time.time
     suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
@@ -331,6 +336,8 @@ class ServerConfig:
     """Extensions of your own for the ServerHello, made from the ClientHello: only types that it offers are sent."""
     record_size_limit: int = 16_384
     """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
+    max_send_fragment: int = 16_384
+    """The largest plaintext record that we send, 512 to 16384 bytes, the handshake's too; the peer may want smaller."""
     random: Callable[[int], bytes] = os.urandom
     clock: Callable[[], float] = time.time
     suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
@@ -445,6 +452,8 @@ def _check_common(config: ClientConfig | ServerConfig) -> None:
             raise UsageError(f"ALPN protocol {protocol!r} is not a str")
         if not 1 <= len(protocol.encode()) <= 255:
             raise UsageError(f"ALPN protocol {protocol!r} is not 1 to 255 bytes long (RFC 7301 3.1)")
+    if not 512 <= config.max_send_fragment <= 16_384:
+        raise UsageError(f"max_send_fragment {config.max_send_fragment} is outside 512..16384")
     if not 64 <= config.record_size_limit <= 16_384:
         raise UsageError(f"record_size_limit {config.record_size_limit} is outside 64..16384 (RFC 8449 4)")
     for credential in config.credentials:

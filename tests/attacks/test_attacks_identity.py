@@ -18,7 +18,7 @@ from weakening import assert_defended, carry, removed
 from tls12 import CipherSuite, ClientAuth, NamedGroup, SignatureScheme, TrustStore, X509Verifier
 from tls12.crypto.signatures import KeyKind
 from tls12.errors import NameMismatch, UnknownIssuer
-from tls12.handshake import negotiation, server
+from tls12.handshake import negotiation, server_hello
 from tls12.lab.pki import IssuedCertificate
 from tls12.lab.script import Script
 from tls12.trust import peer
@@ -192,9 +192,9 @@ def test_alpaca() -> None:
 
     assert_defended(
         attack,
-        removed(server, "choose_alpn", lambda offered, config: None),
+        removed(server_hello, "choose_alpn", lambda offered, config: None),
         removed(negotiation, "candidate_credentials", lambda name, config: config.credentials),
     )
     only_alpn = {"alpn_protocols": MAIL["alpn_protocols"]}
     with removed(sys.modules[__name__], "MAIL", only_alpn)():
-        assert_defended(attack, removed(server, "choose_alpn", lambda offered, config: None))
+        assert_defended(attack, removed(server_hello, "choose_alpn", lambda offered, config: None))

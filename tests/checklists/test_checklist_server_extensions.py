@@ -352,23 +352,51 @@ def resumable(**config: Any) -> tuple[AgainstServer, Session]:
 
 
 @shows("S5.8", "decided anew")
-def test_alpn_is_decided_anew_in_a_resumption_and_in_a_renegotiation() -> None:
+def test_alpn_is_decided_anew_in_a_resumption() -> None:
     store = MemorySessionStore()
     config: dict[str, Any] = {"sessions": store, "alpn_protocols": ("h2", "http/1.1"), "policy": RENEGOTIATE}
     duel = offering(protocols(b"h2"), kinds=("ecdsa-p256",), **config)
     complete(duel)
     session = store.get(answer(duel).session_id)
     assert session is not None
-    # The same connection again, with another list.
-    hello = with_extensions(duel.script.hello(), protocols(b"http/1.1"))
-    complete(duel.hello(hello=hello))
-    assert duel.subject.connection.negotiated is not None
-    assert duel.subject.connection.negotiated.alpn_protocol == "http/1.1"
-    # The first session, with another list.
     again = AgainstServer("ecdsa-p256", **config)
     again.hello(hello=with_extensions(again.script.hello(session_id=session.session_id), protocols(b"http/1.1")))
     assert answer(again).session_id == session.session_id
     assert answer(again).find(ApplicationLayerProtocolNegotiation) == protocols(b"http/1.1")
+
+
+def speaking(*names: bytes) -> AgainstServer:
+    """A connection that may be renegotiated, after a handshake in which the client offered these protocols."""
+    config: dict[str, Any] = {"alpn_protocols": ("h2", "http/1.1"), "policy": RENEGOTIATE}
+    return complete(offering(*([protocols(*names)] if names else []), kinds=("ecdsa-p256",), **config))
+
+
+@refuses("S5.8", Alert.NO_APPLICATION_PROTOCOL)
+def test_another_application_protocol_is_refused_in_a_renegotiation() -> Duel:
+    duel = speaking(b"h2")
+    return duel.hello(hello=with_extensions(duel.script.hello(), protocols(b"http/1.1")))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "answered", "spoken"),
+    [
+        ((b"http/1.1",), (b"h2", b"http/1.1"), protocols(b"http/1.1"), "http/1.1"),
+        ((b"http/1.1",), (), None, "http/1.1"),
+        ((), (b"h2",), None, None),
+        ((), (), None, None),
+    ],
+)
+@accepts("S5.8")
+def test_a_renegotiation_keeps_the_application_protocol(
+    first: tuple[bytes, ...], second: tuple[bytes, ...], answered: Extension | None, spoken: str | None
+) -> Duel:
+    duel = speaking(*first)
+    hello = duel.script.hello()
+    complete(duel.hello(hello=with_extensions(hello, protocols(*second)) if second else hello))
+    assert answer(duel).find(ApplicationLayerProtocolNegotiation) == answered
+    assert duel.subject.connection.negotiated is not None
+    assert duel.subject.connection.negotiated.alpn_protocol == spoken
+    return duel
 
 
 # -- S5.9 and S5.10 server_name -----------------------------------------------------------------------------

@@ -598,6 +598,15 @@ def test_a_connection_without_extended_master_secret_is_renegotiated_without_it_
     return duel.hello(hello=again).key_exchange().finish()
 
 
+@pytest.mark.parametrize("second", ["other.test", None])
+@refuses("S9.4", Alert.HANDSHAKE_FAILURE)
+def test_the_server_name_may_not_change_in_a_renegotiation(second: str | None) -> Duel:
+    duel = AgainstServer(policy=RENEGOTIATE)
+    duel.hello(hello=with_extensions(duel.script.hello(), name(pki.NAME))).key_exchange().finish()
+    hello = duel.script.hello()
+    return duel.hello(hello=with_extensions(hello, name(second)) if second else hello)
+
+
 @accepts("S9.4")
 def test_other_extensions_may_change_in_a_renegotiation() -> Duel:
     duel = secure()

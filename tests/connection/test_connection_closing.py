@@ -360,6 +360,39 @@ def test_a_truncation_keeps_the_session(role: str) -> None:
     assert len(store) > 0
 
 
+@pytest.mark.parametrize("how", ["a malformed alert", "a forged record", "aborted", "truncated"])
+@pytest.mark.parametrize("role", ROLES)
+def test_a_failure_behind_our_close_sends_no_fatal_alert_and_forgets_no_session(role: str, how: str) -> None:
+    stores = {name: MemorySessionStore() for name in ROLES}
+    ours, theirs = connected(role, **{name: {"sessions": stores[name]} for name in ROLES})
+    session = ours.connection.session
+    ours.close()
+    ours.take()
+    match how:
+        case "a malformed alert":
+            ours.receive(alert(theirs, b"\0\0"))
+        case "a forged record":
+            ours.receive(record(ContentType.APPLICATION_DATA, bytes(40)))
+        case "aborted":
+            ours.connection.abort()
+        case "truncated":
+            ours.receive(b"")
+    assert ours.take() == b""
+    assert ours.connection.state is ConnectionState.FAILED
+    assert ours.connection.session is session is not None
+    assert len(stores[role]) == 1
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_fatal_alert_of_the_peer_behind_our_close_forgets_the_session(role: str) -> None:
+    stores = {name: MemorySessionStore() for name in ROLES}
+    ours, theirs = connected(role, **{name: {"sessions": stores[name]} for name in ROLES})
+    ours.close()
+    ours.receive(alert(theirs, b"\x02\x28"))
+    assert ours.connection.session is None
+    assert len(stores[role]) == 0
+
+
 @pytest.mark.parametrize("how", ["sent", "received", "aborted"])
 @pytest.mark.parametrize("role", ROLES)
 def test_a_fatal_alert_forgets_the_session(role: str, how: str) -> None:

@@ -52,8 +52,15 @@ from tls12 import (
 )
 from tls12.errors import LimitExceeded, UnexpectedMessage
 from tls12.handshake.engine import Unit
+from tls12.lab.hellos import with_extensions, without_extensions
 from tls12.registry import AlertLevel, CompressionMethod, ContentType, ProtocolVersion
-from tls12.wire.extensions import EncryptThenMac, ExtendedMasterSecret, Extension, RenegotiationInfo
+from tls12.wire.extensions import (
+    ApplicationLayerProtocolNegotiation,
+    EncryptThenMac,
+    ExtendedMasterSecret,
+    Extension,
+    RenegotiationInfo,
+)
 from tls12.wire.hello import ClientHello, HelloRequest, ServerHello
 from tls12.wire.messages import serialize
 
@@ -823,3 +830,71 @@ def test_a_failed_renegotiation_is_told_once_and_ends_the_connection(role: str) 
     ours.receive(theirs.take() + alert(theirs, USER_CANCELED) + alert(theirs, b"\x02\x28"))
     assert [type(event) for event in ours.events[-2:]] == [AlertReceived, ConnectionFailed]
     assert sum(isinstance(event, ConnectionFailed) for event in ours.events) == 1
+
+
+# --- the application protocol ------------------------------------------------------------------------------
+
+SPEAKS: dict[str, Any] = ALLOW | {"alpn_protocols": ("h2", "http/1.1")}
+
+
+def with_protocol(name: str | None) -> Callable[[Unit], Iterable[Unit]]:
+    """A rewrite of every ServerHello so that it names this application protocol, or none."""
+
+    def rewrite(message: Unit) -> Iterable[Unit]:
+        if isinstance(message, ServerHello):
+            named = [ApplicationLayerProtocolNegotiation((name.encode(),))] if name else []
+            message = with_extensions(without_extensions(message, ApplicationLayerProtocolNegotiation), *named)
+        return [message]
+
+    return rewrite
+
+
+def protocols_of(end: Ours) -> list[str | None]:
+    """What each finished handshake says."""
+    return [event.negotiated.alpn_protocol for event in end.events if isinstance(event, HandshakeCompleted)]
+
+
+def test_a_client_offers_the_protocol_that_the_connection_speaks_and_no_other() -> None:
+    client, server = connected("client", **SPEAKS)
+    renegotiate(client, server)
+    assert protocols_of(client) == protocols_of(server) == ["h2", "h2"]
+    silent, server = connected("client", client=SPEAKS, server=ALLOW)
+    renegotiate(silent, server)
+    assert protocols_of(silent) == protocols_of(server) == [None, None]
+
+
+@pytest.mark.parametrize("name", ["http/1.1", "h3"])
+def test_a_server_that_changes_the_protocol_is_refused(name: str) -> None:
+    client, server = connected("client", **SPEAKS)
+    server.connection._rewrite = with_protocol(name)
+    renegotiate(client, server)
+    assert client.error is not None
+    assert client.error.alert is Alert.ILLEGAL_PARAMETER
+    assert protocols_of(client) == ["h2"]
+
+
+def test_a_server_that_names_no_protocol_any_more_keeps_it() -> None:
+    client, server = connected("client", **SPEAKS)
+    server.connection._rewrite = with_protocol(None)
+    renegotiate(client, server)
+    assert protocols_of(client) == ["h2", "h2"]
+
+
+def test_a_server_whose_application_answers_with_another_protocol_refuses_to_change_it() -> None:
+    pausing = {"pause_on": frozenset({ClientHelloReceived})}
+    server, client = pair("server", **SPEAKS, mine=pausing)
+    one = server.connection.config
+    assert isinstance(one, ServerConfig)
+    answers = iter((one, replace(one, alpn_protocols=("http/1.1",))))
+    client.start()
+    for begin in (lambda: None, client.connection.renegotiate):
+        begin()
+        for _ in range(4):
+            talk(client, server)
+            if server.connection.state is ConnectionState.PAUSED:
+                server.connection.answer(next(answers))
+                server.events += server.connection.events()
+    assert protocols_of(client) == ["h2"]
+    assert server.error is not None
+    assert server.error.alert is Alert.NO_APPLICATION_PROTOCOL
+    assert "the connection speaks 'h2'" in str(server.error)

@@ -90,6 +90,7 @@ CLIENT: dict[str, Row] = {
     "request_ocsp": bound(False, True),
     "request_scts": bound(False, True),
     "max_fragment_length": bound(None, 512),
+    "fallback_scsv": free(False, True),
     "sessions": free(None, MemorySessionStore()),
     "keylog": free(None, KeyLog()),
     "limits": free(Limits(), Limits(certificates=1, warnings=1, records_per_key=5_000)),
@@ -97,6 +98,7 @@ CLIENT: dict[str, Row] = {
     "pack_small_writes": free(False, True),
     "extensions": free((), (RawExtension(ExtensionType.of(0xFE01), b"of our own"),)),
     "record_size_limit": free(16_384, 512),
+    "max_send_fragment": free(16_384, 512),
     "random": free(lambda n: bytes([7]) * n, lambda n: bytes([8]) * n),
     "clock": free(lambda: NOW, lambda: NOW + 60),
 }
@@ -122,6 +124,7 @@ SERVER: dict[str, Row] = {
     "pack_small_writes": free(False, True),
     "extensions": free(None, lambda hello: ()),
     "record_size_limit": free(16_384, 512),
+    "max_send_fragment": free(16_384, 512),
     "random": free(lambda n: bytes([7]) * n, lambda n: bytes([8]) * n),
     "clock": free(lambda: NOW, lambda: NOW + 60),
 }

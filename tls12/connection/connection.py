@@ -50,7 +50,6 @@ from tls12.errors import (
     LimitExceeded,
     PeerAlert,
     TLSError,
-    TruncatedError,
     UsageError,
 )
 from tls12.events import (
@@ -106,6 +105,7 @@ class Connection:
         self._hooks = hooks
         self._incoming = Incoming(role.peer, config.limits)
         self._outgoing = Outgoing()
+        self._outgoing.writer.fragment_size = config.max_send_fragment
         self._handshakes = Handshakes(role, hooks)
         self._lifecycle = Lifecycle()
         self._events: list[Event] = []
@@ -423,12 +423,10 @@ class Connection:
     @property
     def session(self) -> Session | None:
         """What can be resumed later, or None: before `HandshakeCompleted`, when the peer offers nothing, and after a
-        failure other than a truncation (RFC 5246 7.2.2).
+        fatal alert of either side (RFC 5246 7.2.2). A failure that sent none, as behind our close_notify, is no reason.
         """
         established = self._handshakes.established
-        if established is None or not isinstance(self._error, TruncatedError | None):
-            return None
-        return established.session
+        return established.session if established is not None else None
 
     @property
     def error(self) -> TLSError | None:
@@ -609,6 +607,7 @@ class Connection:
         reader.version_fixed = True
         if output.fragment_size is not None:
             writer.fragment_size = reader.plaintext_limit = output.fragment_size
+        writer.fragment_size = min(writer.fragment_size, output.most_to_send)
 
     def _notify(self, output: Notify) -> None:
         self._events.append(output.event)
@@ -756,7 +755,7 @@ class Connection:
             error.alert = self._happens(Happening.FAILS, alert)
         finally:
             self._end_both()
-        if not isinstance(error, TruncatedError):
+        if error.alert is not None or isinstance(error, PeerAlert):
             try:
                 self._forget_session()
             finally:

@@ -100,6 +100,11 @@ _ROWS: tuple[tuple[Alert, _Fits, str | _Clause], ...] = (
     (Alert.BAD_RECORD_MAC, _tried_a_psk, _OTHER_KEY),
     (Alert.DECRYPT_ERROR, _tried_a_psk, _OTHER_KEY),
     (Alert.UNKNOWN_PSK_IDENTITY, _always, "it does not know our PSK identity"),
+    (
+        Alert.INAPPROPRIATE_FALLBACK,
+        _always,
+        "it speaks a later version than TLS 1.2: try that again first, or go on without fallback_scsv (RFC 7507 4)",
+    ),
     (Alert.PROTOCOL_VERSION, _always, "it does not speak TLS 1.2"),
     (Alert.UNRECOGNIZED_NAME, _always, "it does not serve the requested name"),
     (Alert.NO_APPLICATION_PROTOCOL, _always, "it speaks none of our alpn_protocols"),

@@ -132,13 +132,20 @@ class ClientHellos(Steps[ClientConfig]):
             _TLS_1_2,
             config.draw(32),
             session_id,
-            _needs(suites).codes,
+            self.build_suites(suites),
             (_NULL,),
             self.build_extensions(suites, session),
         )
         if config.policy.send_grease:
             hello = add_grease(hello, config.draw)
         return pad(hello) if config.policy.pad_client_hello else hello
+
+    def build_suites(self, suites: tuple[Suite, ...]) -> tuple[CipherSuite, ...]:
+        """The codes of what is offered. The fallback signal comes last, and not with a session (RFC 7507 4)."""
+        codes = _needs(suites).codes
+        if self.config.fallback_scsv and self.session is None and self.previous is None:
+            return (*codes, CipherSuite.TLS_FALLBACK_SCSV)
+        return codes
 
     def build_extensions(self, suites: tuple[Suite, ...], session: Session | None) -> tuple[Extension, ...]:
         """The extensions of our ClientHello, each only where something needs it."""
@@ -165,13 +172,21 @@ class ClientHellos(Steps[ClientConfig]):
                 extensions.append(common.signature_algorithms_cert(policy.certificate_schemes))
             if config.request_scts:
                 extensions.append(common.SCTS_WANTED)
-        if config.alpn_protocols:
-            extensions.append(common.application_protocols(config.alpn_protocols))
+        protocols = self.protocols_to_offer()
+        if protocols:
+            extensions.append(common.application_protocols(protocols))
         if config.max_fragment_length is not None:
             extensions.append(MaxFragmentLength(config.max_fragment_length.bit_length() - 9))
         if policy.record_size_limit:
             extensions.append(common.record_size_limit(config.record_size_limit))
         return (*extensions, *config.extensions)
+
+    def protocols_to_offer(self) -> tuple[str, ...]:
+        """Those of the configuration; in a renegotiation the one that the connection speaks, if any."""
+        if self.previous is None:
+            return self.config.alpn_protocols
+        spoken = self.previous.negotiated.alpn_protocol
+        return (spoken,) if spoken is not None else ()
 
     # -- sessions -----------------------------------------------------------------------------------------
 
@@ -416,7 +431,7 @@ class ClientHellos(Steps[ClientConfig]):
         if chosen is None:
             return None
         name = chosen.protocol_name_list[0].decode("utf-8", "backslashreplace")
-        if name not in self.config.alpn_protocols:
+        if name not in self.protocols_to_offer():
             raise PeerMisbehaved(
                 f"the server chose the application protocol {name!r}, which was not offered",
                 rule="RFC 7301 3.1",

@@ -99,6 +99,8 @@ class SettleRecords:
 
     fragment_size: int | None
     """Bytes of plaintext per record from here on, either way, protected or not (RFC 6066 4); None leaves it."""
+    most_to_send: int
+    """Bytes of plaintext per record that we send, whatever the peer accepts."""
 
 
 @dataclass(slots=True)

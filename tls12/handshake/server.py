@@ -18,7 +18,6 @@ from tls12.handshake.negotiation import (
     Offer,
     check_offer,
     choose,
-    choose_alpn,
 )
 from tls12.handshake.proofs import (
     Unauthenticated,
@@ -64,8 +63,9 @@ class ServerHandshake(ServerHellos):
         check_offer(offer)
         yield from self.consult_application(offer)
         self.check_renegotiation_info(offer)
+        self.check_same_name(offer)
         session = yield from self.find_session(offer)
-        alpn = choose_alpn(offer.alpn_protocols, self.config)
+        alpn = self.choose_alpn(offer)
         old_choice = self.check_resumption(session, offer) if session is not None else None
         path = (
             self.resume(offer, session, old_choice, alpn)

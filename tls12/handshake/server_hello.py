@@ -28,6 +28,7 @@ from tls12.handshake.negotiation import (
     Choice,
     Offer,
     candidate_credentials,
+    choose_alpn,
     first_choice,
 )
 from tls12.handshake.permissions import permit
@@ -103,6 +104,33 @@ class ServerHellos(Steps[ServerConfig]):
                 alert=Alert.HANDSHAKE_FAILURE,
                 rule="RFC 5746 3.7",
             )
+
+    def check_same_name(self, offer: Offer) -> None:
+        """A renegotiation goes to the server that the connection is with. A name may come where there was none."""
+        before = self.previous.negotiated.server_name if self.previous is not None else None
+        if before is not None and offer.server_name != before:
+            raise PeerMisbehaved(
+                f"the client asked for {before!r}, and in a renegotiation for {offer.server_name!r}",
+                alert=Alert.HANDSHAKE_FAILURE,
+                rule="RFC 6066 3",
+            )
+
+    def choose_alpn(self, offer: Offer) -> str | None:
+        """Our best protocol among those offered. In a renegotiation the one that the connection speaks, and no other:
+        the application has long begun to speak it. A client that offers none then, as OpenSSL, keeps it."""
+        previous = self.previous
+        if previous is None:
+            return choose_alpn(offer.alpn_protocols, self.config)
+        spoken = previous.negotiated.alpn_protocol
+        if spoken is None or not offer.alpn_protocols:
+            return None
+        if spoken.encode() not in offer.alpn_protocols or spoken not in self.config.alpn_protocols:
+            raise PeerIncompatible(
+                f"the connection speaks {spoken!r}, which the renegotiation would change",
+                alert=Alert.NO_APPLICATION_PROTOCOL,
+                rule="RFC 7301 3.2",
+            )
+        return spoken
 
     def keeps_sessions(self) -> bool:
         """Whether sessions can be found by their id: in a store, or by the application."""

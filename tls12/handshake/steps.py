@@ -63,7 +63,7 @@ class Steps(Handshake[C]):
 
     def settle_records(self, agreed: Agreed) -> None:
         """What the hellos say about every further record: its version, and how long it may be (RFC 6066 4)."""
-        self.outputs.append(SettleRecords(agreed.largest_fragment))
+        self.outputs.append(SettleRecords(agreed.largest_fragment, self.config.max_send_fragment))
 
     # -- keys ---------------------------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ class Steps(Handshake[C]):
         """Switch our keys on and send Finished; the verify_data sent."""
         keys = secrets.keys.client if self.side is _CLIENT else secrets.keys.server
         sealer = make_sealer(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac, random=self.config.draw)
-        self.send_change_cipher_spec(sealer, agreed.fragment_size)
+        self.send_change_cipher_spec(sealer, min(agreed.fragment_size, self.config.max_send_fragment))
         verify_data = self.verify_data(agreed, secrets, self.side)
         self.send(Finished(verify_data))
         return verify_data
@@ -228,6 +228,12 @@ class Steps(Handshake[C]):
             before.peer_certificates[:1] in ((), peer_certificates[:1]) and before.psk_identity in (None, psk_identity)
         )
 
+    def spoken_protocol(self, agreed: Agreed) -> str | None:
+        """The application protocol; a renegotiation that names none keeps it."""
+        if agreed.alpn_protocol is None and self.previous is not None:
+            return self.previous.negotiated.alpn_protocol
+        return agreed.alpn_protocol
+
     def negotiated(
         self,
         agreed: Agreed,
@@ -258,7 +264,7 @@ class Steps(Handshake[C]):
             signature_scheme,
             peer_signature_scheme,
             server_name,
-            agreed.alpn_protocol,
+            self.spoken_protocol(agreed),
             agreed.extended_master_secret,
             agreed.encrypt_then_mac,
             agreed.secure_renegotiation,
