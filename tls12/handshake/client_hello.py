@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -196,7 +196,7 @@ class ClientHellos(Steps[ClientConfig]):
         session = self.session
         if session is None and config.sessions is not None:
             try:
-                session = config.sessions.get(self.session_key())
+                session = config.sessions.get(self.session_key)
             except Exception:
                 session = None  # the contract of a store: its failures are misses
             if session is not None:
@@ -297,7 +297,7 @@ class ClientHellos(Steps[ClientConfig]):
             )
         if config.sessions is not None:
             try:
-                config.sessions.put(self.session_key(), session)
+                config.sessions.put(self.session_key, session)
             except Exception:
                 return session  # the contract of a store: its failures are misses
         return session
@@ -314,6 +314,7 @@ class ClientHellos(Steps[ClientConfig]):
         """As whom we may appear."""
         return bindings.client_identity(self.config)
 
+    @cached_property
     def session_key(self) -> bytes:
         """Where the client's store keeps the session for this server."""
         return bindings.client_key(self.owners_config, self.server_name, self.pause_on)
