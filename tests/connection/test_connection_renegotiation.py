@@ -838,10 +838,13 @@ SPEAKS: dict[str, Any] = ALLOW | {"alpn_protocols": ("h2", "http/1.1")}
 
 
 def with_protocol(name: str | None) -> Callable[[Unit], Iterable[Unit]]:
-    """A rewrite of every ServerHello so that it names this application protocol, or none."""
+    """A rewrite of every ServerHello but the first, so that it names this application protocol, or none."""
+    hellos: list[ServerHello] = []
 
     def rewrite(message: Unit) -> Iterable[Unit]:
         if isinstance(message, ServerHello):
+            hellos.append(message)
+        if isinstance(message, ServerHello) and len(hellos) > 1:
             named = [ApplicationLayerProtocolNegotiation((name.encode(),))] if name else []
             message = with_extensions(without_extensions(message, ApplicationLayerProtocolNegotiation), *named)
         return [message]
@@ -865,8 +868,7 @@ def test_a_client_offers_the_protocol_that_the_connection_speaks_and_no_other() 
 
 @pytest.mark.parametrize("name", ["http/1.1", "h3"])
 def test_a_server_that_changes_the_protocol_is_refused(name: str) -> None:
-    client, server = connected("client", **SPEAKS)
-    server.connection._rewrite = with_protocol(name)
+    server, client = connected("server", mine={"rewrite": with_protocol(name)}, **SPEAKS)
     renegotiate(client, server)
     assert client.error is not None
     assert client.error.alert is Alert.ILLEGAL_PARAMETER
@@ -874,8 +876,7 @@ def test_a_server_that_changes_the_protocol_is_refused(name: str) -> None:
 
 
 def test_a_server_that_names_no_protocol_any_more_keeps_it() -> None:
-    client, server = connected("client", **SPEAKS)
-    server.connection._rewrite = with_protocol(None)
+    server, client = connected("server", mine={"rewrite": with_protocol(None)}, **SPEAKS)
     renegotiate(client, server)
     assert protocols_of(client) == ["h2", "h2"]
 

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import pki
 from harness import Ours, our_client, our_server, pump
 
-from tls12 import Alert, CipherSuite, MemorySessionStore, PeerAlert, Policy, Renegotiation, TicketKeys
+from tls12 import (
+    AcceptAnyPeer,
+    Alert,
+    CipherSuite,
+    ClientConfig,
+    ClientConnection,
+    MemorySessionStore,
+    PeerAlert,
+    Policy,
+    Renegotiation,
+    TicketKeys,
+)
 from tls12.wire import messages
 from tls12.wire.hello import ClientHello
 from tls12.wire.records import HEADER
@@ -53,8 +65,8 @@ def test_a_renegotiation_does_not_send_it() -> None:
         if isinstance(message, ClientHello):
             seen.append(message)
 
-    client, server = our_client(fallback_scsv=True, policy=policy), our_server(policy=policy)
-    server.connection._on_message = watch
+    config = ClientConfig(verifier=AcceptAnyPeer(), fallback_scsv=True, policy=policy)
+    client, server = Ours(ClientConnection(config, pki.NAME, on_message=watch)), our_server(policy=policy)
     pump(client, server)
     client.connection.renegotiate()
     pump(client, server)
