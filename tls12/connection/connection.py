@@ -234,8 +234,8 @@ class Connection:
         held (`bytes_held`), up to `Limits.held`. Any other exception, a KeyboardInterrupt for instance, has failed the
         connection, unless it came before or after this method did anything.
         """
-        outgoing = self._outgoing
         try:
+            outgoing = self._outgoing
             if type(data) is bytes:
                 if 0 < len(data) <= outgoing.largest_direct_write:
                     # The commonest write. Without the writer, which would do the same: see docs/performance.md.
