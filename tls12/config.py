@@ -77,7 +77,7 @@ ServerPsk: TypeAlias = Mapping[bytes, bytes] | Callable[[bytes], bytes | None]
 
 _MESSAGE_SIZES: Mapping[HandshakeType, int] = {
     HandshakeType.HELLO_REQUEST: 16_384,  # empty, as ServerHelloDone; whether it may come at all is asked first
-    HandshakeType.CLIENT_HELLO: 16_384,  # what real clients send: docs/security.md#how-large-hellos-are
+    HandshakeType.CLIENT_HELLO: 16_384,  # what real clients send: docs/public-server.md
     HandshakeType.SERVER_HELLO: 16_384,
     HandshakeType.CERTIFICATE: 131_072,
     HandshakeType.SERVER_KEY_EXCHANGE: 16_384,
@@ -127,7 +127,7 @@ def _word(value: object) -> str:
 class Limits:
     """Bounds on what a peer may make us do or keep. Sizes in bytes, times in seconds.
 
-    The defaults hold on the open Internet: what real peers send stays well below (docs/security.md says which were
+    The defaults hold on the open Internet: what real peers send stays well below (docs/public-server.md says which were
     measured). `Limits.of_the_format()` takes every hello and message that can be encoded, for research.
 
     Raises `UsageError` for what is no number, is negative, or for `list_entries` below 255.
@@ -139,9 +139,9 @@ class Limits:
     """The longest body of a handshake message that `message_sizes` does not name."""
     extensions: int = 128
     """Extensions in the peer's hello (RFC 5246 7.4.1.4)."""
-    list_entries: int = 512
+    list_entries: int = 384
     """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, application protocols,
-    key shares, certificates, names of authorities. 255 or more."""
+    key shares, certificates, names of authorities. 255 or more; the default has room for all suites that IANA lists."""
     certificates: int = 16
     """Certificates in the peer's chain."""
     warnings: int = 8
