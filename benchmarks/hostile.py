@@ -86,13 +86,13 @@ def costliest() -> bytes:
     good = SignatureScheme.ECDSA_SECP256R1_SHA256
     hello = with_extensions(
         Script("client").hello(),
-        *_unknown(100),
-        SupportedGroups((NamedGroup.SECP256R1, *map(NamedGroup.of, range(0x7000, 0x7000 + 380)))),
-        SignatureAlgorithms((good, *map(SignatureScheme.of, range(0x7000, 0x7000 + 380)))),
-        SignatureAlgorithmsCert((good, *map(SignatureScheme.of, range(0x7000, 0x7000 + 380)))),
-        ApplicationLayerProtocolNegotiation(tuple(b"%d" % number for number in range(380))),
+        *_unknown(50),
+        SupportedGroups((NamedGroup.SECP256R1, *map(NamedGroup.of, range(0x7000, 0x7000 + 253)))),
+        SignatureAlgorithms((good, *map(SignatureScheme.of, range(0x7000, 0x7000 + 253)))),
+        SignatureAlgorithmsCert((good, *map(SignatureScheme.of, range(0x7000, 0x7000 + 253)))),
+        ApplicationLayerProtocolNegotiation(tuple(b"%d" % number for number in range(255))),
     )
-    suites = (*hello.cipher_suites, *map(CipherSuite.of, range(0x2000, 0x2000 + 370)))
+    suites = (*hello.cipher_suites, *map(CipherSuite.of, range(0x2000, 0x2000 + 245)))
     return _records(messages.serialize(replace(hello, cipher_suites=suites)))
 
 

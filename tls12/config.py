@@ -137,11 +137,11 @@ class Limits:
     """The longest body of each handshake message, checked on its declared length."""
     other_message_size: int = 65_536
     """The longest body of a handshake message that `message_sizes` does not name."""
-    extensions: int = 128
+    extensions: int = 64
     """Extensions in the peer's hello (RFC 5246 7.4.1.4)."""
-    list_entries: int = 384
+    list_entries: int = 256
     """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, application protocols,
-    key shares, certificates, names of authorities. 255 or more; the default has room for all suites that IANA lists."""
+    key shares, certificates, names of authorities. 255 or more."""
     certificates: int = 16
     """Certificates in the peer's chain."""
     warnings: int = 8
