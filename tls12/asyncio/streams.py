@@ -295,4 +295,4 @@ async def start_server(
 
 
 def _log_failure(transport: TLSTransport, error: BaseException) -> None:
-    _log.info("TLS handshake with %s failed: %s", transport.get_extra_info("peername"), error)
+    _log.warning("TLS handshake with %s failed: %s", transport.get_extra_info("peername"), error)
