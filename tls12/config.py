@@ -402,7 +402,9 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "extensions of your own (see ClientConfig and ServerConfig)",
     ),
     "session_lifetime": (lambda value: _is_number(value) and value > 0, "a positive number of seconds"),
-    "record_size_limit": (lambda value: type(value) is int, "a number of bytes"),
+    **dict.fromkeys(
+        ("record_size_limit", "max_send_fragment"), (lambda value: type(value) is int, "a number of bytes")
+    ),
     **dict.fromkeys(
         ("half_close", "pack_small_writes", "require_credential", "request_ocsp", "request_scts"),
         (lambda value: isinstance(value, bool), "True or False"),
