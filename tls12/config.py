@@ -21,7 +21,7 @@ from typing import Any, SupportsIndex, TypeAlias
 from tls12.crypto import finite_field
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import UsageError
-from tls12.given import checked_clock, checked_random, name_value, require
+from tls12.given import checked_clock, checked_random, name_value, require, require_function
 from tls12.keylog import KeyLog
 from tls12.policy import Policy
 from tls12.registry import HandshakeType
@@ -365,6 +365,8 @@ class ServerConfig:
                 f"psk is {name_value(self.psk)}; give a mapping from identities to keys, "
                 "or a function from an identity to its key"
             )
+        if self.extensions is not None:
+            require_function("extensions", self.extensions)
         if self.client_auth is not ClientAuth.NONE and self.verifier is None:
             raise UsageError(
                 "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"
@@ -406,7 +408,15 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         ("record_size_limit", "max_send_fragment"), (lambda value: type(value) is int, "a number of bytes")
     ),
     **dict.fromkeys(
-        ("half_close", "pack_small_writes", "require_credential", "request_ocsp", "request_scts"),
+        (
+            "half_close",
+            "pack_small_writes",
+            "require_credential",
+            "request_ocsp",
+            "request_scts",
+            "fallback_scsv",
+            "resume_across_keys",
+        ),
         (lambda value: isinstance(value, bool), "True or False"),
     ),
     "random": (callable, "a function from a number to as many bytes"),
