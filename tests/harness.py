@@ -11,6 +11,7 @@ import atexit
 import ssl
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -219,13 +220,13 @@ class OpenSSL:
 # -------------------------------------------------------------------------------------------------
 
 
-@pki.once
+@cache
 def verifier() -> X509Verifier:
     """Trusts pki.root() and nothing else."""
     return X509Verifier(TrustStore.from_pem(pki.trusted_pem()))
 
 
-@pki.once
+@cache
 def credential(kind: str = "ecdsa-p256") -> Credential:
     """pki.server(kind) for our servers."""
     return credential_of(pki.server(kind))
@@ -279,7 +280,7 @@ def directory() -> Path:
     return Path(_DIRECTORY.name)
 
 
-@pki.once
+@cache
 def _files(number: int, issued: IssuedCertificate) -> tuple[str, str]:
     chain, key = issued.write(directory(), str(number))
     if issued.leaf.public_key_algorithm_oid.dotted_string == "1.2.840.113549.1.1.10":
@@ -317,7 +318,7 @@ def _rsa_pss_key(issued: IssuedCertificate) -> bytes:
     return pem.replace("CERTIFICATE", "PRIVATE KEY").encode()
 
 
-@pki.once
+@cache
 def dh_parameters(group: NamedGroup) -> str:
     """An RFC 7919 group as a PEM file (PKCS#3)."""
     prime = FFDHE_PRIMES[group]

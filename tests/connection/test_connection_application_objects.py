@@ -39,6 +39,16 @@ class FailingVerifier:
         raise BOOM
 
 
+class VerifierThatGives(FailingVerifier):
+    """A verifier of the application's own that gives something else than a chain."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def verify(self, peer: object) -> Any:
+        return self.answer
+
+
 class RefusingVerifier(FailingVerifier):
     """A verifier of the application's own that refuses as the library's do."""
 
@@ -320,22 +330,28 @@ def test_a_clients_store_that_fails_still_leaves_the_session_on_the_connection()
     assert client.connection.session is not None
 
 
-def warnings_of(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
-    return [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
-
-
-@pytest.mark.parametrize(("role", "lookups"), [("client", 1), ("server", 0)])
-def test_every_failure_of_a_store_is_a_warning_that_names_no_more_than_its_class(
-    role: str, lookups: int, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("side", ["client", "server"])
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (None, "None"),
+        (True, "a bool"),
+        (False, "a bool"),
+        ([], "a list"),
+        (b"", "bytes"),
+        (("chain",), "a tuple with a str"),
+    ],
+)
+def test_a_verifier_that_gives_no_chain_is_the_applications_bug_and_is_named(
+    side: str, answer: Any, named: str
 ) -> None:
-    ours, _ = connected(role, **{"server": {"sessions": MemorySessionStore()}, role: {"sessions": FailingStore()}})
-    ours.connection.abort(Alert.INTERNAL_ERROR)
-    acts = [*["get"] * lookups, "put", "remove"]
-    assert warnings_of(caplog) == [
-        (
-            "tls12.resumption",
-            "WARNING",
-            f"FailingStore.{act}() raised {type(BOOM).__name__}; sessions are not resumed",
-        )
-        for act in acts
-    ]
+    verifier = VerifierThatGives(answer)
+    options: dict[str, Any] = {"client": {"verifier": verifier}}
+    if side == "server":
+        options = {**AUTHENTICATED, "server": {"client_auth": ClientAuth.REQUIRED, "verifier": verifier}}
+    ours, theirs = pair(side, **options)
+    with pytest.raises(UsageError, match=rf"the verify\(\) of VerifierThatGives gave {named}; .*tuple of bytes"):
+        talk(ours, theirs)
+    assert not ours.completed
+    assert isinstance(ours.connection.error, InternalError)
+    assert ours.connection.error.alert is Alert.INTERNAL_ERROR

@@ -56,6 +56,7 @@ from tls12.trust.paths import (
     signature_checks,
 )
 from tls12.trust.peer import PeerChain, validity
+from tls12.trust.pins import refuse_digest
 from tls12.trust.rules import ANY_PURPOSE, Rules
 from tls12.trust.truststore import TrustStore
 
@@ -308,11 +309,20 @@ class PinnedVerifier:
     object of `cryptography`, DER or PEM), or the SHA-256 digest (32 bytes) of a SubjectPublicKeyInfo, which
     stays good when the certificate is renewed with the same key (RFC 7469 2.4; `spki_sha256` makes it).
     Only the peer's own certificate is compared: a pinned CA pins nothing below it.
+
+    Raises `UsageError` for what is neither, and says how a digest in another form is given.
     """
 
     def __init__(self, *pins: CertificateLike) -> None:
-        self._keys = frozenset(pin for pin in pins if isinstance(pin, bytes) and len(pin) == 32)
-        certificates = as_certificates((pin for pin in pins if pin not in self._keys), "pin")
+        keys: set[bytes] = set()
+        certificates: list[x509.Certificate] = []
+        for number, pin in enumerate(pins, 1):
+            if isinstance(pin, bytes | bytearray | memoryview) and len(pin) == 32:
+                keys.add(bytes(pin))
+            else:
+                refuse_digest(pin, f"pin {number}")
+                certificates += as_certificates([pin], "pin", number)
+        self._keys = frozenset(keys)
         self._certificates = frozenset(_sha256(certificate.public_bytes(Encoding.DER)) for certificate in certificates)
         if not self._certificates and not self._keys:
             raise UsageError("PinnedVerifier pins nothing; give a certificate, or the SHA-256 of its key")
@@ -324,14 +334,28 @@ class PinnedVerifier:
 
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
         """Nothing, if the peer's certificate or key is pinned. Raises `NotPinned`."""
-        if _sha256(peer.certificates[0]) in self._certificates:
+        digest = _sha256(peer.certificates[0])
+        if digest in self._certificates:
             return ()
         pin = spki_sha256(peer.leaf)
         if pin in self._keys:
             return ()
+        what = f"the {peer.role}'s certificate {describe(peer.leaf)}"
+        this = f"PinnedVerifier(bytes.fromhex({pin.hex()!r}))"
+        if digest in self._keys:
+            raise NotPinned(
+                f"what is pinned is the digest of {what}; PinnedVerifier takes the digest of its key, or the "
+                "certificate itself",
+                remedy=f"use {this}",
+            )
+        if not self._certificates.isdisjoint(map(_sha256, peer.certificates[1:])):
+            raise NotPinned(
+                f"{what} is not pinned, nor is its key: a certificate above it is, which pins nothing below it",
+                remedy=f"use X509Verifier with that CA in its TrustStore, or {this}",
+            )
         raise NotPinned(
-            f"the {peer.role}'s certificate {describe(peer.leaf)} is not pinned, nor is its key",
-            remedy=f"if this is the right peer, use PinnedVerifier(bytes.fromhex({pin.hex()!r}))",
+            f"{what} is not pinned, nor is its key",
+            remedy=f"if this is the right peer, use {this}",
         )
 
     def __repr__(self) -> str:
