@@ -214,7 +214,7 @@ async def start_server(
 
     Keywords of `create_server` are taken too: `answers`, `handshake_timeout`, `close_timeout`;
     `on_failure`, which is called with the transport and the error of each handshake that fails (they are
-    logged otherwise, level INFO); `make_connection`, for connections that differ from
+    logged otherwise, level WARNING); `make_connection`, for connections that differ from
     `ServerConnection(config)`, such as `functools.partial(ServerConnection, rewrite=...)`. All others go to
     `loop.create_server` (`sock=`, `backlog=`, `reuse_port=`, ...).
 
