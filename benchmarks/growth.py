@@ -35,7 +35,7 @@ from benchmarks.peers import Scenario
 from benchmarks.peers.ours import OurEndpoints
 from benchmarks.questions import OURS
 from benchmarks.stream import STREAMS, Progress, Stream
-from tls12 import ServerConfig, ServerConnection, Session
+from tls12 import Limits, ServerConfig, ServerConnection, Session
 from tls12.record_layer import RecordWriter
 from tls12.registry import CipherSuite, ContentType, ExtensionType
 from tls12.resumption.stores import MemorySessionStore
@@ -153,7 +153,7 @@ def hello_of(size: int, grow: Callable[[ClientHello, int], ClientHello]) -> Acti
     base = messages.parse(OurEndpoints.hello("benchmark.test"))
     assert isinstance(base, ClientHello)
     large = messages.serialize(grow(base, size))
-    config = ServerConfig(credentials=(OurEndpoints(Scenario()).credential,))
+    config = ServerConfig(credentials=(OurEndpoints(Scenario()).credential,), limits=Limits.of_the_format())
     at = large.index(base.random)
 
     def action() -> None:

@@ -11,7 +11,6 @@ import atexit
 import ssl
 import tempfile
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -220,13 +219,13 @@ class OpenSSL:
 # -------------------------------------------------------------------------------------------------
 
 
-@cache
+@pki.once
 def verifier() -> X509Verifier:
     """Trusts pki.root() and nothing else."""
     return X509Verifier(TrustStore.from_pem(pki.trusted_pem()))
 
 
-@cache
+@pki.once
 def credential(kind: str = "ecdsa-p256") -> Credential:
     """pki.server(kind) for our servers."""
     return credential_of(pki.server(kind))
@@ -280,7 +279,7 @@ def directory() -> Path:
     return Path(_DIRECTORY.name)
 
 
-@cache
+@pki.once
 def _files(number: int, issued: IssuedCertificate) -> tuple[str, str]:
     chain, key = issued.write(directory(), str(number))
     if issued.leaf.public_key_algorithm_oid.dotted_string == "1.2.840.113549.1.1.10":
@@ -318,7 +317,7 @@ def _rsa_pss_key(issued: IssuedCertificate) -> bytes:
     return pem.replace("CERTIFICATE", "PRIVATE KEY").encode()
 
 
-@cache
+@pki.once
 def dh_parameters(group: NamedGroup) -> str:
     """An RFC 7919 group as a PEM file (PKCS#3)."""
     prime = FFDHE_PRIMES[group]

@@ -8,6 +8,7 @@ fault each. Everything is signed by `tls12.lab.pki`: there is one maker of certi
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -41,8 +42,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_making = threading.RLock()
+"""Held while anything is made: a certificate that is made needs the CA that is made once."""
+
+
 def once(make: Callable[P, T]) -> Callable[P, T]:
-    """`functools.cache`, for which arguments left out and arguments given as their defaults are the same."""
+    """`functools.cache` for threads, and arguments left out are the same as their defaults given.
+
+    Two threads that ask at the same time get the same thing. If each made its own, the one would show a certificate of
+    the first root and the other trust the second.
+    """
     signature = inspect.signature(make)
     made: dict[tuple[object, ...], T] = {}
 
@@ -51,9 +60,10 @@ def once(make: Callable[P, T]) -> Callable[P, T]:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         key = tuple(bound.arguments.values())
-        if key not in made:
-            made[key] = make(*args, **kwargs)
-        return made[key]
+        with _making:
+            if key not in made:
+                made[key] = make(*args, **kwargs)
+            return made[key]
 
     return cached
 

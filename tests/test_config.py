@@ -291,6 +291,8 @@ def test_the_answer_to_a_client_hello_is_a_configuration_that_can_work() -> None
         ("server", "certificate_authorities", ["CN=x"], "certificate_authorities holds a str; give names in DER"),
         ("server", "server_names", None, "server_names is None; give a tuple, even of one"),
         ("server", "extensions", 5, "extensions is an int; give extensions of your own"),
+        ("server", "extensions", "status_request", "extensions is a str; give a function, or None"),
+        ("server", "extensions", (), "extensions is a tuple; give a function, or None"),
         ("client", "extensions", 5, "extensions is an int; give extensions of your own"),
         ("client", "extensions", None, "extensions gave None; give a list of extensions"),
         ("client", "extensions", (b"x",), "extensions holds bytes; give extensions, such as RawExtension"),
@@ -303,6 +305,21 @@ def test_a_value_of_the_wrong_type_is_refused_with_the_name_of_its_field(
     role: str, field: str, value: object, words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
+        make(role, **{field: value})
+
+
+SWITCHES_AND_SIZES = [
+    (role, field.name, wrong)
+    for role, kind in (("client", ClientConfig), ("server", ServerConfig))
+    for field in dataclasses.fields(kind)
+    if str(field.type) in ("bool", "int")
+    for wrong in ("yes", None, 1.5, b"1", (1,))
+]
+
+
+@pytest.mark.parametrize(("role", "field", "value"), SWITCHES_AND_SIZES)
+def test_every_switch_and_every_size_of_a_configuration_is_checked(role: str, field: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"^{field} is .*; give (True or False|a number of bytes)$"):
         make(role, **{field: value})
 
 

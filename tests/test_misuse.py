@@ -80,10 +80,10 @@ def arguments() -> Iterator[tuple[str, Callable[[Any], object]]]:
             if f.init:
                 yield f"{cls.__name__}({f.name})", with_field(cls, base, f.name)
     yield "Policy.diff", Policy.default().diff
-    for name in ("config", "server_name", "session", "rewrite", "pause_on", "on_message"):
+    for name in ("config", "server_name", "session", "rewrite", "pause_on", "on_message", "handshake"):
         base = {"config": CLIENT, "server_name": pki.NAME}
         yield f"ClientConnection({name})", with_field(ClientConnection, base, name)
-    for name in ("config", "rewrite", "pause_on", "on_message"):
+    for name in ("config", "rewrite", "pause_on", "on_message", "handshake"):
         yield f"ServerConnection({name})", with_field(ServerConnection, {"config": SERVER}, name)
     for role in ("client", "server"):
         for state in (fresh, established):

@@ -21,7 +21,7 @@ from typing import Any, SupportsIndex, TypeAlias
 from tls12.crypto import finite_field
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import UsageError
-from tls12.given import checked_clock, checked_random, name_value, require
+from tls12.given import checked_clock, checked_random, name_value, require, require_function
 from tls12.keylog import KeyLog
 from tls12.policy import Policy
 from tls12.registry import HandshakeType
@@ -77,7 +77,7 @@ ServerPsk: TypeAlias = Mapping[bytes, bytes] | Callable[[bytes], bytes | None]
 
 _MESSAGE_SIZES: Mapping[HandshakeType, int] = {
     HandshakeType.HELLO_REQUEST: 16_384,  # empty, as ServerHelloDone; whether it may come at all is asked first
-    HandshakeType.CLIENT_HELLO: 16_384,  # what real clients send: docs/security.md#how-large-hellos-are
+    HandshakeType.CLIENT_HELLO: 16_384,  # what real clients send: docs/public-server.md
     HandshakeType.SERVER_HELLO: 16_384,
     HandshakeType.CERTIFICATE: 131_072,
     HandshakeType.SERVER_KEY_EXCHANGE: 16_384,
@@ -127,7 +127,7 @@ def _word(value: object) -> str:
 class Limits:
     """Bounds on what a peer may make us do or keep. Sizes in bytes, times in seconds.
 
-    The defaults hold on the open Internet: what real peers send stays well below (docs/security.md says which were
+    The defaults hold on the open Internet: what real peers send stays well below (docs/public-server.md says which were
     measured). `Limits.of_the_format()` takes every hello and message that can be encoded, for research.
 
     Raises `UsageError` for what is no number, is negative, or for `list_entries` below 255.
@@ -137,9 +137,9 @@ class Limits:
     """The longest body of each handshake message, checked on its declared length."""
     other_message_size: int = 65_536
     """The longest body of a handshake message that `message_sizes` does not name."""
-    extensions: int = 128
+    extensions: int = 64
     """Extensions in the peer's hello (RFC 5246 7.4.1.4)."""
-    list_entries: int = 512
+    list_entries: int = 256
     """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, application protocols,
     key shares, certificates, names of authorities. 255 or more."""
     certificates: int = 16
@@ -365,6 +365,8 @@ class ServerConfig:
                 f"psk is {name_value(self.psk)}; give a mapping from identities to keys, "
                 "or a function from an identity to its key"
             )
+        if self.extensions is not None:
+            require_function("extensions", self.extensions)
         if self.client_auth is not ClientAuth.NONE and self.verifier is None:
             raise UsageError(
                 "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"
@@ -402,9 +404,19 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "extensions of your own (see ClientConfig and ServerConfig)",
     ),
     "session_lifetime": (lambda value: _is_number(value) and value > 0, "a positive number of seconds"),
-    "record_size_limit": (lambda value: type(value) is int, "a number of bytes"),
     **dict.fromkeys(
-        ("half_close", "pack_small_writes", "require_credential", "request_ocsp", "request_scts"),
+        ("record_size_limit", "max_send_fragment"), (lambda value: type(value) is int, "a number of bytes")
+    ),
+    **dict.fromkeys(
+        (
+            "half_close",
+            "pack_small_writes",
+            "require_credential",
+            "request_ocsp",
+            "request_scts",
+            "fallback_scsv",
+            "resume_across_keys",
+        ),
         (lambda value: isinstance(value, bool), "True or False"),
     ),
     "random": (callable, "a function from a number to as many bytes"),

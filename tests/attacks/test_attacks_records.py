@@ -171,7 +171,7 @@ def test_sweet32() -> None:
 
     def attack() -> bool:
         state = WriteState(make_sealer(TRIPLE_DES, fresh_keys(TRIPLE_DES), encrypt_then_mac=False, random=os.urandom))
-        state._left -= enough * 8  # as if all those blocks had been sent
+        state._room -= enough * 8  # as if all those blocks had been sent
         try:
             state.seal(DATA, b"a record")
             state.seal(DATA, b"and one more request with the cookie")

@@ -263,7 +263,7 @@ def test_very_many_unknown_extensions_are_ignored_where_the_limits_allow_them() 
     return duel.hello(hello=replace(hello, extensions=(*many, *hello.extensions))).key_exchange().finish()
 
 
-@pytest.mark.parametrize("number", [129, 4_000])
+@pytest.mark.parametrize("number", [65, 4_000])
 @refuses("S4.2", Alert.HANDSHAKE_FAILURE)
 def test_more_extensions_than_the_limits_allow_are_refused(number: int) -> Duel:
     duel = AgainstServer()
@@ -389,13 +389,13 @@ def test_unknown_and_grease_suites_in_great_numbers_are_ignored_where_the_limits
 
 
 @accepts("S4.6")
-def test_five_hundred_unknown_and_grease_suites_are_ignored() -> Duel:
-    return AgainstServer().handshake(*useless_suites(500), GCM)
+def test_hundreds_of_unknown_and_grease_suites_are_ignored() -> Duel:
+    return AgainstServer().handshake(*useless_suites(250), GCM)
 
 
 @refuses("S4.6", Alert.HANDSHAKE_FAILURE)
 def test_more_suites_than_the_limits_allow_are_refused() -> Duel:
-    return AgainstServer().hello(*useless_suites(512), GCM)
+    return AgainstServer().hello(*useless_suites(256), GCM)
 
 
 def useless_suites(number: int) -> list[CipherSuite]:

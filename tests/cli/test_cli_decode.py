@@ -7,15 +7,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import captures
 import command
 import pytest
-import test_cli_capture as captures
 import vectors_loader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tls12.cli.dissect import Dissector, Item, key_exchange_of, looks_like_records
 from tls12.lab import strategies
+from tls12.lab.dissect import Dissector, Item, key_exchange_of, looks_like_records
 from tls12.registry import CipherSuite
 from tls12.wire import messages
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx

@@ -330,6 +330,27 @@ def test_a_clients_store_that_fails_still_leaves_the_session_on_the_connection()
     assert client.connection.session is not None
 
 
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
+    return [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
+
+
+@pytest.mark.parametrize(("role", "lookups"), [("client", 1), ("server", 0)])
+def test_every_failure_of_a_store_is_a_warning_that_names_no_more_than_its_class(
+    role: str, lookups: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, _ = connected(role, **{"server": {"sessions": MemorySessionStore()}, role: {"sessions": FailingStore()}})
+    ours.connection.abort(Alert.INTERNAL_ERROR)
+    acts = [*["get"] * lookups, "put", "remove"]
+    assert warnings_of(caplog) == [
+        (
+            "tls12.resumption",
+            "WARNING",
+            f"FailingStore.{act}() raised {type(BOOM).__name__}; sessions are not resumed",
+        )
+        for act in acts
+    ]
+
+
 @pytest.mark.parametrize("side", ["client", "server"])
 @pytest.mark.parametrize(
     ("answer", "named"),
@@ -339,7 +360,7 @@ def test_a_clients_store_that_fails_still_leaves_the_session_on_the_connection()
         (False, "a bool"),
         ([], "a list"),
         (b"", "bytes"),
-        (("chain",), "a tuple with a str"),
+        (("x",), "a tuple with a str"),
     ],
 )
 def test_a_verifier_that_gives_no_chain_is_the_applications_bug_and_is_named(

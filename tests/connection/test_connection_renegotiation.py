@@ -899,3 +899,5 @@ def test_a_server_whose_application_answers_with_another_protocol_refuses_to_cha
     assert server.error is not None
     assert server.error.alert is Alert.NO_APPLICATION_PROTOCOL
     assert "the connection speaks 'h2'" in str(server.error)
+    assert "the renegotiation would have changed the application protocol" in str(client.error)
+    assert "alpn_protocols" not in str(client.error)

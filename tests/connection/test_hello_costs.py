@@ -61,27 +61,27 @@ def share_list(number: int) -> bytes:
 
 ACCEPTED = {
     "an ordinary one": hello(),
-    "as many suites as are allowed": hello(suites=480),
-    "as many extensions as are allowed": hello(*(raw(0x4000 + number, b"") for number in range(110))),
+    "as many suites as are allowed": hello(suites=245),
+    "as many extensions as are allowed": hello(*(raw(0x4000 + number, b"") for number in range(50))),
     "a ticket that fills it": hello(SessionTicket(bytes(15_000))),
     "an unknown extension that fills it": hello(raw(0x4000, bytes(15_000))),
     "key shares that fill it": hello(raw(ExtensionType.KEY_SHARE, share_list(3_000))),
     "authorities of TLS 1.3 that fill it": hello(
         raw(ExtensionType.CERTIFICATE_AUTHORITIES, (15_000).to_bytes(2) + b"\0\1x" * 5_000)
     ),
-    "as many protocols as are allowed": hello(ApplicationLayerProtocolNegotiation((b"x",) * 512)),
+    "as many protocols as are allowed": hello(ApplicationLayerProtocolNegotiation((b"x",) * 256)),
     "as many schemes as are allowed": hello(
-        SignatureAlgorithms((Scheme.ECDSA_SECP256R1_SHA256, *map(Scheme.of, range(0x7000, 0x7000 + 511))))
+        SignatureAlgorithms((Scheme.ECDSA_SECP256R1_SHA256, *map(Scheme.of, range(0x7000, 0x7000 + 255))))
     ),
     "as many groups as are allowed": hello(
-        SupportedGroups((NamedGroup.SECP256R1, NamedGroup.X25519, *map(NamedGroup.of, range(0x7000, 0x7000 + 510))))
+        SupportedGroups((NamedGroup.SECP256R1, NamedGroup.X25519, *map(NamedGroup.of, range(0x7000, 0x7000 + 254))))
     ),
 }
 
 REFUSED = {
-    "suites": hello(suites=513),
+    "suites": hello(suites=257),
     "as many suites as a message has room for": hello(suites=8_000),
-    "extensions": hello(*(raw(0x4000 + number, b"") for number in range(129))),
+    "extensions": hello(*(raw(0x4000 + number, b"") for number in range(65))),
     "as many extensions as a message has room for": hello(*(raw(0x4000 + number, b"") for number in range(4_000))),
     "protocols": hello(ApplicationLayerProtocolNegotiation((b"x",) * 8_000)),
     "groups": hello(SupportedGroups(tuple(map(NamedGroup.of, range(8_000))))),

@@ -68,12 +68,13 @@ def test_where_bytes_are_counted_the_warning_comes_at_seven_eighths_of_them(size
     pump(client, server)
     state = client.connection._outgoing.writer.state
     assert state is not None
-    state._left, state._reserve = 1 << 20, 1 << 17
+    state._room, state._reserve = (1 << 20) - (1 << 17), 1 << 17
     warned_at = []
-    while state._left > size + 2000:
-        before = state._left
+    while (left := state._room + state._reserve) > size + 2000:
         client.connection.send_data(bytes(size))
-        warned_at += [(before, state._left) for e in client.connection.events() if isinstance(e, KeysNearLimit)]
+        warned_at += [
+            (left, state._room + state._reserve) for e in client.connection.events() if isinstance(e, KeysNearLimit)
+        ]
     ((above, below),) = warned_at
     assert above > 1 << 17 >= below
     assert client.connection.error is None

@@ -259,16 +259,15 @@ def test_a_cbc_key_is_limited_by_the_bytes_that_it_protects(protection: Protecti
     writing, reading = protection.write_state(), protection.read_state()
     volume = USAGE_LIMITS[protection.suite.cipher.name].volume
     assert volume in (2**30, 2**36)
-    assert writing._left == reading._left == volume
+    assert writing._room + writing._reserve == reading._room == volume
     sealed = writing.seal(DATA, bytes(100))
-    writing._left, reading._left = 10 * (len(sealed) - 5), 11 * (len(sealed) - 5)
+    used = len(sealed) - 5
+    writing._room, writing._reserve, reading._room = used, 9 * used, 11 * used
     opened(reading, sealed)
-    for number in range(9):
-        opened(reading, writing.seal(DATA, bytes(100)))
-        assert writing.near_limit  # the reserve is an eighth of a volume that is far greater
-        if number == 0:
-            writing.acknowledge()
-            break
+    assert not writing.near_limit
+    opened(reading, writing.seal(DATA, bytes(100)))
+    assert writing.near_limit
+    writing.acknowledge()
     for _ in range(8):
         assert not writing.near_limit
         opened(reading, writing.seal(DATA, bytes(100)))
@@ -284,12 +283,15 @@ def test_a_cbc_key_is_limited_by_the_bytes_that_it_protects(protection: Protecti
 
 
 @every_cbc
-def test_a_cbc_key_that_uses_its_bytes_up_at_once_is_near_its_limit_and_at_it(protection: Protection) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_a_cbc_key_that_uses_its_bytes_up_at_once_is_near_its_limit_and_at_it(
+    protection: Protection, known: bool
+) -> None:
     writing = protection.write_state()
-    writing._left = 1
+    writing._room, writing._reserve = 1, 0 if known else 1
     assert writing.seal_alone(b"data") is None
     writing.seal(DATA, b"data")
-    assert writing.near_limit
+    assert writing.near_limit is not known
     writing.acknowledge()
     assert not writing.near_limit
     with pytest.raises(KeysExhausted):

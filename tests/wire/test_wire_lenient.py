@@ -41,9 +41,12 @@ def test_an_extension_that_does_not_decode_keeps_its_bytes_and_its_neighbours_ar
 
 
 def test_an_error_that_is_kept_keeps_nothing_else_alive() -> None:
-    extension = (read(hello("000a 0003 000201")).extensions or ())[0]
+    try:
+        raise ValueError("what the caller is dealing with")
+    except ValueError:
+        extension = (read(hello("000a 0003 000201")).extensions or ())[0]
+        message = lenient.parse(b"\x0b\0\0\1\0")
     assert isinstance(extension, MalformedExtension)
-    message = lenient.parse(b"\x0b\0\0\1\0")
     assert isinstance(message, MalformedMessage)
     for error in (extension.error, message.error):
         assert error.__traceback__ is error.__context__ is None

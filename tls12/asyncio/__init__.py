@@ -7,6 +7,8 @@ Nothing here is shared between connections: one that fails takes nothing down bu
 from __future__ import annotations
 
 from tls12.answers import Answers
+from tls12.asyncio.admission import MAX_CONNECTIONS, MAX_HANDSHAKES, PATIENCE
+from tls12.asyncio.pace import RATE_PERIOD
 from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
 from tls12.asyncio.streams import (
     STREAM_LIMIT,
@@ -22,6 +24,10 @@ from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, TLSTranspo
 __all__ = [
     "CLOSE_TIMEOUT",
     "HANDSHAKE_TIMEOUT",
+    "MAX_CONNECTIONS",
+    "MAX_HANDSHAKES",
+    "PATIENCE",
+    "RATE_PERIOD",
     "STREAM_LIMIT",
     "Answers",
     "Handler",

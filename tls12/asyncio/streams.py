@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tls12.answers import Answers
+from tls12.asyncio.admission import MAX_HANDSHAKES, Admission, Door
+from tls12.asyncio.pace import PacedTransport, Watch
 from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
 from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, TLSTransport
 from tls12.config import ClientConfig, ServerConfig
@@ -27,6 +29,10 @@ from tls12.registry import Alert
 from tls12.resumption.sessions import Session
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
+
+BACKLOG = 1024
+"""Connections that the kernel keeps for a server until it accepts them. asyncio's 100 overflow while a crowd connects;
+honest clients then wait for a second, until they try again."""
 
 STREAM_LIMIT = 2**16
 """Bytes that a stream reader holds before it stops the peer, as in asyncio."""
@@ -173,6 +179,11 @@ async def create_server(
     close_timeout: float = CLOSE_TIMEOUT,
     make_connection: Callable[..., ServerConnection] = ServerConnection,
     on_failure: Callable[[TLSTransport, BaseException], None] | None = None,
+    max_connections: int | None = None,
+    max_handshakes: int = MAX_HANDSHAKES,
+    max_per_address: int | None = None,
+    idle_timeout: float | None = None,
+    minimum_rate: float | None = None,
     **options: Any,
 ) -> asyncio.Server:
     """As `start_server`, for an application that brings its own protocol: made after each handshake."""
@@ -182,8 +193,11 @@ async def create_server(
     ServerConnection(config, pause_on=frozenset(functions_by_class(answers)))
     require_seconds(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
 
-    def accept() -> TLSTransport:
-        transport = TLSTransport(
+    watch = Watch(idle_timeout, minimum_rate) if idle_timeout is not None or minimum_rate is not None else None
+    kind = TLSTransport if watch is None else PacedTransport
+
+    def make_transport() -> TLSTransport:
+        transport = kind(
             make_connection(config, pause_on=frozenset(answers or ())),
             make_protocol,
             answers=answers,
@@ -196,9 +210,18 @@ async def create_server(
     def report(transport: TLSTransport, outcome: asyncio.Future[asyncio.Protocol]) -> None:
         if (error := outcome.exception()) is not None:
             (on_failure or _log_failure)(transport, error)
+        elif watch is not None and isinstance(transport, PacedTransport):
+            watch.begin(transport)
 
+    admission = Admission(
+        make_transport,
+        max_connections=max_connections,
+        max_handshakes=max_handshakes,
+        max_per_address=max_per_address,
+        handshake_timeout=handshake_timeout,
+    )
     loop = asyncio.get_running_loop()
-    return await loop.create_server(accept, host, port, **options)
+    return await loop.create_server(lambda: Door(admission), host, port, **({"backlog": BACKLOG} | options))
 
 
 async def start_server(
@@ -217,6 +240,23 @@ async def start_server(
     logged otherwise, level WARNING); `make_connection`, for connections that differ from
     `ServerConnection(config)`, such as `functools.partial(ServerConnection, rewrite=...)`. All others go to
     `loop.create_server` (`sock=`, `backlog=`, `reuse_port=`, ...).
+
+    Five keywords bound what a crowd of clients can take (docs/public-server.md):
+
+    - `max_connections`: connections open at the same time, `MAX_CONNECTIONS` unless given, or seven eighths of the
+      files that the process may have open. A new one above it is closed, unless a handshake that takes too long can
+      be ended in its place.
+    - `max_handshakes`: handshakes open at the same time. New connections above it wait, unread; while any wait, a
+      handshake has `PATIENCE` seconds.
+    - `max_per_address`: connections of one IPv4 address, or one IPv6 network of 64 bits. None is no bound.
+    - `idle_timeout`: seconds for which an established connection may move no byte. None is no bound.
+    - `minimum_rate`: bytes a second, both directions together, that an established connection has to move in every
+      `RATE_PERIOD` seconds in which it moves any. None is no bound.
+
+    What the two last ones end is closed with close_notify; its reader raises TimeoutError. The logger "tls12.asyncio"
+    says when one of the first three takes effect (WARNING, at most one line for each in `QUIET` seconds).
+
+    Raises `UsageError` for a bound that leaves no room.
 
     A handler that raises ends its own connection with internal_error, so that the peer does not take half an
     answer for a whole one, and is reported to the loop's exception handler; the server goes on.
@@ -255,4 +295,4 @@ async def start_server(
 
 
 def _log_failure(transport: TLSTransport, error: BaseException) -> None:
-    _log.info("TLS handshake with %s failed: %s", transport.get_extra_info("peername"), error)
+    _log.warning("TLS handshake with %s failed: %s", transport.get_extra_info("peername"), error)

@@ -322,7 +322,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._raw.abort()
 
     def _give_up_handshake(self) -> None:
-        self._failure = TimeoutError(f"the TLS handshake was not complete within {self._handshake_timeout:g} s")
+        self.give_up(TimeoutError(f"the TLS handshake was not complete within {self._handshake_timeout:g} s"))
+
+    def give_up(self, reason: TimeoutError) -> None:
+        """End a connection that takes too long, at once and without a word to the peer."""
+        self._failure = reason
         self._finishing = True
         self._raw.abort()
 

@@ -1,10 +1,10 @@
 """`tls12 decode`: what stands in these bytes, as a tree of names, offsets and values.
 
 How it works: the input is a file, standard input, or hexadecimal digits on the command line. It is taken for what it
-looks like: a capture (pcap, pcapng), hexadecimal text, records, or bare handshake messages. `capture.py` makes streams
-of packets, `dissect.py` makes items of streams; here they are only drawn, one line a field. An offset counts from the
-beginning of its message or record, whose own offset in the stream stands in its first line. What is malformed is named
-where it is, and never ends the command.
+looks like: a capture (pcap, pcapng), hexadecimal text, records, or bare handshake messages. `lab/capture` makes streams
+of packets, `lab/dissect.py` makes items of streams; here they are only drawn, one line a field. An offset counts from
+the beginning of its message or record, whose own offset in the stream stands in its first line. What is malformed is
+named where it is, and never ends the command.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tls12.cli.capture import read_capture
-from tls12.cli.dissect import Dissector, Item, looks_like_records
-from tls12.cli.frames import MAGICS
 from tls12.cli.output import CommandError, Exit, Output, add_output_options, choose
-from tls12.cli.streams import Chunk, Endpoint, Problem
+from tls12.errors import DecodeError, UsageError
+from tls12.lab.capture import Chunk, Endpoint, Problem, read_streams
+from tls12.lab.capture.frames import MAGICS
+from tls12.lab.dissect import Dissector, Item, looks_like_records
 from tls12.registry import CodePoint
 from tls12.wire.context import Context, KeyExchangeAlgorithm
 from tls12.wire.extensions import ExtensionRemnant, MalformedExtension
@@ -108,6 +108,14 @@ def _items(
     yield from ((None, "", item) for item in dissector.end(None))
 
 
+def _streams(data: bytes) -> Iterator[Chunk | Problem]:
+    """The streams of a capture, whose errors are the command's."""
+    try:
+        yield from read_streams(data)
+    except (DecodeError, UsageError) as error:
+        raise CommandError(str(error)) from error
+
+
 def _captured(
     data: bytes, context: Context | None, output: Output, problems: list[Problem]
 ) -> Iterator[tuple[int, str, Item]]:
@@ -119,7 +127,7 @@ def _captured(
         for item in items:
             yield number, dissectors[number].role_of(sender) or str(sender), item
 
-    for event in read_capture(data):
+    for event in _streams(data):
         if isinstance(event, Chunk):
             if event.connection not in dissectors:
                 dissectors[event.connection] = Dissector(context)

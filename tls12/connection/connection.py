@@ -70,6 +70,7 @@ from tls12.policy import Renegotiation
 from tls12.record_layer.states import ReadState
 from tls12.registry import Alert, AlertLevel, ContentType
 from tls12.resumption.sessions import Session
+from tls12.resumption.stores import remove_session
 from tls12.secrecy import Secret, forget_frames, forget_locals, keeps_secrets
 from tls12.wire import messages
 from tls12.wire.closing import AlertMessage
@@ -766,7 +767,4 @@ class Connection:
         store = self._config.sessions
         key = self._role.session_key(self._config, self._hooks, self._handshakes.established)
         if store is not None and key:
-            try:
-                store.remove(key)
-            except Exception:
-                return  # the contract of a store: its failures are misses
+            remove_session(store, key)

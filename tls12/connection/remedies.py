@@ -46,6 +46,10 @@ def _nothing_chosen(now: Circumstances) -> bool:
     return now.side is Side.CLIENT and now.facts.suite is None and not now.established
 
 
+def _renegotiates(now: Circumstances) -> bool:
+    return now.established
+
+
 def _renegotiation_refused(now: Circumstances) -> bool:
     return bool(now.refusal)
 
@@ -107,6 +111,11 @@ _ROWS: tuple[tuple[Alert, _Fits, str | _Clause], ...] = (
     ),
     (Alert.PROTOCOL_VERSION, _always, "it does not speak TLS 1.2"),
     (Alert.UNRECOGNIZED_NAME, _always, "it does not serve the requested name"),
+    (
+        Alert.NO_APPLICATION_PROTOCOL,
+        _renegotiates,
+        "the renegotiation would have changed the application protocol, which it does not accept",
+    ),
     (Alert.NO_APPLICATION_PROTOCOL, _always, "it speaks none of our alpn_protocols"),
 )
 

@@ -23,8 +23,8 @@ class UsageLimit:
     """The document that says so, and how."""
     records: int = SEQUENCE_NUMBERS
     """Records, of any length."""
-    volume: int | None = None
-    """Bytes of records, without their headers; None where only records count."""
+    volume: int = 0
+    """Bytes of records, without their headers; 0 where only records count."""
 
 
 _AES_GCM = UsageLimit("RFC 8446 5.5: 2^24.5 full-size records", records=int(2**24.5))

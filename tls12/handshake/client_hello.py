@@ -43,6 +43,7 @@ from tls12.registry import (
     ProtocolVersion,
 )
 from tls12.resumption.sessions import Session, digest_psk
+from tls12.resumption.stores import get_session, put_session
 from tls12.trust.names import is_ip_address
 from tls12.wire.closing import NewSessionTicket
 from tls12.wire.extensions import (
@@ -195,10 +196,7 @@ class ClientHellos(Steps[ClientConfig]):
         config = self.config
         session = self.session
         if session is None and config.sessions is not None:
-            try:
-                session = config.sessions.get(self.session_key)
-            except Exception:
-                session = None  # the contract of a store: its failures are misses
+            session = get_session(config.sessions, self.session_key)
             if session is not None:
                 expect(session, Session, "sessions.get(key)", "it gives a Session (see Session.from_bytes), or None")
         if session is None or not session.is_fresh(config.now()):
@@ -296,10 +294,7 @@ class ClientHellos(Steps[ClientConfig]):
                 psk_identity_hint=old.psk_identity_hint if old else psk_identity_hint,
             )
         if config.sessions is not None:
-            try:
-                config.sessions.put(self.session_key, session)
-            except Exception:
-                return session  # the contract of a store: its failures are misses
+            put_session(config.sessions, self.session_key, session)
         return session
 
     def trust(self) -> bytes:

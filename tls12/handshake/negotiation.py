@@ -94,6 +94,11 @@ _LONGEST_NAME = 255
 """Bytes of a DNS name (RFC 1035 2.3.4). What is longer would stay in every session and ticket of the client."""
 _FINITE_FIELDS = range(256, 512)
 """The groups of RFC 7919 2, with those that are yet to come."""
+_OF_USE: dict[type[CodePoint], frozenset[int]] = {
+    NamedGroup: frozenset({*map(int, NamedGroup), *_FINITE_FIELDS}),
+    SignatureScheme: frozenset(map(int, SignatureScheme)),
+}
+"""Of numbers without a name only those that RFC 7919 4 asks about count."""
 
 
 @dataclass(slots=True)
@@ -171,10 +176,10 @@ class Offer:
 
 def _of_use(codes: tuple[CP, ...]) -> tuple[CP, ...]:
     """What can be of use of a list of code points, which may have 32,000: each is asked about for every suite, group
-    and credential. Of numbers without a name only those that RFC 7919 4 asks about count."""
+    and credential."""
     if len(codes) <= _SHORT:
         return codes
-    return tuple(dict.fromkeys(code for code in codes if code.is_known or int(code) in _FINITE_FIELDS))
+    return tuple(dict.fromkeys(filter(_OF_USE[type(codes[0])].__contains__, codes)))
 
 
 def _host_name(names: ServerNameList) -> str | None:

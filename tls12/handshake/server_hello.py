@@ -41,6 +41,7 @@ from tls12.registry import (
     ProtocolVersion,
 )
 from tls12.resumption.sessions import Session, digest_psk
+from tls12.resumption.stores import get_session, put_session
 from tls12.secrecy import Secret
 from tls12.trust.credentials import Credential
 from tls12.wire.closing import NewSessionTicket
@@ -156,10 +157,7 @@ class ServerHellos(Steps[ServerConfig]):
             return found
         if config.sessions is None:
             return None
-        try:
-            found = config.sessions.get(session_id)
-        except Exception:
-            return None  # the contract of a store: its failures are misses
+        found = get_session(config.sessions, session_id)
         if found is not None:
             expect(found, Session, "sessions.get(key)", "it gives a Session (see Session.from_bytes), or None")
         return found
@@ -304,10 +302,7 @@ class ServerHellos(Steps[ServerConfig]):
     def keep_session(self, session: Session | None) -> None:
         """Into the store, for resumption by id."""
         if session is not None and session.session_id and self.config.sessions is not None:
-            try:
-                self.config.sessions.put(session.session_id, session)
-            except Exception:
-                return  # the contract of a store: its failures are misses
+            put_session(self.config.sessions, session.session_id, session)
 
     # -- the ServerHello ----------------------------------------------------------------------------------
 

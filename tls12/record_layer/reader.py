@@ -47,7 +47,6 @@ class RecordReader:
     __slots__ = (
         "_begun",
         "_maximum",
-        "_runs",
         "empty_record_limit",
         "empty_records",
         "empty_run",
@@ -71,7 +70,6 @@ class RecordReader:
         """Bytes that have arrived and are not read: part of a record, or more after an early stop."""
         self.state: ReadState | None = None
         """What opens the records, and counts them; None in the clear."""
-        self._runs: AeadReadState | None = None
         self._maximum = MAX_PLAINTEXT
         self.empty_run = 0
         """How many of the last records, one behind the other, were empty."""
@@ -104,7 +102,6 @@ class RecordReader:
         Application data is refused after `most_records`, or earlier if the cipher's own limit is lower.
         """
         self.state = state = read_state(opener, most_records)
-        self._runs = state if isinstance(state, AeadReadState) else None
         self._maximum = MAX_CIPHERTEXT
         self.version_fixed = True
         return state
@@ -144,8 +141,9 @@ class RecordReader:
                     body = memoryview(held[HEADER:end])
                     del held[:end]  # moves the start of the buffer, not the bytes
                 else:
-                    if self._runs is not None and self.flowing and into is not None and wrap is not None:
-                        end = self._runs.open_run(view, position, self.plaintext_limit, into, wrap)
+                    state = self.state
+                    if self.flowing and isinstance(state, AeadReadState) and into is not None and wrap is not None:
+                        end = state.open_run(view, position, self.plaintext_limit, into, wrap)
                         if end > position:
                             self.empty_run = 0
                             position = end

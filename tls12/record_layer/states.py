@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from tls12.crypto.limits import SEQUENCE_NUMBERS, USAGE_LIMITS
+from tls12.crypto.limits import SEQUENCE_NUMBERS, USAGE_LIMITS, UsageLimit
 from tls12.crypto.protection import Opener, Sealer
 from tls12.errors import KeysExhausted, RecordOverflow
 from tls12.registry import ContentType
@@ -39,15 +39,14 @@ _read_start = Struct(">3sH").unpack_from
 class State:
     """The counters of one direction, which begin at 0 with its keys."""
 
-    __slots__ = ("_left", "limit", "sequence")
+    __slots__ = ("_room", "limit", "sequence")
 
-    def __init__(self, cipher_name: str, most_records: int | None) -> None:
-        usage = USAGE_LIMITS[cipher_name]
+    def __init__(self, usage: UsageLimit, most_records: int | None) -> None:
         self.sequence = 0
         """The number of the next record."""
         self.limit = usage.records if most_records is None else min(usage.records, most_records)
         """The first sequence number that application data may not have."""
-        self._left = _BOUNDLESS if usage.volume is None else usage.volume
+        self._room = usage.volume or _BOUNDLESS  # bytes
 
     def refuse(self, kind: int, records: int = 1) -> None:
         """Raise KeysExhausted if `records` more of this content type may not follow; asked only at a limit."""
@@ -67,12 +66,15 @@ class WriteState(State):
 
     def __init__(self, sealer: Sealer, most_records: int | None = None) -> None:
         """Application data is refused after `most_records`, or earlier if the cipher's own limit is lower."""
-        super().__init__(sealer.name, most_records)
+        usage = USAGE_LIMITS[sealer.name]
+        super().__init__(usage, most_records)
         self.cipher = sealer
         """What makes the records; ask it for the nonce and the additional data of one."""
         self.attention = self.limit - (self.limit >> 3) - 1
         """The number of the first record after which the owner should look again; see `near_limit`."""
-        self._reserve = self._left >> 3  # bytes; 0 once the owner knows
+        self._reserve = usage.volume >> 3  # bytes behind `_room`; 0 once the owner knows
+        if self._reserve:
+            self._room -= self._reserve
 
     @property
     def near_limit(self) -> bool:
@@ -82,6 +84,7 @@ class WriteState(State):
     def acknowledge(self) -> None:
         """The owner knows that the limit is near; it should look again only when it is reached."""
         self.attention = self.limit
+        self._room += self._reserve
         self._reserve = 0
 
     def seal(self, kind: int, data: Buffer) -> bytes:
@@ -91,19 +94,19 @@ class WriteState(State):
             self.refuse(kind)
         self.sequence = sequence + 1
         record = self.cipher.seal(sequence, kind, data)
-        self._left -= len(record) - HEADER
-        if self._left <= self._reserve:
-            self._near_volume()
+        self._room -= len(record) - HEADER
+        if self._room <= 0:
+            self._leave_room()
         return record
 
     def seal_alone(self, data: Buffer) -> bytes | None:
         """One record of application data; None if the owner should look at the limit, and use `seal`."""
         sequence = self.sequence
-        if sequence >= self.attention or self._left - self._reserve <= MAX_CIPHERTEXT:
+        if sequence >= self.attention or self._room <= MAX_CIPHERTEXT:
             return None
         self.sequence = sequence + 1
         record = self.cipher.seal(sequence, APPLICATION_DATA, data)
-        self._left -= len(record) - HEADER
+        self._room -= len(record) - HEADER
         return record
 
     def seal_many(self, kind: int, data: Buffer, fragment_size: int) -> bytearray:
@@ -115,7 +118,7 @@ class WriteState(State):
         length_of = self.cipher.record_length
         size = whole * length_of(fragment_size) + (length_of(rest) if rest else 0)
         records = whole + (rest > 0)
-        if self.sequence + records > self.limit or size - records * HEADER > self._left:
+        if self.sequence + records > self.limit or size - records * HEADER > self._room + self._reserve:
             self.refuse(kind, records)
         out = bytearray(size)
         end = 0
@@ -127,9 +130,9 @@ class WriteState(State):
                 target[begin:end] = record
         return out
 
-    def _near_volume(self) -> None:
+    def _leave_room(self) -> None:
         """So many bytes are used up that the owner should know it, or all of them."""
-        if self._left <= 0:
+        if self._room + self._reserve <= 0:
             self.limit = min(self.limit, self.sequence)
         if self._reserve:
             self.attention = min(self.attention, self.sequence - 1)
@@ -142,7 +145,7 @@ class ReadState(State):
 
     def __init__(self, opener: Opener, most_records: int | None = None) -> None:
         """Application data is refused after `most_records`, or earlier if the cipher's own limit is lower."""
-        super().__init__(opener.name, most_records)
+        super().__init__(USAGE_LIMITS[opener.name], most_records)
         self.cipher = opener
         """What opens the records; ask it for the nonce and the additional data of one."""
 
@@ -157,23 +160,28 @@ class ReadState(State):
             self.refuse(kind)
         plaintext = self.cipher.open(sequence, kind, body)
         self.sequence = sequence + 1
-        self._left -= len(body)
-        if self._left <= 0:
+        self._room -= len(body)
+        if self._room <= 0:
             self.limit = min(self.limit, self.sequence)
         return plaintext
 
     def open_alone(self, chunk: bytes, most: int) -> bytes | None:
-        """The plaintext if `chunk` is exactly one record of application data, else None.
+        """The plaintext if `chunk` is exactly one record of application data, and no limit is near; else None.
 
-        What is empty is the caller's to judge. Raises what `open` raises, and RecordOverflow for a plaintext of more
-        than `most` bytes.
+        What is empty is the caller's to judge. Raises BadRecordMac, and RecordOverflow for a plaintext of more than
+        `most` bytes.
         """
         if len(chunk) < HEADER:
             return None
         start, length = _read_start(chunk)
+        sequence = self.sequence
         if start != DATA or length != len(chunk) - HEADER or length > MAX_CIPHERTEXT:
             return None
-        plaintext = self.open(APPLICATION_DATA, memoryview(chunk)[HEADER:])
+        if sequence >= self.limit or length >= self._room:
+            return None
+        plaintext = self.cipher.open(sequence, APPLICATION_DATA, memoryview(chunk)[HEADER:])
+        self.sequence = sequence + 1
+        self._room -= length
         if len(plaintext) > most:
             raise overlong(len(plaintext), most)
         return plaintext

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import EnumMeta, IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 T = TypeVar("T")
@@ -68,7 +69,10 @@ class CodePoint(IntEnum, metaclass=_Named):
     def __init_subclass__(cls, *, size: int, grease: frozenset[int] = frozenset()) -> None:
         cls.size = size
         cls._grease = grease
-        members = _Members(cls)
+        # A number that is not there gets a member that is not kept, made without a function of Python's: of those a
+        # peer can send thousands.
+        make_unlisted = staticmethod(partial(int.__new__, cls))
+        members: dict[int, Any] = type("_Members", (dict,), {"__missing__": make_unlisted})()
         members.update({int(member): member for member in cls})
         cls._members = members
         cls.of = members.__getitem__  # type: ignore[assignment, method-assign]
@@ -124,14 +128,3 @@ class CodePoint(IntEnum, metaclass=_Named):
         return type(self), (int(self),)
 
     __hash__ = int.__hash__
-
-
-class _Members(dict[int, Any]):
-    """Number to member; a number that is not there gets a member that is not kept."""
-
-    def __init__(self, owner: type[CodePoint]) -> None:
-        super().__init__()
-        self.owner = owner
-
-    def __missing__(self, value: int) -> CodePoint:
-        return int.__new__(self.owner, value)

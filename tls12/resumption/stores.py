@@ -2,7 +2,8 @@
 
 How it works: a `SessionStore` maps bytes to sessions. A server's keys are session ids, of at most 32 bytes. A client's
 are longer: the name of the server, and a digest of all that its sessions are bound to (`handshake.bindings`). A store
-may forget whatever and whenever it likes; an exception out of one counts as a miss. One that has to be asked across a
+may forget whatever and whenever it likes. An exception out of one counts as a miss, so that a store which is down costs
+full handshakes and not connections; it is a warning of the logger `tls12.resumption`. One that has to be asked across a
 network should not block an event loop: pause on `SessionLookupRequested` instead.
 
 Values of a store of your own are best kept as `session.to_bytes()`, which contains the master secret.
@@ -10,12 +11,17 @@ Values of a store of your own are best kept as `session.to_bytes()`, which conta
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TypeVar
 
 from tls12.bounded import BoundedMap
 from tls12.resumption.sessions import Session
+
+_log = logging.getLogger("tls12.resumption")
+
+T = TypeVar("T")
 
 
 class SessionStore(Protocol):
@@ -62,3 +68,27 @@ class MemorySessionStore:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a MemorySessionStore holds secrets and cannot be pickled; keep Session.to_bytes()")
+
+
+def get_session(store: SessionStore, key: bytes) -> Session | None:
+    """What the store has under this key, whatever it is; None and a warning in the log if it raises."""
+    return _asked(store, "get", lambda: store.get(key))
+
+
+def put_session(store: SessionStore, key: bytes, session: Session) -> None:
+    """Keep a session; a warning in the log if the store raises."""
+    _asked(store, "put", lambda: store.put(key, session))
+
+
+def remove_session(store: SessionStore, key: bytes) -> None:
+    """Forget a session; a warning in the log if the store raises."""
+    _asked(store, "remove", lambda: store.remove(key))
+
+
+def _asked(store: SessionStore, act: str, ask: Callable[[], T]) -> T | None:
+    """The answer of the store. What it raises is named by its class only: its text may hold a password or a key."""
+    try:
+        return ask()
+    except Exception as error:
+        _log.warning("%s.%s() raised %s; sessions are not resumed", type(store).__name__, act, type(error).__name__)
+        return None

@@ -54,6 +54,15 @@ def count_bytes(count: int) -> str:
     return f"{count} byte{'s' * (count != 1)}"
 
 
+def alone(error: DecodeError) -> DecodeError:
+    """The error without its traceback, and without the exception that was being handled when it was raised.
+
+    For an error that is kept: the frames of both would keep far more than the message that it is about.
+    """
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
 def _path(names: list[object], name: str) -> str:
     text = ""
     for part in (*names, name):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from tls12.errors import DecodeError
 from tls12.registry import HandshakeType
-from tls12.wire.codec import Reader
+from tls12.wire.codec import Reader, alone
 from tls12.wire.context import Context
 from tls12.wire.messages import HEADER, Message, read_message
 from tls12.wire.raw import MalformedMessage
@@ -32,7 +32,7 @@ def read(r: Reader, context: Context | None = None) -> Message:
         msg_type, declared = r.code8("msg_type", HandshakeType), r.u24("length")
         message = read_message(r, msg_type, context)
     except DecodeError as error:
-        return MalformedMessage(data, error.with_traceback(None))
+        return MalformedMessage(data, alone(error))
     if r.remaining:
         return MalformedMessage(data, r.left_over(), message)
     if declared != len(data) - HEADER:

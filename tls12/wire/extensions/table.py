@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from tls12.errors import DecodeError, LimitExceeded
 from tls12.registry import ExtensionType, ProtocolVersion
-from tls12.wire.codec import Progress, Reader, Writer, count_bytes
+from tls12.wire.codec import Progress, Reader, Writer, alone, count_bytes
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
 from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension, Value
 
@@ -276,7 +276,7 @@ def _malformed(
     r: Reader, mark: tuple[int, int], kind: ExtensionType, body: bytes, error: DecodeError
 ) -> MalformedExtension:
     r.unwind(mark)
-    return MalformedExtension(kind, body, error.with_traceback(None))
+    return MalformedExtension(kind, body, alone(error))
 
 
 def _cut_off(r: Reader) -> DecodeError:

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from tls12.cli.frames import MAGICS, Frame, read_frames
+from tls12.lab.capture.frames import MAGICS, Frame, read_frames
 
 SECTION, INTERFACE, OBSOLETE, SIMPLE, ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 

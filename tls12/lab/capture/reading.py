@@ -1,6 +1,6 @@
 """TCP streams out of a capture file, by way of `dpkt`.
 
-How it works: `read_capture` walks over the frames (`frames.py`) once and yields, in the order of the capture, what each
+How it works: `read_streams` walks over the frames (`frames.py`) once and yields, in the order of the capture, what each
 sender's stream gained. Of a frame the innermost IP packet counts, in whatever tunnel it came (`links.py`); its
 fragments are put together first; `streams.py` makes connections of its segments. A packet that cannot be read becomes
 a `Problem`, and the next one is taken: one odd packet never stops it, and many that are odd for the same reason are
@@ -16,22 +16,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tls12.cli.frames import read_frames
-from tls12.cli.links import LINKS, innermost, name_link
-from tls12.cli.output import CommandError
-from tls12.cli.streams import Chunk, Endpoint, Problem, Segment, Streams
+from tls12.errors import DecodeError, UsageError
+from tls12.lab.capture.frames import read_frames
+from tls12.lab.capture.links import LINKS, innermost, name_link
+from tls12.lab.capture.streams import Chunk, Endpoint, Problem, Segment, Streams
 
 
-def read_capture(data: bytes) -> Iterator[Chunk | Problem]:
-    """The streams of a capture file. Raises CommandError if it is none, or if dpkt is not installed."""
+def read_streams(data: bytes) -> Iterator[Chunk | Problem]:
+    """What each TCP stream of a capture file gains, in the order of the capture, and what cannot be read.
+
+    Raises DecodeError if `data` is no pcap or pcapng file, and UsageError if dpkt is not installed.
+    """
     try:
         import dpkt
     except ImportError as error:
-        raise CommandError("reading captures needs dpkt", "pip install tls12[cli]") from error
+        raise UsageError("reading captures needs dpkt: pip install tls12[cli]") from error
     try:
         frames = read_frames(data)
     except ValueError as error:
-        raise CommandError(f"this capture file cannot be read: {error}") from error
+        raise DecodeError(f"this capture file cannot be read: {error}") from error
     streams, fragments, unread = Streams(), _Fragments(), _Unread()
     unknown: set[int] = set()
     cut = 0

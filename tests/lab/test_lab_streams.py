@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tls12.cli.streams import Chunk, Endpoint, Problem, Segment, Streams
+from tls12.lab.capture.streams import Chunk, Endpoint, Problem, Segment, Streams
 
 C, S = Endpoint("10.0.0.1", 5000), Endpoint("10.0.0.2", 443)
 FIN, SYN, RST, ACK = 1, 2, 4, 16

@@ -3,87 +3,30 @@
 from __future__ import annotations
 
 import builtins
-import io
 import random
-import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dpkt
 import pytest
+from captures import ACK, SYN, A, B, capture, carrier, cooked, ethernet, fragment, parts, tcp, vlan, vxlan
+from harness import our_client, our_server
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tls12.cli.capture import read_capture
-from tls12.cli.frames import MAGICS
-from tls12.cli.output import CommandError
-from tls12.cli.streams import Chunk, Endpoint, Problem
-
-A, B = Endpoint("10.0.0.1", 4000), Endpoint("10.0.0.2", 443)
-SYN, ACK = dpkt.tcp.TH_SYN, dpkt.tcp.TH_ACK
-
-
-def tcp(sender: Endpoint, receiver: Endpoint, seq: int, data: bytes = b"", flags: int = ACK) -> Any:
-    segment = dpkt.tcp.TCP(sport=sender.port, dport=receiver.port, seq=seq % 2**32, flags=flags, data=data)
-    if ":" in sender.host:
-        source, target = (socket.inet_pton(socket.AF_INET6, end.host) for end in (sender, receiver))
-        return dpkt.ip6.IP6(src=source, dst=target, nxt=6, hlim=64, plen=len(segment), data=segment)
-    source, target = (socket.inet_aton(end.host) for end in (sender, receiver))
-    return dpkt.ip.IP(src=source, dst=target, p=6, len=20 + len(segment), data=segment)
-
-
-def ethernet(packet: Any) -> bytes:
-    kind = dpkt.ethernet.ETH_TYPE_IP6 if isinstance(packet, dpkt.ip6.IP6) else dpkt.ethernet.ETH_TYPE_IP
-    return bytes(dpkt.ethernet.Ethernet(src=b"\1" * 6, dst=b"\2" * 6, type=kind, data=packet))
-
-
-def carrier(protocol: int, data: bytes) -> Any:
-    """An IP packet around anything."""
-    return dpkt.ip.IP(src=b"\1" * 4, dst=b"\2" * 4, p=protocol, len=20 + len(data), data=data)
-
-
-def cooked(packet: Any) -> bytes:
-    return b"\x00\x00\x00\x01\x00\x06" + bytes(8) + b"\x08\x00" + bytes(packet)
-
-
-def parts(packet: Any, size: int) -> list[Any]:
-    """The packet in fragments of so many bytes, a multiple of 8."""
-    payload = bytes(packet.data)
-    starts = range(0, len(payload), size)
-    return [fragment(packet, at, payload[at : at + size], at + size < len(payload)) for at in starts]
-
-
-def fragment(packet: Any, at: int, data: bytes, more: bool) -> Any:
-    if isinstance(packet, dpkt.ip6.IP6):
-        header = bytes((6, 0)) + (at | more).to_bytes(2) + b"\0\0\0\7"
-        fixed = bytes(packet)[:4] + (8 + len(data)).to_bytes(2) + b"\x2c\x40" + packet.src + packet.dst
-        return dpkt.ip6.IP6(fixed + header + data)
-    return dpkt.ip.IP(src=packet.src, dst=packet.dst, p=6, id=7, mf=more, offset=at // 8, len=20 + len(data), data=data)
-
-
-def vlan(packet: Any) -> bytes:
-    frame = ethernet(packet)
-    return frame[:12] + b"\x81\x00\x00\x05" + frame[12:]
-
-
-def vxlan(frame: bytes) -> bytes:
-    datagram = dpkt.udp.UDP(sport=50_000, dport=4789, data=b"\x08\0\0\0\0\0\x01\0" + frame)
-    datagram.ulen = len(datagram)
-    return ethernet(carrier(17, bytes(datagram)))
-
-
-def capture(packets: Sequence[bytes], link: int = 1, writer: Callable[..., Any] = dpkt.pcap.Writer) -> bytes:
-    file = io.BytesIO()
-    writing = writer(file, linktype=link) if writer is dpkt.pcap.Writer else writer(file)
-    for packet in packets:
-        writing.writepkt(packet, ts=1.0)
-    return file.getvalue()
+from tls12 import KeyLog, UsageError
+from tls12.errors import DecodeError
+from tls12.lab import Observer, read_capture
+from tls12.lab.capture import Chunk, Endpoint, Problem, read_streams
+from tls12.lab.capture.frames import MAGICS
+from tls12.lab.observer import ApplicationDataSeen
 
 
 def streams(data: bytes) -> dict[tuple[int, Endpoint], bytes]:
     found: dict[tuple[int, Endpoint], bytes] = {}
-    for event in read_capture(data):
+    for event in read_streams(data):
         assert isinstance(event, Chunk), event
         key = event.connection, event.sender
         found[key] = found.get(key, b"") + event.data
@@ -152,9 +95,9 @@ def test_ip_packets_in_fragments_are_put_together(ends: tuple[Endpoint, Endpoint
 def test_a_fragment_that_is_missing_is_said_and_overlapping_ones_are_dropped() -> None:
     pieces = parts(tcp(A, B, 7, bytes(200)), 64)
     missing = capture([ethernet(part) for part in (*pieces[:2], pieces[3])] + [ethernet(tcp(A, B, 207, b"after"))])
-    assert list(read_capture(missing)) == [Chunk(1, A, B, b"after"), Problem("1 fragmented packets are not whole")]
+    assert list(read_streams(missing)) == [Chunk(1, A, B, b"after"), Problem("1 fragmented packets are not whole")]
     overlapping = [pieces[0], fragment(pieces[0], 56, bytes(72), True), *pieces[2:]]
-    assert list(read_capture(capture([ethernet(part) for part in overlapping]))) == []
+    assert list(read_streams(capture([ethernet(part) for part in overlapping]))) == []
 
 
 def test_a_packet_that_is_quoted_in_an_error_message_is_not_taken_for_one() -> None:
@@ -194,7 +137,7 @@ def test_segments_in_any_order_cut_anyhow_and_repeated_give_the_stream(data: byt
 
 def test_what_is_missing_is_said_and_what_follows_is_passed_on() -> None:
     packets = [tcp(A, B, 100, b"one"), tcp(A, B, 110, b"three"), tcp(A, B, 120, b"four"), tcp(B, A, 1, b"other")]
-    assert list(read_capture(capture([ethernet(packet) for packet in packets]))) == [
+    assert list(read_streams(capture([ethernet(packet) for packet in packets]))) == [
         Chunk(1, A, B, b"one"),
         Chunk(1, B, A, b"other"),
         Problem("7 bytes are missing from the capture", 1, A),
@@ -215,7 +158,7 @@ def test_a_new_syn_between_the_same_ends_is_a_new_connection() -> None:
         tcp(A, B, 5001, b"second"),
         tcp(B, A, 7001, b"answer"),
     ]
-    assert list(read_capture(capture([ethernet(packet) for packet in packets]))) == [
+    assert list(read_streams(capture([ethernet(packet) for packet in packets]))) == [
         Chunk(1, A, B, b"first"),
         Problem("3 bytes are missing from the capture", 1, A),
         Chunk(1, A, B, b"late"),
@@ -234,7 +177,7 @@ def test_packets_that_are_not_tcp_are_passed_over() -> None:
 
 def test_one_broken_packet_does_not_stop_the_others() -> None:
     good = ethernet(tcp(A, B, 1, b"x"))
-    *problems, chunk = read_capture(capture([good[:5], good[:20], good[:40], good]))
+    *problems, chunk = read_streams(capture([good[:5], good[:20], good[:40], good]))
     assert chunk == Chunk(1, A, B, b"x")
     assert [problem.text.partition(":")[0] for problem in problems if isinstance(problem, Problem)] == [
         "packet 1 cannot be read",
@@ -244,11 +187,11 @@ def test_one_broken_packet_does_not_stop_the_others() -> None:
 
 def test_a_link_type_that_is_not_read_is_named_once() -> None:
     radio = capture([b"\0\0\x08\0\0\0\0\0" + bytes(tcp(A, B, 1, b"x"))] * 1000, link=127)
-    assert [problem.text for problem in read_capture(radio) if isinstance(problem, Problem)] == [
+    assert [problem.text for problem in read_streams(radio) if isinstance(problem, Problem)] == [
         "packet 1 is of link type 127 (IEEE802_11_RADIOTAP), which is not read here: all packets of it are left out; "
         "record Ethernet or IP, as tcpdump -i any does"
     ]
-    (nameless,) = read_capture(capture([b"x"] * 2, link=4711))
+    (nameless,) = read_streams(capture([b"x"] * 2, link=4711))
     assert isinstance(nameless, Problem)
     assert nameless.text.startswith("packet 1 is of link type 4711, which is not read here")
 
@@ -256,7 +199,7 @@ def test_a_link_type_that_is_not_read_is_named_once() -> None:
 def test_many_packets_that_are_broken_in_the_same_way_are_named_a_few_times_and_counted() -> None:
     good = ethernet(tcp(A, B, 1, b"x"))
     odd = good[:46] + b"\x30" + good[47:]  # a TCP header of 12 bytes
-    events = list(read_capture(capture([good[:40]] * 5000 + [odd] * 4 + [good])))
+    events = list(read_streams(capture([good[:40]] * 5000 + [odd] * 4 + [good])))
     texts = [event.text for event in events if isinstance(event, Problem)]
     assert [text.split(":")[0] for text in texts[:-1]] == [
         f"packet {number} cannot be read" for number in (1, 2, 3, 5001, 5002, 5003)
@@ -269,11 +212,11 @@ def test_packets_that_were_cut_short_when_they_were_recorded_are_counted() -> No
     frames = [ethernet(tcp(A, B, 100 + 500 * n, bytes(500))) for n in range(3)]
     data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 96, 1)
     data += b"".join(struct.pack("<IIII", 1, 0, 96, len(frame)) + frame[:96] for frame in frames)
-    events = list(read_capture(data))
+    events = list(read_streams(data))
     assert Problem("3 packets were cut short when they were recorded (tcpdump -s 0 keeps them whole)") in events
     assert Problem("458 bytes are missing from the capture", 1, A) in events
     whole = capture([*frames])
-    assert not any(isinstance(event, Problem) for event in read_capture(whole))
+    assert not any(isinstance(event, Problem) for event in read_streams(whole))
 
 
 @pytest.mark.parametrize("ipv6", [False, True])
@@ -294,15 +237,15 @@ def test_the_padding_of_a_short_frame_is_no_data() -> None:
 
 def test_a_capture_file_that_breaks_off_gives_what_was_there() -> None:
     good = capture([ethernet(tcp(A, B, 1, b"x"))] * 2)
-    chunk, *rest = read_capture(good[:-3] if len(good) else b"")
+    chunk, *rest = read_streams(good[:-3] if len(good) else b"")
     assert chunk == Chunk(1, A, B, b"x")
     assert all(isinstance(event, Problem | Chunk) for event in rest)
 
 
 @pytest.mark.parametrize("data", [MAGICS[0], MAGICS[4] + bytes(8), b"nothing of the kind"])
 def test_what_is_no_capture_file_is_refused_with_a_sentence(data: bytes) -> None:
-    with pytest.raises(CommandError, match="this capture file cannot be read"):
-        list(read_capture(data))
+    with pytest.raises(DecodeError, match="this capture file cannot be read"):
+        list(read_streams(data))
 
 
 @settings(max_examples=150)
@@ -313,8 +256,8 @@ def test_a_mangled_capture_never_raises_anything_else(data: st.DataObject) -> No
     for _ in range(data.draw(st.integers(1, 6))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
-        events = list(read_capture(bytes(whole)))
-    except CommandError:
+        events = list(read_streams(bytes(whole)))
+    except DecodeError:
         events = []
     assert all(isinstance(event, Chunk | Problem) for event in events)
 
@@ -328,6 +271,71 @@ def test_without_dpkt_the_user_is_told_what_to_install(monkeypatch: pytest.Monke
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", no_dpkt)
-    with pytest.raises(CommandError, match="needs dpkt") as caught:
-        next(read_capture(b""))
-    assert caught.value.remedy == "pip install tls12[cli]"
+    with pytest.raises(UsageError, match=r"needs dpkt: pip install tls12\[cli\]"):
+        next(read_streams(b""))
+
+
+# --- flows ------------------------------------------------------------------------------------------------
+
+
+def conversation() -> tuple[list[tuple[str, bytes]], KeyLog]:
+    """A handshake and some data, as they went over the wire."""
+    flow: list[tuple[str, bytes]] = []
+    keylog = KeyLog()
+    client, server = our_client(keylog=keylog), our_server()
+    client.start()
+    for words in (b"", b"", b"a question", b"an answer"):
+        if words:
+            (client if words == b"a question" else server).send(words)
+        for name, sender, receiver in (("client", client, server), ("server", server, client)) * 3:
+            if data := sender.take():
+                flow.append((name, data))
+                receiver.receive(data)
+    return flow, keylog
+
+
+def recorded(flow: list[tuple[str, bytes]], *, first: str = "client") -> bytes:
+    """The conversation as a capture; `first` is the end at A."""
+    sent = {"client": 1, "server": 1}
+    packets = []
+    for sender, data in flow:
+        ends = (A, B) if sender == first else (B, A)
+        packets.append(ethernet(tcp(*ends, sent[sender], data)))
+        sent[sender] += len(data)
+    return capture(packets)
+
+
+@pytest.mark.parametrize("first", ["client", "server"])
+def test_a_flow_goes_into_the_observer_as_it_is(first: str) -> None:
+    sent, keylog = conversation()
+    (flow,) = read_capture(recorded(sent, first=first))
+    assert (flow.client, flow.server) == ((A, B) if first == "client" else (B, A))
+    assert list(flow) == sent
+    observer = Observer(keylog)
+    for sender, data in flow:
+        observer.feed(sender, data)
+    seen = [event.data for event in observer.events() if isinstance(event, ApplicationDataSeen)]
+    assert seen == [b"a question", b"an answer"]
+
+
+def test_a_capture_is_read_from_its_path_too(tmp_path: Path) -> None:
+    path = tmp_path / "flow.pcap"
+    path.write_bytes(recorded(conversation()[0]))
+    assert len(read_capture(path)) == len(read_capture(str(path))) == 1
+
+
+def test_without_a_hello_the_end_that_comes_first_is_the_client() -> None:
+    (flow,) = read_capture(capture([ethernet(tcp(B, A, 1, b"220 hello")), ethernet(tcp(A, B, 1, b"EHLO"))]))
+    assert (flow.client, flow.server) == (B, A)
+
+
+def test_what_is_missing_stands_beside_the_flow_or_beside_all_of_them() -> None:
+    gap = [ethernet(tcp(A, B, 1, b"one")), ethernet(tcp(A, B, 100, b"two"))]
+    flows = read_capture(capture([*gap, b"broken"]))
+    assert [problem.text for problem in flows[0].problems] == ["96 bytes are missing from the capture"]
+    assert len(flows.problems) == 1
+
+
+def test_neither_a_path_nor_bytes_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="source is"):
+        read_capture(None)  # type: ignore[arg-type]

@@ -1,0 +1,250 @@
+"""Who may enter an asyncio server, so that a crowd of hostile clients leaves room for the honest ones.
+
+How it works: each TCP connection that is accepted meets a `Door` first, and `Admission`, one for each server, decides.
+Three bounds are held, and each protects something else:
+
+- `max_connections`: sockets and memory. Above it a handshake that has taken longer than `PATIENCE` ends to make room;
+  without one, the new connection is closed at once. An honest client then knows within a round trip that it must try
+  again or elsewhere. If the server stopped accepting instead, the client would wait in the kernel's queue until its own
+  time-out, behind all hostile connections that came before it.
+- `max_handshakes`: the memory of unfinished handshakes. Above it new connections wait at the door, unread, which costs
+  little, and the one that came last enters first: a client that has waited for long has probably given up, and so a
+  queue of silent connections does not delay those that come later. While any wait, a handshake that has taken longer
+  than `PATIENCE` ends, whatever `handshake_timeout` is: honest clients need a few round trips.
+- `max_per_address`: one client's share. Off by default, because a proxy or a provider's address translation puts many
+  honest clients behind one address.
+
+Each bound is named in the log (logger "tls12.asyncio", WARNING) when it takes effect, at most once in `QUIET` seconds,
+with how often it did since the last line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import cast
+
+from tls12.asyncio.transport import TLSTransport
+from tls12.errors import UsageError
+
+MAX_HANDSHAKES = 512
+"""Handshakes that a server has open at the same time, unless the caller says otherwise."""
+
+MAX_CONNECTIONS = 10_000
+"""Connections that a server has open at the same time, unless the caller says otherwise, or seven eighths of the files
+that the process may have open, if that is less."""
+
+PATIENCE = 5.0
+"""Seconds that a handshake may take while other connections wait for its place."""
+
+QUIET = 10.0
+"""Seconds between two lines in the log about the same bound."""
+
+_log = logging.getLogger("tls12.asyncio")
+
+
+def default_connections() -> int:
+    """The bound on connections where the caller gives none: `MAX_CONNECTIONS`, or fewer where files are few."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover - Windows
+        return 500  # what select() can watch there is 512
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, files * 7 // 8))
+
+
+class Door(asyncio.Protocol):
+    """The protocol of a TCP connection that has not entered yet."""
+
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
+        self.raw: asyncio.Transport
+        self.address: str | None = None
+        self.since = 0.0
+        self.early = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The TCP connection stands."""
+        self.raw = cast(asyncio.Transport, transport)
+        self.admission.knock(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes that were on their way when reading was paused."""
+        self.early += data
+
+    def eof_received(self) -> bool:
+        """The peer will send no more; whoever enters reads that for itself."""
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection ended at the door."""
+        self.admission.leave(self)
+
+
+class Admission:
+    """The bounds of one server, and the connections that count."""
+
+    def __init__(
+        self,
+        make_transport: Callable[[], TLSTransport],
+        *,
+        max_connections: int | None = None,
+        max_handshakes: int = MAX_HANDSHAKES,
+        max_per_address: int | None = None,
+        handshake_timeout: float | None = None,
+    ) -> None:
+        bounds = {
+            "max_connections": max_connections,
+            "max_handshakes": max_handshakes,
+            "max_per_address": max_per_address,
+        }
+        for name, bound in bounds.items():
+            if bound is not None and (not isinstance(bound, int) or bound < 1):
+                raise UsageError(f"{name} is {bound!r}; give a number of connections, 1 or more")
+        self._make_transport = make_transport
+        self._max_connections = default_connections() if max_connections is None else max_connections
+        self._max_handshakes = max_handshakes
+        self._max_per_address = max_per_address
+        self._handshake_timeout = handshake_timeout
+        self._loop = asyncio.get_running_loop()
+        self._connections = 0
+        self._by_address: Counter[str] = Counter()
+        # In the order in which they began, and came: dicts keep it, and forget any one of them at once.
+        self._handshakes: dict[TLSTransport, float] = {}
+        self._waiting: dict[Door, None] = {}
+        self._turn: asyncio.TimerHandle | None = None
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def knock(self, door: Door) -> None:
+        """A new TCP connection: it enters, waits, or is closed."""
+        door.since = self._loop.time()
+        if self._max_per_address is not None:
+            address = _address_of(door.raw)
+            if address is not None and self._by_address[address] >= self._max_per_address:
+                self._refuse(door, "max_per_address", f"{self._max_per_address} connections from {address} are open")
+                return
+            door.address = address
+        if self._connections >= self._max_connections and not self._make_room():
+            self._refuse(door, "max_connections", f"{self._max_connections} connections are open")
+            return
+        self._connections += 1
+        if door.address is not None:
+            self._by_address[door.address] += 1
+        if len(self._handshakes) < self._max_handshakes:
+            self._enter(door)
+            return
+        door.raw.pause_reading()
+        self._waiting[door] = None
+        self._say("max_handshakes", f"{self._max_handshakes} handshakes are open; new connections wait")
+        self._plan()
+
+    def leave(self, door: Door) -> None:
+        """A connection ended: at the door, or after it had entered."""
+        if door.since:
+            door.since = 0.0
+            self._connections -= 1
+            if door.address is not None:
+                self._by_address[door.address] -= 1
+                if not self._by_address[door.address]:
+                    del self._by_address[door.address]
+            self._waiting.pop(door, None)
+
+    # -- inside
+
+    def _enter(self, door: Door) -> None:
+        try:
+            transport = self._make_transport()
+        except BaseException:  # out of the caller's `make_connection`: the loop reports it
+            door.raw.abort()
+            raise
+        self._handshakes[transport] = self._loop.time()
+        transport.established.add_done_callback(lambda _: self._handshake_ended(transport))
+        transport.gone.add_done_callback(lambda _: self.leave(door))
+        door.raw.set_protocol(transport)
+        transport.connection_made(door.raw)
+        if door.early:
+            transport.data_received(door.early)
+
+    def _handshake_ended(self, transport: TLSTransport) -> None:
+        self._handshakes.pop(transport, None)
+        self._admit_waiting()
+
+    def _admit_waiting(self) -> None:
+        while self._waiting and len(self._handshakes) < self._max_handshakes:
+            door, _ = self._waiting.popitem()
+            self._enter(door)
+            door.raw.resume_reading()
+
+    def _refuse(self, door: Door, bound: str, why: str) -> None:
+        door.since = 0.0
+        door.raw.abort()
+        self._say(bound, f"{why}; a new connection was closed")
+
+    def _make_room(self) -> bool:
+        """End the handshake that has taken longest, or who waits longest, if that is too long; whether one was."""
+        now = self._loop.time()
+        transport, began = next(iter(self._handshakes.items()), (None, now))
+        if transport is not None and now - began > PATIENCE:
+            self._end(transport)
+            return True
+        door = next(iter(self._waiting), None)
+        if door is not None and now - door.since > PATIENCE:
+            self._turn_away(door)
+            return True
+        return False
+
+    def _end(self, transport: TLSTransport) -> None:
+        del self._handshakes[transport]
+        transport.give_up(
+            TimeoutError(f"the TLS handshake was not complete within {PATIENCE:g} s, and other connections waited")
+        )
+
+    def _turn_away(self, door: Door) -> None:
+        del self._waiting[door]
+        door.raw.abort()
+
+    # -- while some wait
+
+    def _plan(self) -> None:
+        """Come back when the oldest handshake has had its time."""
+        if self._turn is None and self._waiting:
+            began = next(iter(self._handshakes.values()), self._loop.time())
+            self._turn = self._loop.call_at(began + PATIENCE, self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        now = self._loop.time()
+        late = [transport for transport, began in self._handshakes.items() if now - began >= PATIENCE]
+        for transport in late[: len(self._waiting)]:
+            self._end(transport)
+        if self._handshake_timeout is not None:
+            for door in [door for door in self._waiting if now - door.since > self._handshake_timeout]:
+                self._turn_away(door)
+        self._admit_waiting()
+        self._plan()
+
+    def _say(self, bound: str, what: str) -> None:
+        now = self._loop.time()
+        last, unsaid = self._said.get(bound, (now - QUIET, 0))
+        if now - last < QUIET:
+            self._said[bound] = last, unsaid + 1
+            return
+        self._said[bound] = now, 0
+        more = f" (and {unsaid} times since the last line)" if unsaid else ""
+        _log.warning("%s is reached: %s%s", bound, what, more)
+
+
+def _address_of(raw: asyncio.Transport) -> str | None:
+    """The peer's IP address; of IPv6, the network that one client has for itself (RFC 6177). None for other sockets."""
+    peer = raw.get_extra_info("peername")
+    try:
+        address = ipaddress.ip_address(peer[0])
+    except (ValueError, TypeError, IndexError):
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((int(address) >> 64 << 64, 64)))
+    return str(address)

@@ -1,0 +1,118 @@
+"""How slow an established connection of an asyncio server may be, where the caller says so.
+
+How it works: a `PacedTransport` counts the bytes that arrive and those that the peer has taken. `Watch`, one for each
+server, looks at all of them a few times in every period; nothing is computed for the bytes themselves. A connection
+without a single byte in `idle_timeout` seconds is idle, one with some, but too few, in `RATE_PERIOD` seconds is slow.
+Both are closed with close_notify, and the application's protocol hears a TimeoutError. A connection that the
+application itself has stopped reading from is neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from tls12.asyncio.transport import TLSTransport
+from tls12.errors import UsageError
+
+RATE_PERIOD = 10.0
+"""Seconds over which `minimum_rate` is judged."""
+
+
+class _Metered:
+    """A TCP transport that counts what is written to it."""
+
+    __slots__ = ("_raw", "written")
+
+    def __init__(self, raw: asyncio.Transport) -> None:
+        self._raw = raw
+        self.written = 0
+
+    def write(self, data: bytes) -> None:
+        self.written += len(data)
+        self._raw.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+
+class PacedTransport(TLSTransport):
+    """A transport that knows how much has moved."""
+
+    _received = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The TCP connection stands: begin the handshake."""
+        super().connection_made(cast(asyncio.BaseTransport, _Metered(cast(asyncio.Transport, transport))))
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the network."""
+        self._received += len(data)
+        super().data_received(data)
+
+    @property
+    def moved(self) -> int:
+        """Bytes on the wire that we have read, and that the network has taken from us."""
+        written: int = cast(Any, self._raw).written
+        return self._received + written - self._raw.get_write_buffer_size()
+
+    def end(self, reason: TimeoutError) -> None:
+        """Close the connection; the application hears the reason."""
+        self._failure = self._failure or reason
+        self.close()
+
+
+class _Seen:
+    """What was seen of one connection: when it last moved, and how far it was when the period began."""
+
+    __slots__ = ("began", "last", "last_moved", "moved")
+
+    def __init__(self, now: float, moved: int) -> None:
+        self.began = self.last_moved = now
+        self.moved = self.last = moved
+
+
+class Watch:
+    """Closes what is idle or slow, of the connections of one server."""
+
+    def __init__(self, idle_timeout: float | None, minimum_rate: float | None) -> None:
+        for name, value in (("idle_timeout", idle_timeout), ("minimum_rate", minimum_rate)):
+            if value is not None and not value > 0:
+                raise UsageError(f"{name} is {value!r}; give a number above 0, or None for no bound")
+        self._idle_timeout = idle_timeout
+        self._minimum_rate = minimum_rate
+        self._interval = min(RATE_PERIOD, (idle_timeout or 4 * RATE_PERIOD) / 4)
+        self._loop = asyncio.get_running_loop()
+        self._seen: dict[PacedTransport, _Seen] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, transport: PacedTransport) -> None:
+        """The handshake is through: from here on."""
+        self._seen[transport] = _Seen(self._loop.time(), transport.moved)
+        transport.gone.add_done_callback(lambda _: self._seen.pop(transport, None))
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._interval, self._look)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        for transport, seen in [*self._seen.items()]:
+            if (reason := self._judge(transport, seen, now)) is not None:
+                del self._seen[transport]
+                transport.end(TimeoutError(reason))
+        self._timer = self._loop.call_later(self._interval, self._look) if self._seen else None
+
+    def _judge(self, transport: PacedTransport, seen: _Seen, now: float) -> str | None:
+        moved = transport.moved
+        if moved != seen.last or not transport.is_reading():
+            seen.last, seen.last_moved = moved, now
+        if self._idle_timeout is not None and now - seen.last_moved >= self._idle_timeout:
+            return f"the connection was idle for {self._idle_timeout:g} s"
+        period = now - seen.began
+        if self._minimum_rate is not None and period >= RATE_PERIOD:
+            some = moved - seen.moved
+            seen.began, seen.moved = now, moved
+            if 0 < some < self._minimum_rate * period and transport.is_reading():
+                return (
+                    f"the connection moved {some} bytes in {period:.0f} s, and {self._minimum_rate:g} a second are due"
+                )
+        return None
