@@ -65,6 +65,17 @@ def test_numbers_stand_for_their_code_points() -> None:
     assert changed.equal_preference[0][0] is verdict.suite
 
 
+def test_what_is_named_twice_counts_once() -> None:
+    twice = Policy.default().replace(
+        cipher_suites=(*Policy.default().cipher_suites, *Policy.default().cipher_suites),
+        groups=("P-256", "X25519", "prime256v1"),
+        signature_schemes=(SignatureScheme.ECDSA_SECP256R1_SHA256, 0x0403),
+    )
+    assert twice.cipher_suites == Policy.default().cipher_suites
+    assert twice.groups == (NamedGroup.SECP256R1, NamedGroup.X25519)
+    assert twice.signature_schemes == (SignatureScheme.ECDSA_SECP256R1_SHA256,)
+
+
 def test_every_ordinary_suite_can_be_named_from_any_base() -> None:
     ordinary = [row.suite for row in SUITES.values() if not row.lab_only]
     for base in BASES:

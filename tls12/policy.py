@@ -249,9 +249,10 @@ class Policy:
     """A digest of everything but the name; sessions are bound to it."""
 
     def __post_init__(self) -> None:
-        # Tuples of its own, whatever was given: a list could change behind the checks.
+        # Tuples of its own, whatever was given: a list could change behind the checks. What is named twice, perhaps
+        # by two spellings, counts once: the peer would be sent it twice.
         for name, kind in _CODE_POINTS.items():
-            object.__setattr__(self, name, _members(name, kind, getattr(self, name)))
+            object.__setattr__(self, name, tuple(dict.fromkeys(_members(name, kind, getattr(self, name)))))
         equal_preference = tuple(
             _members("equal_preference", CipherSuite, group)
             for group in _several("equal_preference", self.equal_preference)

@@ -334,3 +334,30 @@ def test_every_kind_of_remedy_is_met() -> None:
         "cipher_suites=", "groups=", "signature_schemes=", OFFERS_MORE, NO_POLICY,
     }  # fmt: skip
     assert {change for change in changes if change not in remedies} == set()
+
+
+@pytest.mark.parametrize(
+    ("policy", "remedy"),
+    [
+        (
+            Policy.psk(),
+            "verifier=X509Verifier(...), and a policy with suites for certificates, such as Policy.default()",
+        ),
+        (
+            Policy.default(),
+            "Policy.compatible() offers more, a server with a certificate needs verifier=X509Verifier(...)",
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_client_with_a_psk_alone_is_told_what_a_server_with_a_certificate_needs(policy: Policy, remedy: str) -> None:
+    config = ClientConfig(verifier=None, policy=policy, psk=Psk(b"me", bytes(16)))
+    client = Ours(ClientConnection(config, pki.NAME))
+    pump(client, serving(narrow(C.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)))
+    assert client.error is not None
+    assert client.error.remedy.endswith(remedy)
+    assert NO_POLICY not in client.error.remedy
+    meant = replace(config, verifier=AcceptAnyPeer(), policy=Policy.default())
+    client = Ours(ClientConnection(meant, pki.NAME))
+    pump(client, serving(narrow(C.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)))
+    assert client.completed

@@ -15,6 +15,7 @@ from enum import Enum
 from functools import lru_cache
 
 from tls12.config import ClientConfig
+from tls12.crypto.suites import SUITES
 from tls12.policy import Policy
 from tls12.registry import CodePoint
 
@@ -72,9 +73,18 @@ def offering_more(config: ClientConfig) -> str:
         if fields:
             changes = {name: f"{spelled(base)}.{name}" for name in fields}
             wider.append(spelled(base) if policy.diff(base).keys() <= _FREE else _replace(policy, changes))
-    if not wider:
-        return "no ordinary policy of this library offers more; the server's log may say what it wants"
-    return ", ".join(f"{expression} offers more" for expression in wider)
+    offers = [f"{expression} offers more" for expression in wider]
+    if config.verifier is None:
+        offers.append(_offering_certificates(policy))
+    return ", ".join(offers) or "no ordinary policy of this library offers more; the server's log may say what it wants"
+
+
+def _offering_certificates(policy: Policy) -> str:
+    """What a client without a verifier lacks before a server that authenticates with a certificate."""
+    rows = (SUITES[suite] for suite in policy.cipher_suites)
+    has_some = any(row.uses_certificate and not row.uses_psk for row in rows)
+    suites = "" if has_some else ", and a policy with suites for certificates, such as Policy.default()"
+    return f"a server with a certificate needs verifier=X509Verifier(...){suites}"
 
 
 def _extended(config: ClientConfig, base: Policy) -> list[str]:
