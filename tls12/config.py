@@ -44,14 +44,10 @@ class ClientAuth(Enum):
     REQUIRED = "asks, and refuses clients without"
 
 
-_PSK_EXAMPLE = {"identity": 'b"thermostat-17"', "key": 'bytes.fromhex("...")'}
-
-
 def check_psk(identity: bytes, key: bytes) -> None:
     """Raises `UsageError` for what cannot be a PSK and its identity."""
-    for name, value in (("identity", identity), ("key", key)):
-        if not isinstance(value, bytes):
-            raise UsageError(f"the {name} of a PSK is {name_value(value)}; give bytes, such as {_PSK_EXAMPLE[name]}")
+    if not isinstance(identity, bytes) or not isinstance(key, bytes):
+        raise UsageError("a PSK identity and its key are bytes")
     if not key:
         raise UsageError("a PSK key is empty; give at least 16 random bytes")
     if len(identity) > 0xFFFF or len(key) > 0xFFFF:
@@ -375,11 +371,6 @@ class ServerConfig:
             raise UsageError(
                 "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"
             )
-        if self.client_auth is ClientAuth.NONE and self.verifier is not None:
-            raise UsageError(
-                "there is a verifier, but client_auth never asks a client for a certificate; "
-                "give client_auth=ClientAuth.REQUIRED (or OPTIONAL), or leave the verifier out"
-            )
         rows = (SUITES[suite] for suite in self.policy.cipher_suites)
         able = (
             row
@@ -439,6 +430,21 @@ def _offers(method: str, value: object) -> bool:
     return value is None or (hasattr(value, method) and not isinstance(value, type))
 
 
+def _check_verifier(verifier: Any) -> None:
+    """What a `Verifier` of the application's own may lack."""
+    if verifier is None:
+        return
+    if not callable(verifier.verify):
+        raise UsageError(f"the verify of verifier ({name_value(verifier)}) is no method")
+    fingerprint = getattr(verifier, "fingerprint", None)
+    if not isinstance(fingerprint, bytes):
+        fault = "has no fingerprint" if fingerprint is None else f"has a fingerprint that is {name_value(fingerprint)}"
+        raise UsageError(
+            f"verifier ({name_value(verifier)}) {fault}",
+            remedy="give it bytes that are equal for verifiers that trust the same: sessions are bound to them",
+        )
+
+
 def _several(name: str, values: Any) -> tuple[Any, ...]:
     if isinstance(values, str | bytes | Credential) or not isinstance(values, Iterable):
         raise UsageError(f"{name} is {name_value(values)}; give a tuple, even of one")
@@ -463,6 +469,7 @@ def _check_common(config: ClientConfig | ServerConfig) -> None:
         value = getattr(config, name, None)
         if hasattr(config, name) and not fits(value):
             raise UsageError(f"{name} is {name_value(value)}; give {expected}")
+    _check_verifier(config.verifier)
     for name in ("alpn_protocols", "credentials"):
         object.__setattr__(config, name, _several(name, getattr(config, name)))
     object.__setattr__(config, "draw", checked_random(config.random))

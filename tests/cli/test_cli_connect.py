@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import pty
@@ -262,9 +261,6 @@ def test_a_self_signed_certificate_is_trusted_alone_by_its_file_or_the_digest_of
     digest = accepted.event("certificate")["key_sha256"]
     with listening(serve) as (port, _):
         assert tls12("connect", at(port), "--pin", digest).code == 0
-    with listening(serve) as (port, _):
-        as_curl_has_it = "sha256//" + base64.b64encode(bytes.fromhex(digest)).decode()
-        assert tls12("connect", at(port), "--pin", as_curl_has_it).code == 0
     with listening(serve) as (port, outcome_of_server):
         outcome = inside("connect", at(port), "--pin", "00" * 32)
         with pytest.raises(ssl.SSLError):
@@ -366,7 +362,6 @@ def test_a_truncated_answer_is_printed_and_then_reported() -> None:
         (("localhost:1", "--server-name", "no name"), "no name"),
         (("localhost:1", "--ca", __file__), "name a file with CA certificates"),
         (("localhost:1", "--pin", __file__), "name a file with one certificate"),
-        (("localhost:1", "--pin", "sha256//AAAA"), "it begins with sha256//, but no base64 of 32 bytes follows"),
         (("localhost:1", "--cert", harness.trusted_file()), "no PEM private key"),
         (("localhost:1", "--server-name", ""), "--server-name is empty"),
         (("",), "not HOST:PORT"),

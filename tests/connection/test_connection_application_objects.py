@@ -39,6 +39,16 @@ class FailingVerifier:
         raise BOOM
 
 
+class VerifierThatGives(FailingVerifier):
+    """A verifier of the application's own that gives something else than a chain."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def verify(self, peer: object) -> Any:
+        return self.answer
+
+
 class RefusingVerifier(FailingVerifier):
     """A verifier of the application's own that refuses as the library's do."""
 
@@ -339,3 +349,30 @@ def test_every_failure_of_a_store_is_a_warning_that_names_no_more_than_its_class
         )
         for act in acts
     ]
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (None, "None"),
+        (True, "a bool"),
+        (False, "a bool"),
+        ([], "a list"),
+        (b"", "bytes"),
+        (("x",), "a tuple with a str"),
+    ],
+)
+def test_a_verifier_that_gives_no_chain_is_the_applications_bug_and_is_named(
+    side: str, answer: Any, named: str
+) -> None:
+    verifier = VerifierThatGives(answer)
+    options: dict[str, Any] = {"client": {"verifier": verifier}}
+    if side == "server":
+        options = {**AUTHENTICATED, "server": {"client_auth": ClientAuth.REQUIRED, "verifier": verifier}}
+    ours, theirs = pair(side, **options)
+    with pytest.raises(UsageError, match=rf"the verify\(\) of VerifierThatGives gave {named}; .*tuple of bytes"):
+        talk(ours, theirs)
+    assert not ours.completed
+    assert isinstance(ours.connection.error, InternalError)
+    assert ours.connection.error.alert is Alert.INTERNAL_ERROR

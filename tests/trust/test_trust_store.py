@@ -4,7 +4,6 @@ import base64
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pki
 import pytest
@@ -53,12 +52,6 @@ def test_the_same_root_twice_counts_once() -> None:
 def test_a_store_without_a_single_root_is_refused(data: bytes | str) -> None:
     with pytest.raises(UsageError, match="needs at least one certificate"):
         TrustStore.from_pem(data)
-
-
-@pytest.mark.parametrize("given", ["ca.pem", b"ca.pem", [pki.root().pem]], ids=["a path", "bytes", "PEM in a list"])
-def test_the_constructor_takes_no_files_and_no_pem_but_says_what_does(given: Any) -> None:
-    with pytest.raises(UsageError, match=r"^certificates holds .*from_pem_file\(\) reads a file"):
-        TrustStore(given)
 
 
 def test_certificates_are_taken_as_objects_der_or_pem() -> None:

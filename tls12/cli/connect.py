@@ -65,8 +65,7 @@ def add_parser(subparsers: Any) -> None:
     roots.add_argument(
         "--pin",
         metavar="FILE|SHA256",
-        help="trust this certificate alone, whatever its issuer, names and dates: PEM, or the SHA-256 of its key, in "
-        "hexadecimal or as `curl --pinnedpubkey` takes it",
+        help="trust this certificate alone, whatever its issuer, names and dates: PEM, or the SHA-256 of its key",
     )
     roots.add_argument(
         "--insecure",

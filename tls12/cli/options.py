@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,9 @@ from tls12.policy import Policy
 from tls12.trust.credentials import Credential
 from tls12.trust.names import normalise_server_name
 from tls12.trust.truststore import TrustStore
-from tls12.trust.verifier import PinnedVerifier, key_digest
+from tls12.trust.verifier import PinnedVerifier
+
+_SHA256 = re.compile(r"([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}")
 
 POLICIES: dict[str, Callable[[], Policy]] = {
     "default": Policy.default,
@@ -170,13 +173,13 @@ def certificate_name(text: str) -> str:
 
 
 def pinned(option: str, text: str) -> PinnedVerifier:
-    """A verifier for one certificate, in a file, or for one key, by its SHA-256 in hexadecimal or as curl has it."""
+    """A verifier for one certificate, in a file, or for one key, by its SHA-256 in hexadecimal."""
+    if _SHA256.fullmatch(text):
+        return PinnedVerifier(bytes.fromhex(text.replace(":", "")))
     try:
-        return PinnedVerifier(text if key_digest(text, "it") is not None else read_file(option, text))
+        return PinnedVerifier(read_file(option, text))
     except UsageError as error:
-        raise CommandError(
-            f"{option} {text}: {error.message}", "name a file with one certificate, PEM, or give the SHA-256 of its key"
-        ) from None
+        raise CommandError(f"{option} {text}: {error.message}", "name a file with one certificate, PEM") from None
 
 
 def read_file(option: str, path: str) -> bytes:

@@ -11,13 +11,14 @@ import hmac
 import os
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import Any
 
 from tls12.crypto import key_schedule, signatures
 from tls12.crypto.prf import Keyed, keyed
 from tls12.crypto.protection import make_opener, make_sealer
-from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerIncompatible, PeerMisbehaved
+from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerIncompatible, PeerMisbehaved, UsageError
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
-from tls12.given import expect
+from tls12.given import expect, name_value
 from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, SettleRecords, Story
 from tls12.handshake.grammar import Side
 from tls12.handshake.negotiation import Agreed
@@ -136,12 +137,26 @@ class Steps(Handshake[C]):
         """Ask the verifier, then the application: the one place that proves an identity."""
         assert self.config.verifier is not None
         chain = self.config.verifier.verify(peer)
+        self.check_chain(chain)
         decision = yield from self.ask(PeerCertificateReceived(peer.certificates, chain), Accept())
         if isinstance(decision, Refuse):
             raise ApplicationRefused(
                 f"the {peer.role}'s certificate was refused: {decision.reason}", alert=decision.alert
             )
         return VerifiedIdentity(peer.certificates, chain)
+
+    def check_chain(self, chain: Any) -> None:
+        """What a verifier of the application's own gave is a chain. Raises `UsageError`."""
+        wrong = name_value(chain)
+        if isinstance(chain, tuple):
+            others = [name_value(der) for der in chain if not isinstance(der, bytes)]
+            if not others:
+                return
+            wrong = f"a tuple with {others[0]}"
+        raise UsageError(
+            f"the verify() of {type(self.config.verifier).__name__} gave {wrong}; it gives the verified chain as a "
+            "tuple of bytes (DER), () without one, or raises CertificateError"
+        )
 
     def verify_signature(
         self, peer: PeerChain, scheme: SignatureScheme, signature: bytes, signed: bytes

@@ -3,10 +3,11 @@
 How it works: `load` is the one way in which a certificate's DER becomes an object of `cryptography`. The backend
 warns on the user's terminal about a serial number that is not positive (RFC 5280 4.1.2.2) and about an attribute of
 a name that is too long (RFC 5280 A.1): what it warns of is in a peer's bytes, and where the user's filter makes
-errors of warnings, it would change the verdict. `keep_quiet` puts a filter for these two messages in front of all
-others, when this module is imported and again whenever another has been put before it. It changes the filters of
-the process no further: `warnings.catch_warnings` would, and is not safe where there are several threads. Names are
-read later than certificates, so that each function that begins to read one calls `keep_quiet` as well.
+errors of warnings, it would change the verdict. `keep_quiet` puts a filter for these messages, and one about the
+encoding of PKCS#12 files, in front of all others, when this module is imported and again whenever another has been put
+before it. It changes the filters of the process no further: `warnings.catch_warnings` would, and is not safe where
+there are several threads. Names are read later than certificates, so that each function that begins to read one calls
+`keep_quiet` as well.
 
 The messages of the backend's exceptions are the debug output of its parser ("ParseError { kind: ... }"). `because`
 is what an error of this library says instead; the exception itself stays its `__cause__`.
@@ -21,7 +22,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from tls12.errors import Reasoned
 
-_ABOUT_CERTIFICATES = "Parsed a serial number which wasn't positive|Attribute's length must be "
+_ABOUT_CERTIFICATES = (
+    "Parsed a serial number which wasn't positive|Attribute's length must be |PKCS#12 bundle could not be parsed as DER"
+)
 
 
 def keep_quiet() -> None:

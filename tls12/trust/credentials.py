@@ -14,40 +14,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import NoReturn, Protocol, TypeAlias, runtime_checkable
+from typing import NoReturn, Protocol, runtime_checkable
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls12.crypto import signatures
 from tls12.crypto.signatures import KeyKind
 from tls12.errors import UsageError
+from tls12.given import name_value
 from tls12.registry import ClientCertificateType, NamedGroup, SignatureScheme
 from tls12.secrecy import keeps_secrets
-from tls12.trust.backend import load
+from tls12.trust.backend import because, keep_quiet, load
+from tls12.trust.loading import PrivateKey, read_file, read_pkcs12, read_private_key
 from tls12.trust.names import CertificateNames, describe
 from tls12.trust.parsing import CertificateLike, as_certificates, end_point, signed_with, subject_public_key_info
 from tls12.trust.peer import LeafFacts
 from tls12.wire.certificates import Certificate
 from tls12.wire.messages import serialize
-
-PrivateKey: TypeAlias = (
-    rsa.RSAPrivateKey
-    | ec.EllipticCurvePrivateKey
-    | ed25519.Ed25519PrivateKey
-    | ed448.Ed448PrivateKey
-    | dsa.DSAPrivateKey
-)
-"""The private keys of `cryptography` that can sign in TLS 1.2."""
 
 
 @runtime_checkable
@@ -116,14 +106,24 @@ class Credential:
         if not chain:
             raise UsageError("a credential needs at least one certificate")
         facts = _facts(chain[0])
+        _check_chain(chain)
         _check_key(private_key, facts, chain)
+        if ocsp_response is not None:
+            _check_octets("ocsp_response", ocsp_response)
+        if isinstance(scts, bytes | str) or not isinstance(scts, Iterable):
+            raise UsageError(f"scts is {name_value(scts)}; give a list of bytes")
+        timestamps = tuple(scts)
+        for timestamp in timestamps:
+            _check_octets("one of scts", timestamp)
+        if schemes is not None and not isinstance(schemes, Collection):
+            raise UsageError(f"schemes is {name_value(schemes)}; give SignatureScheme members")
         able = signatures.schemes_for(facts.public_key, facts.key_kind) if facts.allows_signing else ()
         return cls(
             tuple(certificate.public_bytes(Encoding.DER) for certificate in chain),
             facts,
             tuple(scheme for scheme in able if facts.may_use(scheme) and (schemes is None or scheme in schemes)),
             ocsp_response,
-            tuple(scts),
+            timestamps,
             private_key,
         )
 
@@ -143,8 +143,7 @@ class Credential:
 
         Both may be the same text.
         """
-        private_key = _load_private_key(_as_bytes(key), password)
-        return cls.from_objects(chain, private_key, ocsp_response=ocsp_response, scts=scts)
+        return cls.from_objects(chain, read_private_key(key, password), ocsp_response=ocsp_response, scts=scts)
 
     @classmethod
     @keeps_secrets
@@ -155,7 +154,7 @@ class Credential:
         password: bytes | str | None = None,
     ) -> Credential:
         """From two PEM files, read now. Raises OSError as `open` does."""
-        return cls.from_pem(Path(chain).read_bytes(), Path(key).read_bytes(), password)
+        return cls.from_pem(read_file("chain", chain), read_file("key", key), password)
 
     @classmethod
     @keeps_secrets
@@ -165,20 +164,7 @@ class Credential:
         The order of the additional certificates means nothing there, so the chain is put together by issuer
         names; a self-signed root at its end is left out.
         """
-        try:
-            store = load_pkcs12(data, _as_bytes(password) if password is not None else None)
-        except ValueError as error:
-            raise UsageError(f"the PKCS#12 data cannot be read: {error}") from error
-        if store.cert is None or store.key is None:
-            raise UsageError("the PKCS#12 data lacks a certificate or its private key")
-        chain = [store.cert.certificate]
-        others = [entry.certificate for entry in store.additional_certs]
-        while True:
-            issuer = next((c for c in others if c.subject == chain[-1].issuer and c.subject != c.issuer), None)
-            if issuer is None or issuer in chain:
-                break
-            chain.append(issuer)
-        return cls.from_objects(chain, _supported(store.key))
+        return cls.from_objects(*read_pkcs12(data, password))
 
     @property
     def leaf(self) -> x509.Certificate:
@@ -295,43 +281,21 @@ class Credential:
         raise TypeError("a Credential holds a private key and cannot be pickled")
 
 
-_PEM_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
-
-
-def _as_bytes(text: bytes | str) -> bytes:
-    if not isinstance(text, bytes | str):
-        raise UsageError(f"PEM and passwords are bytes or str, not {type(text).__name__}")
-    return text.encode() if isinstance(text, str) else text
-
-
 def _facts(leaf: x509.Certificate) -> LeafFacts:
     try:
         return LeafFacts.of(leaf)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"the key or the extensions of {describe(leaf)} cannot be used: {error}") from error
+    except Exception as error:  # the backend's lazy parser raises a dozen kinds
+        raise UsageError(f"the key or the extensions of {describe(leaf)} cannot be used: {because(error)}") from error
 
 
-def _load_private_key(pem: bytes, password: bytes | str | None) -> PrivateKey:
-    block = _PEM_KEY.search(pem)
-    if block is None:
-        raise UsageError(
-            "there is no PEM private key in what was given as the key",
-            remedy="the chain comes first, then the key"
-            if b"-----BEGIN CERTIFICATE" in pem
-            else "give the PEM itself; from_pem_files() reads files",
-        )
-    secret = _as_bytes(password) if password is not None else None
-    try:
-        key = load_pem_private_key(block.group(), secret)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"the private key cannot be read: {error}", remedy="check the password") from error
-    return _supported(key)
-
-
-def _supported(key: object) -> PrivateKey:
-    if isinstance(key, PrivateKey):
-        return key
-    raise UsageError(f"a {type(key).__name__} cannot sign in TLS 1.2", remedy="use RSA, ECDSA, Ed25519 or Ed448")
+def _check_chain(chain: list[x509.Certificate]) -> None:
+    """What is read of the chain in handshakes must be readable now."""
+    keep_quiet()
+    for number, certificate in enumerate(chain, 1):
+        try:
+            certificate.subject, certificate.issuer, signed_with(certificate)
+        except Exception as error:
+            raise UsageError(f"certificate {number} of the chain cannot be read: {because(error)}") from error
 
 
 def _check_key(key: object, facts: LeafFacts, chain: list[x509.Certificate]) -> None:
@@ -339,7 +303,7 @@ def _check_key(key: object, facts: LeafFacts, chain: list[x509.Certificate]) -> 
         return
     if not isinstance(key, PrivateKey | Signer):
         raise UsageError(
-            f"a {type(key).__name__} is no private key",
+            f"private_key is {name_value(key)}, which is no private key",
             remedy="give a key of cryptography, or an object with public_key and sign(scheme, data)",
         )
     public_key = key.public_key
@@ -348,7 +312,7 @@ def _check_key(key: object, facts: LeafFacts, chain: list[x509.Certificate]) -> 
     if public_key == facts.public_key:
         return
     for number, certificate in enumerate(chain[1:], 2):
-        if certificate.public_key() == public_key:
+        if _has_key(certificate, public_key):
             raise UsageError(
                 f"the private key belongs to certificate {number} of the chain, {describe(certificate)}",
                 remedy="the certificate of the key must come first, and its issuers after it",
@@ -357,3 +321,15 @@ def _check_key(key: object, facts: LeafFacts, chain: list[x509.Certificate]) -> 
         f"the private key does not belong to the certificate {describe(facts.certificate)}",
         remedy="give the key that the certificate was issued for",
     )
+
+
+def _has_key(certificate: x509.Certificate, public_key: object) -> bool:
+    try:
+        return certificate.public_key() == public_key
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+
+
+def _check_octets(name: str, value: object) -> None:
+    if not isinstance(value, bytes):
+        raise UsageError(f"{name} is {name_value(value)}; give bytes")

@@ -132,7 +132,7 @@ def describe(certificate: x509.Certificate) -> str:
         length = len(raw_fields(certificate).subject)
         subject = _name(lambda: certificate.subject, length)
         return subject or str(CertificateNames.of(_copy(certificate)))
-    except (ValueError, TypeError):
+    except Exception:  # the lazy parser of the backend raises a dozen kinds
         return "with an unreadable subject"
 
 
@@ -140,7 +140,7 @@ def describe_issuer(certificate: x509.Certificate) -> str:
     """Who issued it, for an error message."""
     try:
         return _name(lambda: certificate.issuer, len(raw_fields(certificate).issuer))
-    except (ValueError, TypeError):
+    except Exception:  # the lazy parser of the backend raises a dozen kinds
         return "an issuer with an unreadable name"
 
 

@@ -17,40 +17,53 @@ from cryptography.x509 import SignatureAlgorithmOID as Oid
 
 from tls12.errors import UsageError
 from tls12.registry import SignatureScheme
-from tls12.trust.backend import keep_quiet, load
+from tls12.trust.backend import because, keep_quiet, load
 
 CertificateLike: TypeAlias = x509.Certificate | bytes | str
 """An object of `cryptography`, DER, or PEM (which may hold several)."""
 
 
-def as_certificates(given: Iterable[CertificateLike | Iterable[CertificateLike]], what: str) -> list[x509.Certificate]:
+def as_certificates(
+    given: Iterable[CertificateLike | Iterable[CertificateLike]], what: str, first: int = 1
+) -> list[x509.Certificate]:
     """The certificates of all that is given, in order; an element may itself be a list.
 
-    Raises `UsageError`, which calls them `what` and numbers them, for one that cannot be read.
+    Raises `UsageError`, which calls them `what` and numbers them from `first`, for one that cannot be read.
     """
     found: list[x509.Certificate] = []
     for element in given:
-        if not isinstance(element, CertificateLike | Iterable):
-            raise UsageError(f"{what} {len(found) + 1} is neither DER nor PEM: {type(element).__name__}")
-        for one in (element,) if isinstance(element, CertificateLike) else element:
+        nested = isinstance(element, Iterable) and not isinstance(element, _SINGLE)
+        for one in element if nested else (element,):  # type: ignore[union-attr]
             if isinstance(one, x509.Certificate):
                 found.append(one)
             else:
-                found += _read(one, f"{what} {len(found) + 1}")
+                found += _read(one, f"{what} {len(found) + first}")
     return found
 
 
-def _read(data: bytes | str, what: str) -> list[x509.Certificate]:
-    if isinstance(data, str) and "-----BEGIN" not in data:
-        raise UsageError(f"{what} is neither DER nor PEM: it is a str without -----BEGIN CERTIFICATE-----")
+_SINGLE = (x509.Certificate, bytes, bytearray, memoryview, str)
+
+
+def _read(data: object, what: str) -> list[x509.Certificate]:
+    if not isinstance(data, bytes | bytearray | memoryview | str):
+        raise UsageError(f"{what} is neither DER nor PEM: {type(data).__name__}")
+    keep_quiet()
     try:
-        encoded = data.encode() if isinstance(data, str) else bytes(data)
-        keep_quiet()
+        encoded = data.encode(errors="replace") if isinstance(data, str) else bytes(data)
         if b"-----BEGIN" in encoded:
             return x509.load_pem_x509_certificates(encoded)
         return [load(encoded)]
-    except (ValueError, TypeError, x509.InvalidVersion) as error:
-        raise UsageError(f"{what} is neither DER nor PEM: {error}") from error
+    except Exception as error:  # the backend's lazy parser raises a dozen kinds
+        raise UsageError(f"{what} is neither DER nor PEM: {_why(data, error)}") from error
+
+
+def _why(data: bytes | bytearray | memoryview | str, error: Exception) -> str:
+    if isinstance(data, str) and "-----BEGIN" not in data:
+        return 'it is a str without "-----BEGIN CERTIFICATE-----" (from_pem_file and from_pem_files read files)'
+    text = data if isinstance(data, str) else bytes(data).decode("latin-1")
+    if "-----BEGIN" in text and "CERTIFICATE-----" not in text:
+        return "the PEM has no certificate"
+    return because(error)
 
 
 _SIGNED_WITH = {
@@ -127,7 +140,7 @@ def end_point(der: bytes) -> bytes:
     """
     try:
         algorithm = load(der).signature_hash_algorithm
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, ValueError):
         raise UsageError("tls-server-end-point needs a certificate whose signature algorithm is known here") from None
     if algorithm is None:
         raise UsageError("tls-server-end-point is undefined for certificates signed with EdDSA (RFC 5929 4.1)")

@@ -36,6 +36,7 @@ from cryptography.x509.verification import Store
 from tls12.errors import UsageError
 from tls12.given import name_value
 from tls12.trust.backend import because, keep_quiet
+from tls12.trust.loading import read_file
 from tls12.trust.parsing import CertificateLike, as_certificates, raw_fields
 
 SYSTEM_FILES = (
@@ -70,16 +71,10 @@ class TrustStore:
     """
 
     def __init__(self, certificates: Iterable[x509.Certificate], skipped: Iterable[SkippedRoot] = ()) -> None:
-        self.certificates = tuple(dict.fromkeys(certificates))
+        self.certificates = tuple(dict.fromkeys(map(_checked, certificates)))
         """The roots, without duplicates."""
         self.skipped = tuple(skipped)
         """What could not be read."""
-        for certificate in self.certificates:
-            if not isinstance(certificate, x509.Certificate):
-                raise UsageError(
-                    f"certificates holds {name_value(certificate)}, and a trust store takes x509.Certificate objects",
-                    remedy="TrustStore.from_pem_file() reads a file, TrustStore.from_pem() takes its content",
-                )
         if not self.certificates:
             why = "; ".join(f"{root.origin}: {root.reason}" for root in self.skipped[:3])
             raise UsageError(
@@ -101,12 +96,14 @@ class TrustStore:
 
         Raises `UsageError` when no certificate can be read.
         """
-        return cls._load(_pem_blocks(data.encode() if isinstance(data, str) else data, "PEM"))
+        if not isinstance(data, bytes | bytearray | memoryview | str):
+            raise UsageError(f"data is {name_value(data)}; give PEM, bytes or str")
+        return cls._load(_pem_blocks(data.encode(errors="replace") if isinstance(data, str) else bytes(data), "PEM"))
 
     @classmethod
     def from_pem_file(cls, path: str | os.PathLike[str]) -> TrustStore:
         """The certificates of a PEM file. Raises `UsageError` when none can be read, OSError as `open`."""
-        return cls._load(_file_blocks(Path(path)))
+        return cls._load(_pem_blocks(read_file("path", path), str(path)))
 
     @classmethod
     def from_certificates(cls, *certificates: CertificateLike | Iterable[CertificateLike]) -> TrustStore:
@@ -179,6 +176,21 @@ class TrustStore:
 
     def __repr__(self) -> str:
         return f"<TrustStore: {len(self)} roots, {len(self.skipped)} skipped>"
+
+
+def _checked(root: object) -> x509.Certificate:
+    """A root whose subject can be read, since chains are built by it."""
+    if not isinstance(root, x509.Certificate):
+        raise UsageError(
+            f"a trust store is made of certificates of `cryptography`, and one is {name_value(root)}",
+            remedy="TrustStore.from_certificates() takes DER and PEM",
+        )
+    keep_quiet()
+    try:
+        root.subject  # noqa: B018 (parsed when it is asked for)
+    except Exception as error:
+        raise UsageError(f"a root certificate cannot be read: {because(error)}") from error
+    return root
 
 
 def _pem_blocks(data: bytes, origin: str) -> Iterator[tuple[str, bytes]]:

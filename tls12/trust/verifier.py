@@ -19,9 +19,7 @@ is more in the middle of a handshake.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -58,6 +56,7 @@ from tls12.trust.paths import (
     signature_checks,
 )
 from tls12.trust.peer import PeerChain, validity
+from tls12.trust.pins import refuse_digest
 from tls12.trust.rules import ANY_PURPOSE, Rules
 from tls12.trust.truststore import TrustStore
 
@@ -307,17 +306,23 @@ class PinnedVerifier:
     """Trusts exactly the given certificates or keys, and asks nothing about names, dates or issuers.
 
     The way to trust a self-signed certificate, which `X509Verifier` refuses. A pin is a certificate (an
-    object of `cryptography`, DER or PEM), or the SHA-256 digest of a SubjectPublicKeyInfo, which stays good when
-    the certificate is renewed with the same key (RFC 7469 2.4): 32 bytes, 64 hexadecimal digits, or the text
-    that `curl --pinnedpubkey` takes, "sha256//" and base64. Only the peer's own certificate is compared: a
-    pinned CA pins nothing below it. Raises `UsageError` for a pin that is none of these.
+    object of `cryptography`, DER or PEM), or the SHA-256 digest (32 bytes) of a SubjectPublicKeyInfo, which
+    stays good when the certificate is renewed with the same key (RFC 7469 2.4; `spki_sha256` makes it).
+    Only the peer's own certificate is compared: a pinned CA pins nothing below it.
+
+    Raises `UsageError` for what is neither, and says how a digest in another form is given.
     """
 
     def __init__(self, *pins: CertificateLike) -> None:
-        digests = [key_digest(pin, f"pin {number}") for number, pin in enumerate(pins, 1)]
-        self._keys = frozenset(digest for digest in digests if digest is not None)
-        others = [pin for pin, digest in zip(pins, digests, strict=True) if digest is None]
-        certificates = as_certificates(others, "pin")
+        keys: set[bytes] = set()
+        certificates: list[x509.Certificate] = []
+        for number, pin in enumerate(pins, 1):
+            if isinstance(pin, bytes | bytearray | memoryview) and len(pin) == 32:
+                keys.add(bytes(pin))
+            else:
+                refuse_digest(pin, f"pin {number}")
+                certificates += as_certificates([pin], "pin", number)
+        self._keys = frozenset(keys)
         self._certificates = frozenset(_sha256(certificate.public_bytes(Encoding.DER)) for certificate in certificates)
         if not self._certificates and not self._keys:
             raise UsageError("PinnedVerifier pins nothing; give a certificate, or the SHA-256 of its key")
@@ -329,47 +334,32 @@ class PinnedVerifier:
 
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
         """Nothing, if the peer's certificate or key is pinned. Raises `NotPinned`."""
-        if _sha256(peer.certificates[0]) in self._certificates:
+        digest = _sha256(peer.certificates[0])
+        if digest in self._certificates:
             return ()
         pin = spki_sha256(peer.leaf)
         if pin in self._keys:
             return ()
+        what = f"the {peer.role}'s certificate {describe(peer.leaf)}"
+        this = f"PinnedVerifier(bytes.fromhex({pin.hex()!r}))"
+        if digest in self._keys:
+            raise NotPinned(
+                f"what is pinned is the digest of {what}; PinnedVerifier takes the digest of its key, or the "
+                "certificate itself",
+                remedy=f"use {this}",
+            )
+        if not self._certificates.isdisjoint(map(_sha256, peer.certificates[1:])):
+            raise NotPinned(
+                f"{what} is not pinned, nor is its key: a certificate above it is, which pins nothing below it",
+                remedy=f"use X509Verifier with that CA in its TrustStore, or {this}",
+            )
         raise NotPinned(
-            f"the {peer.role}'s certificate {describe(peer.leaf)} is not pinned, nor is its key",
-            remedy=f"if this is the right peer, use PinnedVerifier(bytes.fromhex({pin.hex()!r}))",
+            f"{what} is not pinned, nor is its key",
+            remedy=f"if this is the right peer, use {this}",
         )
 
     def __repr__(self) -> str:
         return f"<PinnedVerifier: {len(self._certificates)} certificates, {len(self._keys)} keys>"
-
-
-_CURL = "sha256//"
-_HEXADECIMAL = re.compile(r"([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}")
-
-
-def key_digest(pin: object, what: str) -> bytes | None:
-    """The SHA-256 of a key, if that is what a pin is; None if it is something else, such as a certificate.
-
-    Raises `UsageError`, which calls the pin `what`, for a "sha256//" without the base64 of 32 bytes.
-    """
-    if isinstance(pin, bytes) and len(pin) == hashlib.sha256().digest_size:
-        return pin
-    if not isinstance(pin, str):
-        return None
-    if _HEXADECIMAL.fullmatch(pin):
-        return bytes.fromhex(pin.replace(":", ""))
-    if not pin.startswith(_CURL):
-        return None
-    try:
-        digest = base64.b64decode(pin.removeprefix(_CURL), validate=True)
-    except ValueError:
-        digest = b""
-    if len(digest) != hashlib.sha256().digest_size:
-        raise UsageError(
-            f"{what} begins with {_CURL}, but no base64 of 32 bytes follows",
-            remedy="give one digest only, as `curl --pinnedpubkey` takes it; several are several arguments",
-        )
-    return digest
 
 
 def spki_sha256(certificate: x509.Certificate) -> bytes:
