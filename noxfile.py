@@ -1,7 +1,7 @@
 """The checks of this project, one session each.
 
 `nox -l` lists them, `nox -s lint` runs one, `nox` runs what a change must pass before it is proposed. Each session has
-an environment of its own under `.nox/`, which is made once and used again. `.ci/run` calls the same sessions.
+an environment of its own under `.nox/`, which is made once and used again. `.ci/run` calls these sessions one by one.
 Arguments behind `--` go to the tool: `nox -s tests -- tests/wire -x`.
 """
 
@@ -68,6 +68,8 @@ def slow(session: nox.Session) -> None:
     """Soak runs, long fuzzing and full matrices, in bounded form."""
     session.install("-e", ".[dev]")
     session.run("pytest", "-q", "-m", "slow", *session.posargs, env={"TLS12_PEERS": "required"})
+    interrupts = "tests/connection/test_connection_interrupts.py"
+    session.run("pytest", "-q", "-p", "no:randomly", interrupts, env={"TLS12_STRIDE": "1"})
 
 
 @nox.session
