@@ -170,8 +170,8 @@ def test_a_server_that_asks_for_certificates_can_judge_them(wish: ClientAuth) ->
         (b"me", b"", "empty"),
         (bytes(65_536), b"key", "65535"),
         (b"me", bytes(65_536), "65535"),
-        ("me", b"key", "are bytes"),
-        (b"me", "key", "are bytes"),
+        ("me", b"key", "the identity of a PSK is a str; give bytes, such as b"),
+        (b"me", "key", "the key of a PSK is a str; give bytes, such as bytes.fromhex"),
     ],
 )
 def test_a_psk_is_refused_for_what_it_is_in_both_roles(identity: Any, key: Any, words: str) -> None:
@@ -248,10 +248,32 @@ def test_a_server_with_nothing_to_prove_its_identity_is_refused_when_the_connect
         options = {**options, "credentials": (credential(),)}
     if "psk" in options:
         options = {"psk": {b"me": b"key"}, "policy": Policy.default().replace(cipher_suites=certificates)}
-    with pytest.raises(
-        UsageError, match=r"nothing to prove its identity with: the suites of policy .* need credentials="
-    ):
+    with pytest.raises(UsageError, match=r"nothing to prove its identity with: the suites of policy .* need "):
         ServerConnection(ServerConfig(**options))
+
+
+@pytest.mark.parametrize(
+    ("policy", "of_a_client", "of_a_server"),
+    [
+        (Policy.psk(), "policy 'psk' need psk=Psk", "policy 'psk' need psk="),
+        (Policy.default(), r"'default' need verifier=.*, or psk=Psk", r"'default' need credentials=.*, or psk="),
+        (Policy.default().replace(name="none", cipher_suites=()), ": policy 'none' has no", ": policy 'none' has no"),
+    ],
+    ids=["pre-shared keys", "certificates or pre-shared keys", "no suites"],
+)
+def test_a_configuration_without_a_suite_is_told_what_the_suites_of_its_policy_need(
+    policy: Policy, of_a_client: str, of_a_server: str
+) -> None:
+    with pytest.raises(UsageError, match=of_a_client):
+        ClientConnection(ClientConfig(verifier=None, policy=policy), pki.NAME)
+    with pytest.raises(UsageError, match=of_a_server):
+        ServerConnection(ServerConfig(policy=policy))
+
+
+def test_a_verifier_that_would_never_be_asked_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"client_auth never asks .* give client_auth=ClientAuth.REQUIRED"):
+        ServerConfig(credentials=(credential(),), verifier=AcceptAnyPeer())
+    ServerConfig(credentials=(credential(),), verifier=AcceptAnyPeer(), client_auth=ClientAuth.OPTIONAL)
 
 
 def test_a_server_without_credentials_is_legitimate_where_the_application_decides_or_nobody_is_asked() -> None:
@@ -356,6 +378,7 @@ def test_a_hook_is_a_function(role: str, hook: str) -> None:
         ([[]], "pause_on is a list; give a set"),
         (None, "pause_on is None; give a set"),
         ({DataReceived}, "pause_on names DataReceived, which cannot pause"),
+        ({"DataReceived"}, "pause_on names 'DataReceived', which cannot pause; give classes"),
     ],
 )
 def test_a_connection_pauses_on_a_set_of_classes(pauses: Any, words: str) -> None:

@@ -38,6 +38,9 @@ PRINTED = {
     "recipes.md 1": "b'hello CN=alice.example'",
     "recipes.md 2": "b'set thermostat-17 to 21 degrees'",
     "recipes.md 3": "not for a host of .test",
+    "recipes.md 4": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "recipes.md 5": "b'hello' resumed",
+    "recipes.md 6": "b'2 certificates verified\\n'",
 }
 """What a program prints, among other things."""
 

@@ -120,7 +120,11 @@ def test_the_laboratory_speaks_everything_that_can_be_computed_and_stays_one_aft
         ("equal_preference", 1, "equal_preference is an int; give a tuple"),
         ("minimum_rsa_bits", "2048", "minimum_rsa_bits is of type int, not '2048'"),
         ("minimum_dh_bits", True, "minimum_dh_bits is of type int, not True"),
-        ("renegotiation", "ALLOW", "renegotiation is of type Renegotiation, not 'ALLOW'"),
+        (
+            "renegotiation",
+            "ALLOW",
+            "renegotiation is Renegotiation.WARN or Renegotiation.FATAL or Renegotiation.ALLOW, not 'ALLOW'",
+        ),
         ("encrypt_then_mac", None, "encrypt_then_mac is of type bool, not None"),
     ],
 )

@@ -44,10 +44,14 @@ class ClientAuth(Enum):
     REQUIRED = "asks, and refuses clients without"
 
 
+_PSK_EXAMPLE = {"identity": 'b"thermostat-17"', "key": 'bytes.fromhex("...")'}
+
+
 def check_psk(identity: bytes, key: bytes) -> None:
     """Raises `UsageError` for what cannot be a PSK and its identity."""
-    if not isinstance(identity, bytes) or not isinstance(key, bytes):
-        raise UsageError("a PSK identity and its key are bytes")
+    for name, value in (("identity", identity), ("key", key)):
+        if not isinstance(value, bytes):
+            raise UsageError(f"the {name} of a PSK is {name_value(value)}; give bytes, such as {_PSK_EXAMPLE[name]}")
     if not key:
         raise UsageError("a PSK key is empty; give at least 16 random bytes")
     if len(identity) > 0xFFFF or len(key) > 0xFFFF:
@@ -370,6 +374,11 @@ class ServerConfig:
         if self.client_auth is not ClientAuth.NONE and self.verifier is None:
             raise UsageError(
                 "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"
+            )
+        if self.client_auth is ClientAuth.NONE and self.verifier is not None:
+            raise UsageError(
+                "there is a verifier, but client_auth never asks a client for a certificate; "
+                "give client_auth=ClientAuth.REQUIRED (or OPTIONAL), or leave the verifier out"
             )
         rows = (SUITES[suite] for suite in self.policy.cipher_suites)
         able = (

@@ -261,7 +261,8 @@ class Policy:
         for f in dataclasses.fields(self):
             wanted = _PLAIN_TYPES.get(str(f.type))
             if wanted is not None and type(getattr(self, f.name)) is not wanted:
-                raise UsageError(f"{f.name} is of type {f.type}, not {getattr(self, f.name)!r}")
+                values = " or ".join(map(str, wanted)) if issubclass(wanted, Enum) else f"of type {f.type}"
+                raise UsageError(f"{f.name} is {values}, not {getattr(self, f.name)!r}")
         for suite in self.cipher_suites:
             row = SUITES.get(suite)
             if row is None:

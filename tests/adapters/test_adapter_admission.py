@@ -346,8 +346,8 @@ def test_the_log_has_one_line_for_many_refusals_and_the_next_says_how_many(
 @pytest.mark.parametrize(
     "bound", ["max_connections", "max_handshakes", "max_per_address", "idle_timeout", "minimum_rate"]
 )
-@pytest.mark.parametrize("value", [0, -1])
-def test_a_bound_that_leaves_no_room_is_a_mistake_of_the_caller(bound: str, value: int) -> None:
+@pytest.mark.parametrize("value", [0, -1, "many"])
+def test_a_bound_that_leaves_no_room_is_a_mistake_of_the_caller(bound: str, value: Any) -> None:
     async def main() -> None:
         with pytest.raises(UsageError, match=bound):
             await tls12.asyncio.start_server(echo, "127.0.0.1", 0, config=server_config(), **{bound: value})

@@ -1174,6 +1174,8 @@ def test_a_mistake_in_the_name_or_the_config_is_found_before_anything_is_sent() 
     async def main() -> None:
         with pytest.raises(UsageError):
             await tls12.asyncio.open_connection("127.0.0.1", 1, config=client_config(), server_name="no name")
+        with pytest.raises(UsageError, match="handler is None; give a function that takes a reader and a writer"):
+            await tls12.asyncio.start_server(None, "127.0.0.1", 0, config=server_config())  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="a server needs a ServerConfig"):
             await tls12.asyncio.start_server(echo, "127.0.0.1", 0, config=client_config())
 

@@ -65,6 +65,10 @@ class Row(NamedTuple):
     """Fields of the other side, the same both times."""
 
 
+class Together(dict[str, Any]):
+    """Fields that can only change together: a server that never asks takes no verifier."""
+
+
 def bound(before: Any, after: Any, also: dict[str, Any] | None = None, **peer: Any) -> Row:
     return Row(False, before, after, also or {}, peer)
 
@@ -108,7 +112,7 @@ SERVER: dict[str, Row] = {
     ),
     "policy": bound(Policy.default(), Policy.default().replace(minimum_rsa_bits=3072)),
     "alpn_protocols": bound(("h2",), ("h2", "http/1.1"), alpn_protocols=("h2",)),
-    "client_auth": bound(ClientAuth.NONE, ClientAuth.OPTIONAL, {"verifier": verifier()}, credentials=(ALICE,)),
+    "client_auth": bound(Together({"client_auth": ClientAuth.NONE}), Together(ASKS), credentials=(ALICE,)),
     "verifier": bound(AcceptAnyPeer(), verifier(), {"client_auth": ClientAuth.OPTIONAL}, credentials=(ALICE,)),
     "psk": free({b"one": ONE.key}, {b"one": ONE.key, b"two": TWO.key}, {"policy": Policy.psk()}, psk=ONE, **BY_PSK),
     "psk_identity_hint": bound(b"north", b"south", PSKS, psk=ONE, **BY_PSK),
@@ -149,7 +153,8 @@ class Place:
     def resumes(self, role: str, field: str, row: Row) -> bool:
         session: Session | None = None
         for value in (row.before, row.after):
-            ours, theirs = {**row.also, field: value}, dict(row.peer)
+            fields = value if isinstance(value, Together) else {field: value}
+            ours, theirs = {**row.also, **fields}, dict(row.peer)
             client, server = (ours, theirs) if role == "client" else (theirs, ours)
             one, other = self.meet(session, client, {**server, **self.kept})
             assert one.completed, one.error

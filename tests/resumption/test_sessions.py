@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls12.errors import DecodeError, EncodeError
+from tls12.errors import DecodeError, EncodeError, UsageError
 from tls12.registry import CipherSuite
 from tls12.resumption.sessions import MAGIC, MAXIMUM_LIFETIME, UNSPECIFIED_LIFETIME, Session
 
@@ -289,3 +289,9 @@ def test_a_session_ends_with_the_first_certificate_of_its_chain() -> None:
 def test_times_survive_to_the_last_bit() -> None:
     odd = a_session(created=struct.unpack(">d", b"\x41\xd9\x12\x34\x56\x78\x9a\xbc")[0], expires=float("inf"))
     assert Session.from_bytes(odd.to_bytes()) == odd
+
+
+@pytest.mark.parametrize("data", ["text", None, 7])
+def test_a_session_is_read_from_bytes_only(data: Any) -> None:
+    with pytest.raises(UsageError, match=r"data is .*; give the bytes of to_bytes\(\)"):
+        Session.from_bytes(data)

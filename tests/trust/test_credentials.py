@@ -158,6 +158,8 @@ def test_what_is_no_pem_is_refused_and_file_names_are_recognised_as_a_mistake() 
     issued = pki.server()
     with pytest.raises(UsageError, match="from_pem_files"):
         Credential.from_pem("chain.pem", "key.pem")
+    with pytest.raises(UsageError, match="the chain comes first, then the key"):
+        Credential.from_pem(issued.key_pem, issued.chain_pem)
     with pytest.raises(UsageError, match="bytes or str, not NoneType"):
         Credential.from_pem(issued.chain_pem, None)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="certificate 1 is neither DER nor PEM: int"):

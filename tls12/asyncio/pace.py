@@ -77,7 +77,7 @@ class Watch:
 
     def __init__(self, idle_timeout: float | None, minimum_rate: float | None) -> None:
         for name, value in (("idle_timeout", idle_timeout), ("minimum_rate", minimum_rate)):
-            if value is not None and not value > 0:
+            if value is not None and not (isinstance(value, int | float) and value > 0):
                 raise UsageError(f"{name} is {value!r}; give a number above 0, or None for no bound")
         self._idle_timeout = idle_timeout
         self._minimum_rate = minimum_rate

@@ -261,6 +261,8 @@ async def start_server(
     A handler that raises ends its own connection with internal_error, so that the peer does not take half an
     answer for a whole one, and is reported to the loop's exception handler; the server goes on.
     """
+    if not callable(handler):
+        raise UsageError(f"handler is {name_value(handler)}; give a function that takes a reader and a writer")
     loop = asyncio.get_running_loop()
 
     def make_protocol() -> asyncio.Protocol:

@@ -42,8 +42,8 @@ class Hooks:
         except TypeError:
             raise UsageError(f"pause_on is {name_value(pause_on)}; give a set of event classes") from None
         if strange:
-            names = ", ".join(sorted(getattr(item, "__name__", str(item)) for item in strange))
-            raise UsageError(f"pause_on names {names}, which cannot pause; see tls12.events.PAUSABLE")
+            names = ", ".join(sorted(getattr(item, "__name__", repr(item)) for item in strange))
+            raise UsageError(f"pause_on names {names}, which cannot pause; give classes out of tls12.events.PAUSABLE")
         if rewrite is not None:
             require_function("rewrite", rewrite)
         if on_message is not None:

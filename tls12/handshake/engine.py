@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from tls12.config import ClientConfig, Limits, ServerConfig
 from tls12.crypto.protection import Opener, Sealer
+from tls12.crypto.suites import SUITES
 from tls12.crypto.transcript import Transcript
 from tls12.errors import UnexpectedMessage, UsageError
 from tls12.events import PAUSABLE, Event, PskLookupRequested, answers_to
@@ -33,6 +34,7 @@ from tls12.handshake.grammar import CCS, Conversation, Side
 from tls12.handshake.proofs import (
     Established,
 )
+from tls12.policy import Policy
 from tls12.registry import ContentType, HandshakeType
 from tls12.secrecy import Secret
 from tls12.wire import messages
@@ -130,10 +132,22 @@ def with_lookups(config: C, pause_on: frozenset[type]) -> C:
 def check_able(config: ServerConfig, pause_on: frozenset[type]) -> None:
     """Raises `UsageError` if a server with this configuration can choose no cipher suite, whatever a client offers."""
     if not with_lookups(config, pause_on).suites:
-        raise UsageError(
-            f"this server has nothing to prove its identity with: the suites of policy {config.policy.name!r} need "
-            "credentials=(Credential.from_pem_files(chain, key),), or psk=..., or an answer to PskLookupRequested"
+        needed = needs(
+            config.policy,
+            "credentials=(Credential.from_pem_files(chain, key),)",
+            "psk=..., or an answer to PskLookupRequested",
         )
+        raise UsageError(f"this server has nothing to prove its identity with: {needed}")
+
+
+def needs(policy: Policy, certificates: str, keys: str) -> str:
+    """What a configuration lacks that can carry through no suite of its policy, in words."""
+    rows = [SUITES[suite] for suite in policy.cipher_suites]
+    if not rows:
+        return f"policy {policy.name!r} has no cipher suites"
+    ways = [certificates] * any(row.uses_certificate for row in rows if not row.uses_psk)
+    ways += [keys] * any(row.uses_psk for row in rows)
+    return f"the suites of policy {policy.name!r} need {', or '.join(ways)}"
 
 
 def _asked_for(_: bytes) -> None:

@@ -21,6 +21,7 @@ from itertools import chain, islice
 from typing import NoReturn, Protocol
 
 from tls12.errors import DecodeError, EncodeError
+from tls12.given import require
 from tls12.registry import CipherSuite
 from tls12.secrecy import keeps_secrets
 from tls12.trust.peer import validity
@@ -218,6 +219,7 @@ class Session:
     @keeps_secrets
     def from_bytes(cls, data: bytes) -> Session:
         """The session of `to_bytes`. Raises `DecodeError` for anything else, every other `VERSION` included."""
+        require("data", data, bytes | bytearray | memoryview, "the bytes of to_bytes()")
         data = bytes(data)
         if data[: len(MAGIC)] != MAGIC or len(data) < _HEAD.size:
             raise DecodeError("not a session of tls12, or not a whole one", path="session")

@@ -60,11 +60,14 @@ def read_file(name: str, path: str | os.PathLike[str]) -> bytes:
 @keeps_secrets
 def read_private_key(key: bytes | str, password: bytes | str | None) -> PrivateKey:
     """The first private key of some PEM (PKCS#8, PKCS#1 or SEC 1), perhaps encrypted."""
-    block = _PEM_KEY.search(as_bytes("key", key))
+    pem = as_bytes("key", key)
+    block = _PEM_KEY.search(pem)
     if block is None:
         raise UsageError(
             "there is no PEM private key in what was given as the key",
-            remedy="give the PEM itself; from_pem_files() reads files",
+            remedy="the chain comes first, then the key"
+            if b"-----BEGIN CERTIFICATE" in pem
+            else "give the PEM itself; from_pem_files() reads files",
         )
     encrypted = _ENCRYPTED.search(block.group()) is not None
     secret = as_bytes("password", password) if password is not None else None
