@@ -97,6 +97,7 @@ def test_the_laboratory_speaks_everything_that_can_be_computed_and_stays_one_aft
         ("groups", (NamedGroup.SECT283K1,), "cannot be computed"),
         ("signature_schemes", (SignatureScheme(0x0101),), "cannot be computed"),
         ("minimum_rsa_bits", 512, "below 1024"),
+        ("maximum_rsa_bits", 1024, r"maximum_rsa_bits .1024. is less than minimum_rsa_bits .2048."),
         ("minimum_dh_bits", 512, "below 1024"),
         ("cipher_suits", (), "no such field: cipher_suits; is it cipher_suites"),
         ("fingerprint", b"", "no such field: fingerprint"),

@@ -22,7 +22,7 @@ from tls12 import (
     Verifier,
     X509Verifier,
 )
-from tls12.errors import WeakKey
+from tls12.errors import CertificateError, WeakKey
 from tls12.lab.pki import CLIENT
 
 
@@ -88,3 +88,22 @@ def test_an_x509_verifier_without_a_server_name_is_refused_when_the_connection_i
     config = ClientConfig(verifier=X509Verifier(TrustStore.from_pem(pki.trusted_pem())))
     with pytest.raises(UsageError, match="server_name"):
         ClientConnection(config, None)
+
+
+@pytest.mark.parametrize("verifier", verifiers(), ids=lambda verifier: type(verifier).__name__)
+def test_an_rsa_key_longer_than_the_policy_allows_is_refused_and_the_expression_of_the_error_allows_it(
+    verifier: Verifier,
+) -> None:
+    policy = Policy.default().replace(minimum_rsa_bits=1024, maximum_rsa_bits=1024)
+    issued = pki.server("rsa-2048")
+    credentials = (Credential.from_objects(issued.certificates, issued.private_key),)
+    client, server = our_client(policy=policy, verifier=verifier), our_server(credentials=credentials)
+    pump(client, server)
+    error = client.connection.error
+    assert isinstance(error, CertificateError)
+    assert "the server's certificate has an RSA key of 2048 bits, more than 1024" in str(error)
+    expression = error.remedy.partition("allow it with ")[2].partition(";")[0]
+    wider = eval(expression, {"policy": policy})
+    client, server = our_client(policy=wider, verifier=verifier), our_server(credentials=credentials)
+    pump(client, server)
+    assert client.completed, client.error

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, PublicKeyAlgorithmOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
 
 from tls12.errors import CertificateError, CertificateExpired, NameMismatch, WeakKey, WrongPurpose
 from tls12.registry import Alert
@@ -282,14 +283,40 @@ def _unverified_kind(certificate: x509.Certificate, key: object) -> str | None:
 _UNVERIFIED_KINDS = {ed25519.Ed25519PublicKey: "Ed25519", ed448.Ed448PublicKey: "Ed448", dsa.DSAPublicKey: "DSA"}
 
 
-def _signature_hashes(step: Step) -> CertificateError | None:
-    algorithm = step.certificate.signature_hash_algorithm
-    if isinstance(algorithm, hashes.MD5 | hashes.SHA1) and step.position < len(step.path) - 1:
+def _signatures(step: Step) -> CertificateError | None:
+    if step.is_trusted:
+        return None
+    try:
+        algorithm = step.certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        algorithm = None
+    if isinstance(algorithm, hashes.MD5 | hashes.SHA1):
         return WeakKey(
             f"{step.what} is signed with {algorithm.name.upper()}, which can be forged",
             remedy="issue it with SHA-256",
         )
-    return None
+    oid = step.certificate.signature_algorithm_oid
+    if oid in _VERIFIED_SIGNATURES:
+        return None
+    return CertificateError(
+        f"{step.what} is signed with an algorithm that is not verified in chains ({oid.dotted_string})",
+        alert=Alert.UNSUPPORTED_CERTIFICATE,
+        rule="RFC 5280 4.1.1.2",
+        remedy="issue it with RSA or ECDSA and SHA-256, SHA-384 or SHA-512, or use PinnedVerifier",
+    )
+
+
+_VERIFIED_SIGNATURES = frozenset(
+    {
+        SignatureAlgorithmOID.RSA_WITH_SHA256,
+        SignatureAlgorithmOID.RSA_WITH_SHA384,
+        SignatureAlgorithmOID.RSA_WITH_SHA512,
+        SignatureAlgorithmOID.RSASSA_PSS,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA256,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA384,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA512,
+    }
+)
 
 
 def _required_extensions(step: Step) -> CertificateError | None:
@@ -312,6 +339,21 @@ def _required_extensions(step: Step) -> CertificateError | None:
     )
 
 
+def _criticality_of_names(step: Step) -> CertificateError | None:
+    found = step.extension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
+    if not step.is_leaf or not step.rules.strict or found is None or step.peer.role == "client":
+        return None
+    has_subject = bool(list(step.certificate.subject))
+    if found.critical is not has_subject:
+        return None
+    fault = "a subject and a critical subjectAltName" if has_subject else "no subject and a subjectAltName not critical"
+    return CertificateError(
+        f"{step.what} has {fault}",
+        rule="RFC 5280 4.2.1.6",
+        remedy="issue it again, or use X509Verifier(..., strict=False) or PinnedVerifier",
+    )
+
+
 def _is_self_issued(certificate: x509.Certificate) -> bool:
     fields = raw_fields(certificate)
     return fields.issuer == fields.subject
@@ -325,7 +367,7 @@ def _critical_extensions(step: Step) -> CertificateError | None:
                 f"{step.what} has the critical extension {oid}, which is not known here",
                 alert=Alert.UNSUPPORTED_CERTIFICATE,
                 rule="RFC 5280 4.2",
-                remedy="issue it without that extension, or not critical",
+                remedy="issue it without that extension, or not critical, or use PinnedVerifier",
             )
     return None
 
@@ -338,8 +380,11 @@ def _names(step: Step) -> CertificateError | None:
     if names.cover(wanted):
         return None
     if not names:
+        lacks = "no subjectAltName"
+        if step.extension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME) is not None:
+            lacks = "no host name and no address in its subjectAltName"
         return NameMismatch(
-            f"{step.what} names nobody: it has no subjectAltName, and the common name does not count",
+            f"{step.what} names nobody: it has {lacks}, and the common name does not count",
             rule="RFC 6125 6.4.4",
             remedy=f"issue it with a subjectAltName for {wanted}",
         )
@@ -399,11 +444,12 @@ RULES: tuple[Callable[[Step], CertificateError | None], ...] = (
     _extended_key_usage,
     _key_usage,
     _keys,
-    _signature_hashes,
+    _signatures,
     _names,
     _name_constraints,
     _critical_extensions,
     _required_extensions,
+    _criticality_of_names,
     _length,
 )
 """What is tried of a path, in this order."""

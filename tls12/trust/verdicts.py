@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtensionOID
 from tls12.errors import CertificateError
 from tls12.trust.rules import Step
 
-_EXTENSION = re.compile(r"invalid extension: (\d+(?:\.\d+)+): (.*?)(?: \(encountered processing|$)", re.DOTALL)
+_EXTENSION = re.compile(r"invalid extension: (\d+(?:\.\d+)+): (.*)", re.DOTALL)
 
 _EXTENSION_NAMES = {
     oid.dotted_string: name
@@ -24,9 +24,13 @@ _EXTENSION_NAMES = {
         (ExtensionOID.AUTHORITY_INFORMATION_ACCESS, "authorityInfoAccess"),
         (ExtensionOID.AUTHORITY_KEY_IDENTIFIER, "authorityKeyIdentifier"),
         (ExtensionOID.BASIC_CONSTRAINTS, "basicConstraints"),
+        (ExtensionOID.CERTIFICATE_POLICIES, "certificatePolicies"),
+        (ExtensionOID.CRL_DISTRIBUTION_POINTS, "cRLDistributionPoints"),
         (ExtensionOID.EXTENDED_KEY_USAGE, "extendedKeyUsage"),
+        (ExtensionOID.INHIBIT_ANY_POLICY, "inhibitAnyPolicy"),
         (ExtensionOID.KEY_USAGE, "keyUsage"),
         (ExtensionOID.NAME_CONSTRAINTS, "nameConstraints"),
+        (ExtensionOID.POLICY_CONSTRAINTS, "policyConstraints"),
         (ExtensionOID.SUBJECT_ALTERNATIVE_NAME, "subjectAltName"),
         (ExtensionOID.SUBJECT_KEY_IDENTIFIER, "subjectKeyIdentifier"),
     )
@@ -36,8 +40,7 @@ _EXTENSION_FAULTS = {
     "missing required extension": "lacks the extension {name}",
     "contains prohibited extension": "has the extension {name}, which does not belong into it",
     "must contain keyIdentifier": "has an {name} without keyIdentifier",
-    "MUST be critical when subject is empty": "has an empty subject and a {name} that is not critical",
-    "MUST NOT be critical when subject is nonempty": "has a subject and a {name} that is critical",
+    "unaccounted-for critical extensions": "has the critical extension {name}, which is not known here",
 }
 
 _ANOTHER = "issue it again as RFC 5280 asks, or use PinnedVerifier"
@@ -70,9 +73,9 @@ _REASONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "Forbidden signature algorithm",
-        "is signed, or a certificate above it is, with an algorithm that is not verified in chains",
-        "RFC 5280 4.1.1.2",
-        "issue it with RSA or ECDSA and SHA-256, SHA-384 or SHA-512, or use PinnedVerifier",
+        "is signed, or a certificate above it is, with RSA-PSS parameters that are not verified in chains",
+        "RFC 4055 3.1",
+        "issue it with SHA-256, SHA-384 or SHA-512, the same in MGF1, and a salt as long as it, or use PinnedVerifier",
     ),
     (
         "mismatch between",
@@ -101,6 +104,7 @@ _REASONS: tuple[tuple[str, str, str, str], ...] = (
 
 def in_words(verdict: str, path: Sequence[Step]) -> CertificateError:
     """The error for a path that breaks none of our rules and that the backend refused with the text `verdict`."""
+    verdict = verdict.partition("(encountered processing")[0]
     found = _EXTENSION.search(verdict)
     if found is not None:
         return _of_extension(found[1], found[2], path)
@@ -119,7 +123,7 @@ def _of_extension(oid: str, reason: str, path: Sequence[Step]) -> CertificateErr
     lacking = [step for step in path if step not in having]
     whose = (lacking if "missing" in reason else having) or path
     fault = next((ours for words, ours in _EXTENSION_FAULTS.items() if words in reason), None)
-    if fault is None and "criticality" in reason:
+    if "criticality" in reason and having:
         extension = next(e for e in whose[0].certificate.extensions if e.oid.dotted_string == oid)
         fault = "has the extension {name} " + ("as critical" if extension.critical else "as not critical")
     fault = fault or "has an extension {name} that the profile of the Web PKI does not allow"

@@ -55,7 +55,7 @@ from tls12.trust.paths import (
     name_comparisons,
     signature_checks,
 )
-from tls12.trust.peer import PeerChain, validity
+from tls12.trust.peer import PeerChain, Role, validity
 from tls12.trust.pins import refuse_digest
 from tls12.trust.rules import ANY_PURPOSE, Rules
 from tls12.trust.truststore import TrustStore
@@ -93,7 +93,8 @@ class X509Verifier:
     the connection's policy asks for. Roots of the trust store may have larger keys.
     `max_chain_depth` is the number of intermediate CAs that are followed between the peer's certificate and the root.
     `strict=False` forgives what many private CAs leave out and RFC 5280 asks of them: authorityKeyIdentifier, a
-    CA's keyUsage, critical basicConstraints; and an extendedKeyUsage that is critical, which RFC 5280 allows.
+    CA's keyUsage, critical basicConstraints; an extendedKeyUsage that is critical, which RFC 5280 allows; and a
+    subjectAltName that is critical beside a subject, or not critical without one.
     `cache_size` is the number of verified chains that are remembered.
 
     Raises `UsageError` for what is no trust store, and for numbers out of range.
@@ -125,10 +126,8 @@ class X509Verifier:
         self.max_chain_depth = max_chain_depth
         self.strict = strict
         self._ca_policy = _ca_policy(strict)
-        self._server_policy = _leaf_policy(strict)
-        self._client_policy = self._server_policy.may_be_present(
-            x509.SubjectAlternativeName, Criticality.AGNOSTIC, None
-        )
+        self._server_policy = _leaf_policy(strict, "server")
+        self._client_policy = _leaf_policy(strict, "client")
         self._cache: BoundedMap[bytes, _Verified] = BoundedMap(cache_size)
 
     @classmethod
@@ -266,8 +265,12 @@ def _subject(peer: PeerChain) -> Subject:
     return x509.IPAddress(ip_address(address)) if address else x509.DNSName(peer.server_name)
 
 
-def _leaf_policy(strict: bool) -> ExtensionPolicy:
+def _leaf_policy(strict: bool, role: Role) -> ExtensionPolicy:
     policy = ExtensionPolicy.webpki_defaults_ee()
+    if role == "client":
+        policy = policy.may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
+    elif not strict:  # the backend compares the names whatever is said here of their extension
+        policy = policy.require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
     if strict:
         return policy
     return policy.may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None).may_be_present(
