@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -266,6 +266,21 @@ def _as_rsa_pss(issued: IssuedCertificate, parameters: bytes = b"") -> IssuedCer
 _RSA_PSS = bytes.fromhex("06092a864886f70d01010a")
 _ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _ECDSA_SHA1 = bytes.fromhex("300906072a8648ce3d0401")
+
+
+class _Public:
+    """A public key where the makers of certificates ask a private key for its own."""
+
+    def __init__(self, key: Any) -> None:
+        self._key = key
+
+    def public_key(self) -> Any:
+        return self._key
+
+
+def public(key: Any) -> Any:
+    """A public key of which there is no private key, for `bare`, with a `signer`."""
+    return _Public(key)
 
 
 def signed(tbs: bytes, signer: ec.EllipticCurvePrivateKey) -> bytes:

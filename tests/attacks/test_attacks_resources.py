@@ -9,7 +9,12 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
+import pki
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from harness import Ours, our_client, our_server, pump
 from weakening import Defence, assert_defended, carry, removed, together
 
@@ -24,15 +29,19 @@ from tls12 import (
     Renegotiation,
     ServerConfig,
     ServerConnection,
+    TrustStore,
+    X509Verifier,
 )
 from tls12 import policy as policies
 from tls12.connection import Connection
 from tls12.crypto import finite_field
-from tls12.errors import DecodeError
+from tls12.errors import CertificateError, DecodeError
 from tls12.handshake import negotiation
 from tls12.lab.script import Script
 from tls12.record_layer import reader
 from tls12.registry import AlertLevel, ContentType, HandshakeType, HeartbeatMessageType
+from tls12.trust import verifier
+from tls12.trust.peer import PeerChain
 from tls12.wire.closing import AlertMessage, Heartbeat
 from tls12.wire.extensions import SupportedGroups
 from tls12.wire.key_exchange import DheParams, ServerKeyExchange
@@ -171,6 +180,24 @@ def test_long_chains() -> None:
         return client.completed
 
     assert_defended(attack, unlimited(certificates=1 << 40))
+
+
+def test_heavy_keys() -> None:
+    """A CA's key so long that to verify one signature with it takes as long as a hundred handshakes."""
+    key = rsa.RSAPublicNumbers((1 << 64) - 1, (1 << 16_383) | 1).public_key()
+    heavy = pki.bare("heavy", pki.public(key), issuer="nobody", signer=pki.key())
+    leaf = pki.bare("leaf", pki.key(), issuer="heavy")
+    chain = tuple(one.public_bytes(Encoding.DER) for one in (leaf, heavy))
+
+    def attack() -> bool:
+        """Whether the backend was asked to compute with it."""
+        verify = X509Verifier(TrustStore.from_pem(pki.trusted_pem())).verify
+        with mock.patch.object(verifier, "PolicyBuilder", wraps=verifier.PolicyBuilder) as backend:
+            with pytest.raises(CertificateError):
+                verify(PeerChain(chain, "client", None, pki.NOW.timestamp()))
+            return bool(backend.called)
+
+    assert_defended(attack, removed(verifier, "is_too_large", lambda key, maximum: False))
 
 
 def test_tiny_fragments() -> None:

@@ -346,7 +346,7 @@ def test_the_search_for_a_reason_checks_a_bounded_number_of_signatures(monkeypat
     assert isinstance(
         diagnose(peer, TrustStore.from_pem(pki.root().pem), Rules(2048, 8, strict=True), "refused"), UnknownIssuer
     )
-    assert 12 < len(checks) <= 32
+    assert 12 < len(checks) <= 16
 
 
 def test_a_self_signed_leaf_with_ca_false_is_refused_like_any_stranger() -> None:

@@ -30,16 +30,6 @@ SAN = (x509.SubjectAlternativeName([x509.DNSName(pki.NAME)]), False)
 ODD = 3 * 5 * 7
 
 
-class Public:
-    """A public key under the name by which the makers of certificates ask a private key for it."""
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-
-    def public_key(self) -> Any:
-        return self.key
-
-
 def rsa_key(bits: int, exponent: int = 65_537) -> rsa.RSAPublicKey:
     """An RSA key of which nobody knows the factors: enough to be measured."""
     return rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) | ODD).public_key()
@@ -53,7 +43,7 @@ def dsa_key(bits: int) -> dsa.DSAPublicKey:
 def issued(key: Any, *extensions: tuple[x509.ExtensionType, bool], subject: str = "heavy") -> bytes:
     """A certificate under the trusted root for a key that is only public."""
     signer: Any = pki.root().private_key
-    made = pki.bare(subject, Public(key), *extensions, issuer="Test root ecdsa-p256", signer=signer)  # type: ignore[arg-type]
+    made = pki.bare(subject, pki.public(key), *extensions, issuer="Test root ecdsa-p256", signer=signer)
     return made.public_bytes(Encoding.DER)
 
 
@@ -118,7 +108,7 @@ def test_the_policy_of_the_connection_bounds_keys_where_the_verifier_does_not() 
 
 
 def test_a_trusted_root_may_be_as_large_as_its_owner_likes_even_when_the_peer_sends_it_along() -> None:
-    root = pki.bare("large", Public(rsa_key(8200)), CA, SIGNS, signer=pki.key())  # type: ignore[arg-type]
+    root = pki.bare("large", pki.public(rsa_key(8200)), CA, SIGNS, signer=pki.key())
     sent = chain(*pki.server().chain_der, root.public_bytes(Encoding.DER))
     assert len(trusting(pki.root().der, root).verify(sent)) == 3
 

@@ -42,6 +42,14 @@ def test_a_digest_as_text_is_refused_with_the_expression_that_pins_it(pin: str |
     assert typed(caught.value.remedy).verify(PEER) == ()
 
 
+@pytest.mark.parametrize("digest", [b"\xff" * 32, b"\xfc" + bytes(31), bytes(32), b"\xff\xf0" + bytes(30)])
+@pytest.mark.parametrize("prefix", ["sha256/", "sha256//", "", "SHA256:", 'pin-sha256="'])
+def test_a_digest_that_begins_with_slashes_is_read_whole(prefix: str, digest: bytes) -> None:
+    with pytest.raises(UsageError) as caught:
+        PinnedVerifier(prefix + base64.b64encode(digest).decode())
+    assert digest.hex() in caught.value.remedy
+
+
 @pytest.mark.parametrize("pin", ["sha256/abc", "sha256/" + BASE64[:-2], "sha256//!" + BASE64])
 def test_a_digest_that_is_cut_off_is_no_pin(pin: str) -> None:
     with pytest.raises(UsageError, match=r"pin 1 .*PinnedVerifier takes the 32 bytes of the SHA-256 digest of a key"):

@@ -8,7 +8,7 @@ with a constraint on names (RFC 5280 4.2.1.10) for each of them.
 
 In the search for a diagnosis, an issuer is a certificate whose subject is the child's issuer name, whose key identifier
 is the one that the child names (where both say), and whose key verifies the child's signature. `Walk` tries the trusted
-ones first, then those that the peer sent, depth first. The number of signatures that it checks has the same bound.
+ones first, then those that the peer sent, depth first. The number of signatures that it checks is bounded, too.
 
 Whether the path is *valid* is not asked here: dates, purposes and sizes do not matter to the walk, which is
 what lets a diagnosis find fault with a path that exists.
@@ -56,6 +56,8 @@ def signature_checks(leaf: x509.Certificate, others: Iterable[x509.Certificate],
 
 MAX_NAME_COMPARISONS = 65_536
 """For one chain: each of its names with each of its constraints, as often as signatures are checked."""
+_MAX_CHECKS_OF_A_WALK = 16
+"""For a sentence, after a chain was refused: as many as an honest chain has certificates (`Limits.certificates`)."""
 NAME_CONSTRAINTS = bytes.fromhex("0603551d1e")
 """The object identifier of nameConstraints, DER: a certificate without these bytes has none."""
 
@@ -110,7 +112,7 @@ class Walk:
         named = (sent for sent in self.sent if raw_fields(sent).subject == name and sent not in path)
         for candidate in (*self.store.named(name), *named):
             identifiers = key_identifiers(child, candidate)
-            if self.checks < MAX_SIGNATURE_CHECKS and (identifiers is None or identifiers[0] == identifiers[1]):
+            if self.checks < _MAX_CHECKS_OF_A_WALK and (identifiers is None or identifiers[0] == identifiers[1]):
                 self.checks += 1
                 if _signed(child, candidate):
                     yield candidate

@@ -14,7 +14,7 @@ import re
 
 from tls12.errors import UsageError
 
-_PREFIX = re.compile(r"(?:pin-)?sha-?256(?:\(stdin\))?\s*[/=:]{1,2}\s*\"?", re.IGNORECASE)
+_PREFIX = re.compile(r"(?:pin-)?sha-?256(?=[/=:])[=:\s\"]*", re.IGNORECASE)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[: ]?){20,64}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
 _DIGEST_SIZES = {16: "MD5", 20: "SHA-1", 28: "SHA-224", 48: "SHA-384", 64: "SHA-512"}
@@ -33,7 +33,11 @@ def refuse_digest(pin: object, what: str) -> None:
         digest = bytes.fromhex(bare.replace(":", "").replace(" ", ""))
         raise _refusal(what, f"{len(digest)} bytes in hexadecimal", digest)
     if prefix or _BASE64.fullmatch(bare):
-        raise _refusal(what, "text in base64", _decoded(bare))
+        # A digest may itself begin with the slash that stands behind "sha256".
+        slashes = ("//", "/") if prefix and prefix.group()[-1] == "6" else ("",)
+        forms = [bare[len(one) :] for one in slashes if bare.startswith(one)]
+        found = next((digest for digest in map(_decoded, forms) if digest is not None and len(digest) == 32), None)
+        raise _refusal(what, "text in base64", found)
     if octets is not None and len(octets) in _DIGEST_SIZES:
         raise _refusal(what, f"{len(octets)} bytes, as of {_DIGEST_SIZES[len(octets)]}", None)
 
