@@ -325,19 +325,29 @@ def slowly(tls: ssl.SSLSocket) -> tuple[int, str, bool]:
     return count, seen.hexdigest(), clean
 
 
-def written_under_fire(timeout: float | None) -> int:
+def until_one_goes_on(attempt: Callable[[float], int], enough: int) -> bool:
+    """Whether one of many attempts was interrupted often enough and not in the middle of a step.
+
+    Each attempt checks for itself that nothing was lost or sent twice. On a slow machine most signals come in the midst
+    of a step, so that later attempts send fewer of them.
+    """
+    return any(attempt(0.01 * (1 + number / 3)) >= enough for number in range(24))
+
+
+def written_under_fire(timeout: float | None, every: float) -> int:
     """How often a long write through a file was interrupted; 0 if the connection was found to be broken."""
     with with_openssl(slowly) as (tls, served):
         tls.settimeout(timeout)
         file = tls.makefile("wb")
         interrupted = written = 0
+        broken = False
         try:
             for _ in range(24):
                 file.write(BLOCK)
                 written += 1
                 while True:
                     try:
-                        with alarms(0.01):
+                        with alarms(every):
                             file.flush()
                         break
                     except Interrupted:
@@ -346,29 +356,29 @@ def written_under_fire(timeout: float | None) -> int:
             tls.shutdown(socket.SHUT_WR)
         except ConnectionAbortedError as error:
             check_that_it_says_so(error)
-            interrupted = 0
+            broken = True
             with contextlib.suppress(ConnectionAbortedError):
                 file.close()
             tls.close()
         count, digest, clean = served.result()
-        assert clean == bool(interrupted)
+        assert clean is not broken
         assert digest == hashlib.sha256((BLOCK * written)[:count]).hexdigest()
         if clean:
             assert count == 24 * len(BLOCK)
-        return interrupted
+        return 0 if broken else interrupted
 
 
 @needs_timers
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "with a time-out"])
 def test_signals_that_interrupt_a_long_write_tear_no_record(timeout: float | None) -> None:
-    assert max(written_under_fire(timeout) for _ in range(4)) > 3
+    assert until_one_goes_on(lambda every: written_under_fire(timeout, every), enough=2)
 
 
 LINES = [b"line %d\n" % number for number in range(300)]
 
 
-def read_under_fire() -> int:
+def read_under_fire(every: float) -> int:
     """How often reading lines was interrupted; 0 if the connection was found to be broken."""
 
     def serve(tls: ssl.SSLSocket) -> None:
@@ -384,7 +394,7 @@ def read_under_fire() -> int:
         interrupted = 0
         while True:
             try:
-                with alarms(0.01):
+                with alarms(every):
                     got.extend(iter(file.readline, b""))  # each line is kept by the step that asks for it
                 break
             except Interrupted:
@@ -407,7 +417,7 @@ def read_under_fire() -> int:
 @needs_timers
 @pytest.mark.timeout(0)
 def test_signals_that_interrupt_waiting_reads_lose_nothing() -> None:
-    assert max(read_under_fire() for _ in range(4)) > 5
+    assert until_one_goes_on(read_under_fire, enough=2)
 
 
 @needs_timers
