@@ -22,6 +22,7 @@ from harness import Ours, credential, credential_of, pump, verifier
 from tls12 import (
     Accept,
     AcceptAnyPeer,
+    Alert,
     CertificateRequested,
     CipherSuite,
     ClientAuth,
@@ -32,6 +33,7 @@ from tls12 import (
     KeyLog,
     Limits,
     MemorySessionStore,
+    PeerAlert,
     PeerCertificateReceived,
     Policy,
     Psk,
@@ -366,6 +368,54 @@ def test_a_function_from_hints_to_keys_resumes_as_long_as_it_gives_the_same_key_
     ours, theirs = paused(session, kept, client=by_psk(give(TWO)), server=server)
     assert not ours.negotiated.resumed
     assert theirs.negotiated.psk_identity == b"two"
+
+
+def test_a_function_that_has_no_key_any_more_offers_no_session() -> None:
+    kept = {"ticket_keys": TicketKeys.generate()}
+    server = {"policy": Policy.psk(), "credentials": (), "psk": PSKS["psk"]}
+    turns = iter([ONE, None, TWO])  # when the session is made, when it is offered, and in the full handshake
+    client = by_psk(lambda hint: next(turns))
+    session = paused(None, kept, client=client, server=server)[0].connection.session
+    assert session is not None
+    ours, theirs = paused(session, kept, client=client, server=server)
+    assert not ours.negotiated.resumed
+    assert theirs.negotiated.psk_identity == b"two"
+
+
+@pytest.mark.parametrize("by", ["ticket", "id"])
+def test_a_server_whose_psk_is_gone_resumes_nothing_that_was_made_with_one(by: str) -> None:
+    place = Place(by)
+    client: dict[str, Any] = {"policy": Policy.psk().replace(cipher_suites=SUITES_OF_BOTH_KINDS), "psk": ONE}
+    server = {"policy": client["policy"], "psk": PSKS["psk"], "credentials": (credential("rsa-2048"),)}
+    one, _ = place.meet(None, client, {**server, **place.kept})
+    assert one.negotiated.psk_identity == b"one"
+    two, other = place.meet(one.connection.session, client, {**server, **place.kept, "psk": None})
+    assert other.negotiated.psk_identity is None
+    assert not two.negotiated.resumed
+
+
+SUITES_OF_BOTH_KINDS = (
+    CipherSuite.TLS_PSK_WITH_AES_128_GCM_SHA256,
+    CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+)
+
+
+def test_a_session_whose_suite_is_not_offered_any_more_is_not_offered_either() -> None:
+    place = Place("ticket")
+    session = place.meet(None, {}, place.kept)[0].connection.session
+    assert session is not None
+    absent = dataclasses.replace(session, cipher_suite=CipherSuite.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256)
+    assert not place.meet(absent, {}, place.kept)[0].negotiated.resumed
+
+
+@pytest.mark.parametrize("by", ["ticket", "id"])
+def test_a_name_that_is_not_served_any_more_is_refused_and_not_resumed(by: str) -> None:
+    place = Place(by)
+    session = place.meet(None, {}, {**place.kept, "server_names": (pki.NAME,)})[0].connection.session
+    assert session is not None
+    ours, _ = place.meet(session, {}, {**place.kept, "server_names": ("other.test",)})
+    assert isinstance(ours.error, PeerAlert)
+    assert ours.error.received is Alert.UNRECOGNIZED_NAME
 
 
 # -- the page ------------------------------------------------------------------------------------------------------

@@ -248,8 +248,7 @@ class ServerHellos(Steps[ServerConfig]):
     def look_up_psk(self, identity: bytes) -> bytes | None:
         """From the mapping or the function of the configuration."""
         source = self.config.psk
-        if source is None:
-            return None
+        assert source is not None, "no PSK suite is chosen without a source of keys"
         if callable(source):
             key: bytes | None = source(identity)
             expect(key, bytes | None, "psk(identity)", "it gives the key as bytes, or None")
