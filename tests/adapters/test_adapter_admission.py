@@ -115,14 +115,19 @@ def test_above_the_bound_of_handshakes_a_connection_waits_for_a_place(
     assert "2 handshakes are open; new connections wait" in line
 
 
+@pytest.mark.parametrize("handshake_timeout", [60.0, None])
 def test_while_others_wait_a_handshake_that_takes_too_long_ends(
-    monkeypatch: pytest.MonkeyPatch, counted: list[admission.Admission]
+    monkeypatch: pytest.MonkeyPatch, counted: list[admission.Admission], handshake_timeout: float | None
 ) -> None:
     monkeypatch.setattr(admission, "PATIENCE", 0.02)
     failures: list[BaseException] = []
 
     async def main() -> None:
-        options = {"max_handshakes": 2, "on_failure": lambda _, error: failures.append(error)}
+        options = {
+            "max_handshakes": 2,
+            "handshake_timeout": handshake_timeout,
+            "on_failure": lambda _, error: failures.append(error),
+        }
         async with serving(**options) as port, raw(port) as (first, _), raw(port) as (second, _):
             await until(lambda: len(counted[0]._handshakes) == 2)
             await served(port)
@@ -280,6 +285,11 @@ def test_one_address_has_no_more_than_its_share(
             await until(lambda: not counted[0]._by_address)
             await served(port)
             await until(lambda: not counted[0]._by_address)
+        async with serving(max_per_address=2) as port, raw(port), raw(port) as (_, second):
+            await until(lambda: counted[1]._by_address.total() == 2)
+            second.transport.abort()
+            await until(lambda: counted[1]._by_address.total() == 1)
+            await served(port)
 
     run(main())
     assert "1 connections from 127.0.0.1 are open" in log_lines(caplog, "max_per_address")[0]

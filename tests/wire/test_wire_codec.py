@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls12.errors import DecodeError, EncodeError
+from tls12.errors import DecodeError, EncodeError, LimitExceeded
 from tls12.registry import AlertLevel, NamedGroup
 from tls12.wire.closing import Payload
 from tls12.wire.codec import Reader, Writer
+from tls12.wire.extensions import NextProtocolNegotiation
 
 SIZES = [("u8", 1), ("u16", 2), ("u24", 3), ("u32", 4)]
 
@@ -149,3 +152,19 @@ def test_a_payload_without_fields_of_its_own_cannot_be_read_or_written() -> None
         Payload.parse(b"")
     with pytest.raises(NotImplementedError):
         Payload().to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("read", "body", "path"),
+    [
+        (lambda r: r.list16("codes", NamedGroup), b"\2\x02" + b"\0\x1d" * 257, "M.codes"),
+        (lambda r: r.opaques("names", 2, 1), b"\2\x02" + b"\1x" * 257, "M.names"),
+        (lambda r: r.structs("parts", 2, lambda r: r.u16("part")), b"\2\x02" + b"\0\1" * 257, r"M.parts\[256\]"),
+        (NextProtocolNegotiation.read, b"\1x" * 257, "M.protocol_name"),
+    ],
+    ids=["codes", "opaques", "structures", "names without a length around them"],
+)
+def test_a_reader_takes_no_longer_list_than_it_is_told(read: Any, body: bytes, path: str) -> None:
+    with pytest.raises(LimitExceeded, match=rf"^{path}: the peer sent .*; Limits.list_entries allows 256"):
+        read(Reader(body, "M", entries=256))
+    read(Reader(body, "M", entries=257))
