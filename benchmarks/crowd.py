@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import os
 import signal
 import ssl
@@ -70,9 +69,7 @@ async def serve(name: str) -> None:
         options = {"config": replace(options["config"], client_auth=ClientAuth.OPTIONAL, verifier=AcceptAnyPeer())}
     else:
         options["ssl"].verify_mode = ssl.CERT_OPTIONAL
-    # Of a crowd there is much to say, and neither server is measured at that.
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-    logging.getLogger("tls12.asyncio").setLevel(logging.ERROR)
     server = await contender.start_server(answer, "127.0.0.1", 0, **options)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -216,7 +213,8 @@ def table(found: dict[str, dict[str, dict[str, float]]]) -> list[str]:
     """What was found, for the page."""
     header = ("crowd", *SERVERS)
     rows = (
-        (kind, *(f"{100 * row[name]['left of a processor']:.0f} %" for name in SERVERS)) for kind, row in found.items()
+        (kind, *(f"{100 * min(1.0, row[name]['left of a processor']):.0f} %" for name in SERVERS))
+        for kind, row in found.items()
     )
     return pages.markdown(header, rows)
 

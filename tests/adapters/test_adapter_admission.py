@@ -20,7 +20,7 @@ from streams import run as run_watched
 
 import tls12.asyncio
 from tls12 import CipherSuite, ServerConfig, ServerConnection, UsageError
-from tls12.asyncio import admission, pace
+from tls12.asyncio import admission, pace, quiet
 from tls12.lab.script import Script
 from tls12.registry import ContentType
 from tls12.wire import messages
@@ -342,7 +342,7 @@ def test_the_log_has_one_line_for_many_refusals_and_the_next_says_how_many(
             for _ in range(5):
                 async with raw(port) as (reader, _):
                     assert await is_cut(reader)
-            monkeypatch.setattr(admission, "QUIET", LONG_AGO)
+            monkeypatch.setattr(quiet, "QUIET", LONG_AGO)
             async with raw(port) as (reader, _):
                 assert await is_cut(reader)
 
@@ -558,3 +558,24 @@ def test_two_hundred_hostile_connections_keep_little_and_honest_clients_are_serv
                 writer.transport.abort()
 
     run(main())
+
+
+def test_a_crowd_cannot_fill_the_log_with_handshakes_that_fail(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(port: int) -> None:
+        async with raw(port, b"GET / HTTP/1.1\r\n\r\n") as (reader, _):
+            assert await is_cut(reader)
+
+    async def main() -> None:
+        async with serving() as port:
+            for _ in range(15):
+                await fail(port)
+            monkeypatch.setattr(quiet, "QUIET", LONG_AGO)
+            await fail(port)
+
+    run(main())
+    lines = [line for record in caplog.records if "handshake with" in (line := record.getMessage())]
+    assert len(lines) == 11
+    assert all("HTTP" in line for line in lines)
+    assert lines[-1].endswith("(and 5 times since the last line)")

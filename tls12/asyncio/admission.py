@@ -14,19 +14,19 @@ Three bounds are held, and each protects something else:
 - `max_per_address`: one client's share. Off by default, because a proxy or a provider's address translation puts many
   honest clients behind one address.
 
-Each bound is named in the log (logger "tls12.asyncio", WARNING) when it takes effect, at most once in `QUIET` seconds,
-with how often it did since the last line.
+Each bound is named in the log (logger "tls12.asyncio", WARNING) when it takes effect, at most once in ten seconds, with
+how often it did since the last line (`quiet.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
+from tls12.asyncio.quiet import Quiet
 from tls12.asyncio.transport import TLSTransport
 from tls12.errors import UsageError
 
@@ -39,11 +39,6 @@ that the process may have open, if that is less."""
 
 PATIENCE = 5.0
 """Seconds that a handshake may take while other connections wait for its place."""
-
-QUIET = 10.0
-"""Seconds between two lines in the log about the same bound."""
-
-_log = logging.getLogger("tls12.asyncio")
 
 
 def default_connections() -> int:
@@ -90,6 +85,7 @@ class Admission:
     def __init__(
         self,
         make_transport: Callable[[], TLSTransport],
+        quiet: Quiet,
         *,
         max_connections: int | None = None,
         max_handshakes: int = MAX_HANDSHAKES,
@@ -105,6 +101,7 @@ class Admission:
             if bound is not None and (not isinstance(bound, int) or bound < 1):
                 raise UsageError(f"{name} is {bound!r}; give a number of connections, 1 or more")
         self._make_transport = make_transport
+        self._quiet = quiet
         self._max_connections = default_connections() if max_connections is None else max_connections
         self._max_handshakes = max_handshakes
         self._max_per_address = max_per_address
@@ -116,7 +113,6 @@ class Admission:
         self._handshakes: dict[TLSTransport, float] = {}
         self._waiting: dict[Door, None] = {}
         self._turn: asyncio.TimerHandle | None = None
-        self._said: dict[str, tuple[float, int]] = {}
 
     def knock(self, door: Door) -> None:
         """A new TCP connection: it enters, waits, or is closed."""
@@ -227,14 +223,7 @@ class Admission:
         self._plan()
 
     def _say(self, bound: str, what: str) -> None:
-        now = self._loop.time()
-        last, unsaid = self._said.get(bound, (now - QUIET, 0))
-        if now - last < QUIET:
-            self._said[bound] = last, unsaid + 1
-            return
-        self._said[bound] = now, 0
-        more = f" (and {unsaid} times since the last line)" if unsaid else ""
-        _log.warning("%s is reached: %s%s", bound, what, more)
+        self._quiet.warn(bound, 1, "%s is reached: %s", bound, what)
 
 
 def _address_of(raw: asyncio.Transport) -> str | None:

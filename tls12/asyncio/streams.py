@@ -18,6 +18,7 @@ from typing import Any
 from tls12.answers import Answers
 from tls12.asyncio.admission import MAX_HANDSHAKES, Admission, Door
 from tls12.asyncio.pace import PacedTransport, Watch
+from tls12.asyncio.quiet import Quiet
 from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
 from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, TLSTransport
 from tls12.config import ClientConfig, ServerConfig
@@ -33,6 +34,9 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 BACKLOG = 1024
 """Connections that the kernel keeps for a server until it accepts them. asyncio's 100 overflow while a crowd connects;
 honest clients then wait for a second, until they try again."""
+
+FAILURES_LOGGED = 10
+"""Failed handshakes that a server names in the log in ten seconds; of more it says only how many."""
 
 STREAM_LIMIT = 2**16
 """Bytes that a stream reader holds before it stops the peer, as in asyncio."""
@@ -209,12 +213,18 @@ async def create_server(
 
     def report(transport: TLSTransport, outcome: asyncio.Future[asyncio.Protocol]) -> None:
         if (error := outcome.exception()) is not None:
-            (on_failure or _log_failure)(transport, error)
+            (on_failure or log_failure)(transport, error)
         elif watch is not None and isinstance(transport, PacedTransport):
             watch.begin(transport)
 
+    def log_failure(transport: TLSTransport, error: BaseException) -> None:
+        peer = transport.get_extra_info("peername")
+        quiet.warn("handshakes", FAILURES_LOGGED, "TLS handshake with %s failed: %s", peer, error)
+
+    quiet = Quiet(_log, asyncio.get_running_loop().time)
     admission = Admission(
         make_transport,
+        quiet,
         max_connections=max_connections,
         max_handshakes=max_handshakes,
         max_per_address=max_per_address,
@@ -254,7 +264,7 @@ async def start_server(
       `RATE_PERIOD` seconds in which it moves any. None is no bound.
 
     What the two last ones end is closed with close_notify; its reader raises TimeoutError. The logger "tls12.asyncio"
-    says when one of the first three takes effect (WARNING, at most one line for each in `QUIET` seconds).
+    says when one of the first three takes effect (WARNING, at most one line for each in ten seconds).
 
     Raises `UsageError` for a bound that leaves no room.
 
@@ -294,7 +304,3 @@ async def start_server(
                 )
 
     return await create_server(make_protocol, host, port, config=config, **options)
-
-
-def _log_failure(transport: TLSTransport, error: BaseException) -> None:
-    _log.warning("TLS handshake with %s failed: %s", transport.get_extra_info("peername"), error)
