@@ -54,7 +54,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 def make(role: str, **options: Any) -> ClientConfig | ServerConfig:
     """A configuration of this role."""
-    return ClientConfig(verifier=AcceptAnyPeer(), **options) if role == "client" else ServerConfig(**options)
+    if role == "client":
+        return ClientConfig(verifier=AcceptAnyPeer(), **options)
+    return ServerConfig(**{"credentials": (), **options})
 
 
 @pytest.mark.parametrize(("options", "words"), WRONG, ids=[next(iter(options)) + words for options, words in WRONG])
@@ -249,7 +251,7 @@ def test_a_server_with_nothing_to_prove_its_identity_is_refused_when_the_connect
     if "psk" in options:
         options = {"psk": {b"me": b"key"}, "policy": Policy.default().replace(cipher_suites=certificates)}
     with pytest.raises(UsageError, match=r"nothing to prove its identity with: the suites of policy .* need "):
-        ServerConnection(ServerConfig(**options))
+        ServerConnection(ServerConfig(**{"credentials": (), **options}))
 
 
 @pytest.mark.parametrize(
@@ -267,17 +269,19 @@ def test_a_configuration_without_a_suite_is_told_what_the_suites_of_its_policy_n
     with pytest.raises(UsageError, match=of_a_client):
         ClientConnection(ClientConfig(verifier=None, policy=policy), pki.NAME)
     with pytest.raises(UsageError, match=of_a_server):
-        ServerConnection(ServerConfig(policy=policy))
+        ServerConnection(ServerConfig(policy=policy, credentials=()))
 
 
-def test_a_verifier_that_would_never_be_asked_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"client_auth never asks .* give client_auth=ClientAuth.REQUIRED"):
-        ServerConfig(credentials=(credential(),), verifier=AcceptAnyPeer())
-    ServerConfig(credentials=(credential(),), verifier=AcceptAnyPeer(), client_auth=ClientAuth.OPTIONAL)
+def test_a_server_that_names_nothing_to_prove_its_identity_with_is_refused_at_once() -> None:
+    for policy in (Policy.default(), Policy.strict(), Policy.compatible(), Policy.legacy_device()):
+        with pytest.raises(UsageError, match=r"nothing to prove its identity with: .* need credentials=.* or psk="):
+            ServerConfig(policy=policy)
+    assert ServerConfig(policy=Policy.psk()).credentials == ()  # the key may be the answer to an event
+    assert dataclasses.replace(ServerConfig(credentials=()), half_close=True).credentials == ()
 
 
 def test_a_server_without_credentials_is_legitimate_where_the_application_decides_or_nobody_is_asked() -> None:
-    nothing = ServerConfig()
+    nothing = ServerConfig(credentials=())
     assert ServerConnection(nothing, pause_on=frozenset({ClientHelloReceived}))
     assert ServerConnection(nothing, pause_on=frozenset({PskLookupRequested}))
     assert ServerConnection(ServerConfig(psk={b"me": b"key"}))
@@ -285,12 +289,12 @@ def test_a_server_without_credentials_is_legitimate_where_the_application_decide
 
 
 def test_the_answer_to_a_client_hello_is_a_configuration_that_can_work() -> None:
-    server = ServerConnection(ServerConfig(), pause_on=frozenset({ClientHelloReceived}))
+    server = ServerConnection(ServerConfig(credentials=()), pause_on=frozenset({ClientHelloReceived}))
     client = ClientConnection(ClientConfig(verifier=AcceptAnyPeer()), pki.NAME)
     client.initiate_handshake()
     server.receive_data(client.data_to_send())
     with pytest.raises(UsageError, match="nothing to prove its identity with"):
-        server.answer(ServerConfig())
+        server.answer(ServerConfig(credentials=()))
     server.answer(ServerConfig(credentials=(credential(),)))
     assert server.error is None
 

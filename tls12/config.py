@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias, cast
 
 from tls12.crypto import finite_field
 from tls12.crypto.suites import SUITES, Suite
@@ -24,7 +24,7 @@ from tls12.errors import UsageError
 from tls12.given import checked_clock, checked_random, name_value, require, require_function
 from tls12.keylog import KeyLog
 from tls12.policy import Policy
-from tls12.registry import HandshakeType
+from tls12.registry import CipherSuite, HandshakeType
 from tls12.resumption.stores import SessionStore
 from tls12.resumption.tickets import TicketKeys
 from tls12.secrecy import made_in_secret
@@ -298,13 +298,22 @@ class ClientConfig:
     __repr__ = _brief
 
 
+def _needs_only_certificates(suite: CipherSuite) -> bool:
+    return SUITES[suite].uses_certificate and not SUITES[suite].uses_psk
+
+
+_UNSAID = cast("tuple[Credential, ...]", object())
+"""The credentials of a server whose configuration does not mention them."""
+
+
 @made_in_secret
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ServerConfig:
     """What a server needs. Raises `UsageError` for what cannot work."""
 
-    credentials: tuple[Credential, ...] = ()
-    """Certificates to choose from: by the requested name, then by what the client can verify."""
+    credentials: tuple[Credential, ...] = _UNSAID
+    """Certificates to choose from: by the requested name, then by what the client can verify. A server needs some, or
+    `psk`. Where both come from answers (`ClientHelloReceived`, `PskLookupRequested`), say so: `credentials=()`."""
     policy: Policy = field(default_factory=Policy.default)
     alpn_protocols: tuple[str, ...] = ()
     """Application protocols spoken, best first; without any, the extension is ignored."""
@@ -352,6 +361,9 @@ class ServerConfig:
     """`clock`, with what it gives checked."""
 
     def __post_init__(self) -> None:
+        unsaid = self.credentials is _UNSAID
+        if unsaid:
+            object.__setattr__(self, "credentials", ())
         _check_common(self)
         for name in ("server_names", "certificate_authorities"):
             object.__setattr__(self, name, _several(name, getattr(self, name)))
@@ -375,11 +387,6 @@ class ServerConfig:
             raise UsageError(
                 "client_auth asks for certificates but there is no verifier; give verifier=X509Verifier(...)"
             )
-        if self.client_auth is ClientAuth.NONE and self.verifier is not None:
-            raise UsageError(
-                "there is a verifier, but client_auth never asks a client for a certificate; "
-                "give client_auth=ClientAuth.REQUIRED (or OPTIONAL), or leave the verifier out"
-            )
         rows = (SUITES[suite] for suite in self.policy.cipher_suites)
         able = (
             row
@@ -387,6 +394,12 @@ class ServerConfig:
             if (self.psk is not None or not row.uses_psk) and (self.credentials or not row.uses_certificate)
         )
         object.__setattr__(self, "suites", tuple(able))
+        if unsaid and not self.suites and any(_needs_only_certificates(suite) for suite in self.policy.cipher_suites):
+            raise UsageError(
+                f"this server has nothing to prove its identity with: the suites of policy {self.policy.name!r} need "
+                "credentials=(Credential.from_pem_files(chain, key),), or psk=...; "
+                "credentials=() says that the answers to events bring them"
+            )
 
     __repr__ = _brief
 
