@@ -28,6 +28,7 @@ from tls12 import (
     ConnectionState,
     Credential,
     KeyLog,
+    Limits,
     MemorySessionStore,
     PeerAlert,
     Policy,
@@ -375,3 +376,25 @@ def test_after_an_abort_inside_a_callback_the_peers_fault_is_no_news() -> None:
     assert ours.events == []
     assert ours.connection.error is not None
     assert ours.connection.error.alert is Alert.USER_CANCELED
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_a_clock_that_ends_the_connection_ends_it_before_anything_is_read(role: str) -> None:
+    def clock() -> float:
+        if ends:
+            ends[0].connection.abort(Alert.USER_CANCELED)
+        return 0.0
+
+    ends: list[Ours] = []
+    limits = Limits(handshake_seconds=10)
+    ours, theirs = pair(role, **{role: {"limits": limits, "clock": clock}})
+    if role == "client":
+        ours.start()
+        theirs.receive(ours.take())
+    else:
+        theirs.start()
+    ends.append(ours)
+    ours.receive(theirs.take())
+    assert ours.connection.state is ConnectionState.FAILED
+    assert ours.events == []
+    assert ours.connection._handshakes.current is None

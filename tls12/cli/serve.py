@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     client_auth = _client_auth(arguments)
     config = ServerConfig(
+        credentials=(),  # ours is known once the name is, below
         policy=options.policy(arguments),
         alpn_protocols=options.alpn_protocols(arguments),
         sessions=MemorySessionStore(),
