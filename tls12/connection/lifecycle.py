@@ -208,11 +208,9 @@ class Lifecycle:
 
     def move(self, happening: Happening, now: Conditions = Conditions()) -> Owed:
         """Go where `happening` leads, and say what the peer is owed. Raises KeyError for what cannot happen here."""
-        for row in _BY_PLACE[self.phase, happening]:
-            if row.only_if(now):
-                self.enter(row.to)
-                return row.owed
-        raise KeyError((self.phase, happening))
+        row = next(row for row in _BY_PLACE[self.phase, happening] if row.only_if(now))
+        self.enter(row.to)
+        return row.owed
 
 
 def mermaid() -> Iterator[str]:
