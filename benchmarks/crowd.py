@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import signal
 import ssl
@@ -70,6 +71,7 @@ async def serve(name: str) -> None:
     else:
         options["ssl"].verify_mode = ssl.CERT_OPTIONAL
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    logging.getLogger("tls12.asyncio").setLevel(logging.ERROR)  # of a crowd there is much to say
     server = await contender.start_server(answer, "127.0.0.1", 0, **options)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 QUICK = ("--crowd", "4", "--pause", "0.05", "--seconds", "0.3", "--settle", "0.3", "--rounds", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["garbage", "a handshake, then empty records"])
 def test_a_crowd_acts_and_stops(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "crowd.json"
