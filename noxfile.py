@@ -52,7 +52,7 @@ def coverage(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     seed = os.environ.get("TLS12_SEED")
     order = ["-p", "randomly", *([f"--randomly-seed={seed}"] if seed else [])]
-    session.run("pytest", "-q", *order, "--cov", "--cov-report=", "--benchmark-disable", *session.posargs)
+    session.run("pytest", "-q", "-n", "0", *order, "--cov", "--cov-report=", "--benchmark-disable", *session.posargs)
     session.run("coverage", "report", "--fail-under=100", f"--include={CORE}")
 
 
@@ -60,16 +60,16 @@ def coverage(session: nox.Session) -> None:
 def peers(session: nox.Session) -> None:
     """The tests against programs that Debian packages (tests/peers.py names them); a missing one is a failure."""
     session.install("-e", ".[dev]")
-    session.run("pytest", "-q", "-m", "peers", *session.posargs, env={"TLS12_PEERS": "required"})
+    session.run("pytest", "-q", "-n", "0", "-m", "peers", *session.posargs, env={"TLS12_PEERS": "required"})
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
     """Soak runs, long fuzzing and full matrices, in bounded form."""
     session.install("-e", ".[dev]")
-    session.run("pytest", "-q", "-m", "slow", *session.posargs, env={"TLS12_PEERS": "required"})
+    session.run("pytest", "-q", "-n", "0", "-m", "slow", *session.posargs, env={"TLS12_PEERS": "required"})
     interrupts = "tests/connection/test_connection_interrupts.py"
-    session.run("pytest", "-q", "-p", "no:randomly", interrupts, env={"TLS12_STRIDE": "1"})
+    session.run("pytest", "-q", "-n", "0", "-p", "no:randomly", interrupts, env={"TLS12_STRIDE": "1"})
 
 
 @nox.session

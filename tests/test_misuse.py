@@ -161,7 +161,7 @@ def test_an_argument_is_taken_or_refused_with_a_sentence(argument: str) -> None:
         assert sentence is None or len(sentence.split()) >= 3, f"{argument} of {odd}: {sentence}"
 
 
-@pytest.mark.parametrize("path", [None, 5, object(), ["keys.log"]], ids=repr)
+@pytest.mark.parametrize("path", [None, 5, {}, ["keys.log"]], ids=repr)
 @pytest.mark.parametrize("act", [KeyLog.load, KeyLog.to_file])
 def test_a_key_log_is_at_a_path(act: Callable[[Any], object], path: Any) -> None:
     with pytest.raises(UsageError, match="give the path of a file"):

@@ -207,7 +207,7 @@ def test_an_rsa_key_prefers_pss_and_puts_sha1_last() -> None:
     assert schemes[-1] is S.RSA_PKCS1_SHA1
 
 
-@pytest.mark.parametrize("kind", set(KeyKind) - {KeyKind.RSA_PSS})
+@pytest.mark.parametrize("kind", [kind for kind in KeyKind if kind is not KeyKind.RSA_PSS])
 def test_a_key_says_its_kind(kind: KeyKind) -> None:
     assert key_kind(private(kind).public_key()) is kind
 

@@ -35,6 +35,10 @@ def typed(remedy: str) -> PinnedVerifier:
         DIGEST.hex(), DIGEST.hex().upper(), DIGEST.hex(":"), DIGEST.hex(" "), f"SHA256:{DIGEST.hex()}",
         DIGEST.hex().encode(), f"sha256//{BASE64}".encode(), f" {DIGEST.hex()}\n",
     ],
+    ids=[
+        "curl, one slash", "curl", "HPKP", "base64", "base64 without padding", "hexadecimal", "capitals", "colons",
+        "spaces", "named hexadecimal", "hexadecimal bytes", "bytes of curl", "hexadecimal line",
+    ],
 )  # fmt: skip
 def test_a_digest_as_text_is_refused_with_the_expression_that_pins_it(pin: str | bytes) -> None:
     with pytest.raises(UsageError, match="pin 2 is neither DER nor PEM: it looks like a digest, ") as caught:
@@ -50,7 +54,9 @@ def test_a_digest_that_begins_with_slashes_is_read_whole(prefix: str, digest: by
     assert digest.hex() in caught.value.remedy
 
 
-@pytest.mark.parametrize("pin", ["sha256/abc", "sha256/" + BASE64[:-2], "sha256//!" + BASE64])
+@pytest.mark.parametrize(
+    "pin", ["sha256/abc", "sha256/" + BASE64[:-2], "sha256//!" + BASE64], ids=["short", "cut off", "with a mark"]
+)
 def test_a_digest_that_is_cut_off_is_no_pin(pin: str) -> None:
     with pytest.raises(UsageError, match=r"pin 1 .*PinnedVerifier takes the 32 bytes of the SHA-256 digest of a key"):
         PinnedVerifier(pin)
