@@ -143,7 +143,7 @@ class Limits:
     """The longest body of a handshake message that `message_sizes` does not name."""
     extensions: int = 64
     """Extensions in the peer's hello (RFC 5246 7.4.1.4)."""
-    list_entries: int = 256
+    list_entries: int = 400
     """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, application protocols,
     key shares, certificates, names of authorities. 255 or more."""
     certificates: int = 16

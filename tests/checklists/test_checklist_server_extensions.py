@@ -133,11 +133,11 @@ def test_unknown_repeated_and_very_many_signature_schemes_are_ignored() -> Duel:
 
 
 LISTS = {
-    E.SIGNATURE_ALGORITHMS: schemes(*range(0xF000, 0xF000 + 257)),
-    E.SIGNATURE_ALGORITHMS_CERT: SignatureAlgorithmsCert(tuple(map(S.of, range(0xF000, 0xF000 + 257)))),
-    E.SUPPORTED_GROUPS: SupportedGroups(tuple(map(NamedGroup.of, range(0xF000, 0xF000 + 257)))),
-    E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: ApplicationLayerProtocolNegotiation((b"a",) * 257),
-    E.STATUS_REQUEST: StatusRequest(CertificateStatusType.OCSP, (b"r",) * 257, b""),
+    E.SIGNATURE_ALGORITHMS: schemes(*range(0xF000, 0xF000 + 401)),
+    E.SIGNATURE_ALGORITHMS_CERT: SignatureAlgorithmsCert(tuple(map(S.of, range(0xF000, 0xF000 + 401)))),
+    E.SUPPORTED_GROUPS: SupportedGroups(tuple(map(NamedGroup.of, range(0xF000, 0xF000 + 401)))),
+    E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: ApplicationLayerProtocolNegotiation((b"a",) * 401),
+    E.STATUS_REQUEST: StatusRequest(CertificateStatusType.OCSP, (b"r",) * 401, b""),
 }
 
 

@@ -69,9 +69,9 @@ ACCEPTED = {
     "authorities of TLS 1.3 that fill it": hello(
         raw(ExtensionType.CERTIFICATE_AUTHORITIES, (15_000).to_bytes(2) + b"\0\1x" * 5_000)
     ),
-    "as many protocols as are allowed": hello(ApplicationLayerProtocolNegotiation((b"x",) * 256)),
+    "as many protocols as are allowed": hello(ApplicationLayerProtocolNegotiation((b"x",) * 400)),
     "as many schemes as are allowed": hello(
-        SignatureAlgorithms((Scheme.ECDSA_SECP256R1_SHA256, *map(Scheme.of, range(0x7000, 0x7000 + 255))))
+        SignatureAlgorithms((Scheme.ECDSA_SECP256R1_SHA256, *map(Scheme.of, range(0x7000, 0x7000 + 399))))
     ),
     "as many groups as are allowed": hello(
         SupportedGroups((NamedGroup.SECP256R1, NamedGroup.X25519, *map(NamedGroup.of, range(0x7000, 0x7000 + 254))))
@@ -79,7 +79,7 @@ ACCEPTED = {
 }
 
 REFUSED = {
-    "suites": hello(suites=257),
+    "suites": hello(suites=401),
     "as many suites as a message has room for": hello(suites=8_000),
     "extensions": hello(*(raw(0x4000 + number, b"") for number in range(65))),
     "as many extensions as a message has room for": hello(*(raw(0x4000 + number, b"") for number in range(4_000))),
