@@ -56,8 +56,12 @@ class Interrupt:
 
     @contextmanager
     def armed(self) -> Iterator[None]:
-        """Count, and raise, inside."""
+        """Count, and raise, inside.
+
+        CPython 3.12 sends no opcode event until some frame has asked for them before `settrace`: this one asks.
+        """
         before = sys.gettrace()
+        sys._getframe().f_trace_opcodes = True
         sys.settrace(self._enter)
         try:
             yield
