@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import harness
-import pki
-
+from tests import harness, pki
 from tls12 import ClientConfig, ServerConfig
 
 T = TypeVar("T")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pki
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtensionOID
 
+from tests import pki
 from tls12.lab.pki import IssuedCertificate
 
 IN_CERTIFICATES = ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS

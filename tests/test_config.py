@@ -7,10 +7,10 @@ import pickle
 from functools import partial
 from typing import Any
 
-import pki
 import pytest
-from harness import credential
 
+from tests import pki
+from tests.harness import credential
 from tls12 import (
     AcceptAnyPeer,
     ClientAuth,

@@ -7,12 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import harness
 import pytest
-import test_readme
-from loopback import PATIENCE, listening
 
 import tls12
+from tests import harness, test_readme
+from tests.loopback import PATIENCE, listening
 
 PAGES = sorted((Path(__file__).parents[1] / "docs").rglob("*.md"))
 _BLOCK = re.compile(r"(<!-- not run: (?P<why>.+?) -->\n)?^```python\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)

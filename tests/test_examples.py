@@ -7,11 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import harness
-import loopback
-import pki
 import pytest
-from loopback import PATIENCE, listening
+
+from tests import harness, loopback, pki
+from tests.loopback import PATIENCE, listening
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PAGE = b"HTTP/1.0 200 OK\r\n\r\nthe page\n"

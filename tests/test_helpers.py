@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-import pki
+from tests import pki
 
 
 def test_what_is_made_once_is_made_once_for_threads_that_ask_at_the_same_time() -> None:

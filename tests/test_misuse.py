@@ -9,11 +9,11 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-import pki
 import pytest
-from harness import credential, our_client, our_server, pump
 
 import tls12
+from tests import pki
+from tests.harness import credential, our_client, our_server, pump
 from tls12 import (
     AcceptAnyPeer,
     ClientConfig,

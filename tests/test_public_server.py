@@ -11,10 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import harness
-import pki
-from loopback import PATIENCE
-
+from tests import harness, pki
+from tests.loopback import PATIENCE
 from tls12 import Limits
 from tls12.asyncio import MAX_CONNECTIONS, MAX_HANDSHAKES
 from tls12.asyncio import PATIENCE as WHEN_OTHERS_WAIT

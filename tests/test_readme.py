@@ -11,11 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import harness
-import loopback
-import pki
 import pytest
-from loopback import PATIENCE, listening
+
+from tests import harness, loopback, pki
+from tests.loopback import PATIENCE, listening
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 OVER_A_SOCKET, A_SERVER, BY_HAND = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pki
-from loopback import PATIENCE, client_config, server_config
-
 import tls12.asyncio
+from tests import pki
+from tests.loopback import PATIENCE, client_config, server_config
 from tls12.asyncio import TLSTransport
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

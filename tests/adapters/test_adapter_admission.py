@@ -14,11 +14,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from loopback import server_config
-from streams import Streams, closed, echo, opened, serving
-from streams import run as run_watched
 
 import tls12.asyncio
+from tests.adapters.streams import Streams, closed, echo, opened, serving
+from tests.adapters.streams import run as run_watched
+from tests.loopback import server_config
 from tls12 import CipherSuite, ServerConfig, ServerConnection, UsageError
 from tls12.asyncio import admission, pace, quiet
 from tls12.lab.script import Script

@@ -14,14 +14,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import harness
-import loopback
-import pki
 import pytest
-from loopback import PATIENCE, client_config, listening, read_to_end, server_config
-from streams import both_ends, closed, echo, opened, run, serving, transport_of
 
 import tls12.asyncio
+from tests import harness, loopback, pki
+from tests.adapters.streams import both_ends, closed, echo, opened, run, serving, transport_of
+from tests.loopback import PATIENCE, client_config, listening, read_to_end, server_config
 from tls12 import (
     Accept,
     Alert,

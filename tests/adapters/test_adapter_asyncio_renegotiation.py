@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pki
 import pytest
-from loopback import PATIENCE, client_config, server_config
-from streams import run, serving, transport_of
 
+from tests import pki
+from tests.adapters.streams import run, serving, transport_of
+from tests.loopback import PATIENCE, client_config, server_config
 from tls12 import (
     Alert,
     ClientConnection,

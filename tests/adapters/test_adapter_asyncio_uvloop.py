@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-import loopback
 import pytest
-from loopback import PATIENCE, client_config, listening
-from streams import both_ends, closed, opened, serving, transport_of
 
 import tls12.asyncio
+from tests import loopback
+from tests.adapters.streams import both_ends, closed, opened, serving, transport_of
+from tests.loopback import PATIENCE, client_config, listening
 from tls12 import Alert, PeerAlert
 from tls12.errors import BadRecordMac, NameMismatch
 from tls12.registry import ContentType

@@ -9,13 +9,12 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import loopback
-import pki
 import pytest
-from loopback import client_config, listening, server_config
-from streams import Streams, closed, echo, opened, run, serving
 
 import tls12.asyncio
+from tests import loopback, pki
+from tests.adapters.streams import Streams, closed, echo, opened, run, serving
+from tests.loopback import client_config, listening, server_config
 from tls12 import ClientConnection, ServerConnection, TruncatedError
 from tls12.errors import NameMismatch, NotTLS
 

@@ -14,13 +14,20 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
-import harness
-import loopback
-import pki
 import pytest
-from loopback import PATIENCE, client_config, in_thread, listening, openssl_reader, read_to_end, server_config, tcp_pair
 
 import tls12
+from tests import harness, loopback, pki
+from tests.loopback import (
+    PATIENCE,
+    client_config,
+    in_thread,
+    listening,
+    openssl_reader,
+    read_to_end,
+    server_config,
+    tcp_pair,
+)
 from tls12 import (
     Accept,
     Alert,

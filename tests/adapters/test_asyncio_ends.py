@@ -11,11 +11,11 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-import loopback
 import pytest
-from loopback import PATIENCE, listening
-from streams import both_ends, closed, echo, opened, run, serving, transport_of
 
+from tests import loopback
+from tests.adapters.streams import both_ends, closed, echo, opened, run, serving, transport_of
+from tests.loopback import PATIENCE, listening
 from tls12 import Alert, ClientHelloReceived, PeerAlert, Policy, Renegotiation, TruncatedError, UsageError
 from tls12.asyncio import TLSStreamReader, TLSStreamWriter
 from tls12.connection import Connection

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import loopback
-import pki
 import pytest
-from loopback import PATIENCE, server_config
 
+from tests import loopback, pki
+from tests.loopback import PATIENCE, server_config
 from tls12 import ClientConnection, ServerConnection, sync
 
 HANDSHAKE_TIMEOUT = 1.0

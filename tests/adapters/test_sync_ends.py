@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import loopback
-import pki
 import pytest
-from loopback import client_config, in_thread, listening, tcp_pair
 
+from tests import loopback, pki
+from tests.loopback import client_config, in_thread, listening, tcp_pair
 from tls12 import Alert, ClientConnection, PeerAlert, ServerConnection, TruncatedError, sync
 from tls12.errors import BadRecordMac
 

@@ -22,12 +22,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import loopback
-import pki
 import pytest
-from loopback import PATIENCE, client_config, in_thread, tcp_pair
 
 import tls12
+from tests import loopback, pki
+from tests.loopback import PATIENCE, client_config, in_thread, tcp_pair
 from tls12 import ClientConnection, sync
 
 assert asyncio

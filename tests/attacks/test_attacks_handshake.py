@@ -7,10 +7,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import pki
-from harness import Ours, credential, our_client, our_server, pump, verifier
-from weakening import allowed, assert_defended, carry, removed
-
+from tests import pki
+from tests.attacks.weakening import allowed, assert_defended, carry, removed
+from tests.harness import Ours, credential, our_client, our_server, pump, verifier
 from tls12 import CipherSuite, ClientAuth, Credential, NamedGroup, Policy, SignatureScheme, lab
 from tls12.connection import Connection, ServerConnection
 from tls12.crypto import signatures

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from fnmatch import fnmatch
 from typing import Any
 
-import pki
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
-from harness import credential, credential_of, our_client, our_server, pump
-from weakening import assert_defended, carry, removed
 
+from tests import pki
+from tests.attacks.weakening import assert_defended, carry, removed
+from tests.harness import credential, credential_of, our_client, our_server, pump
 from tls12 import CipherSuite, ClientAuth, NamedGroup, SignatureScheme, TrustStore, X509Verifier
 from tls12.crypto.signatures import KeyKind
 from tls12.errors import NameMismatch, UnknownIssuer

@@ -7,13 +7,13 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-import pki
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from harness import Ours, credential, credential_of, our_client, our_server
-from weakening import allowed, assert_defended, carry, removed, together
 
+from tests import pki
+from tests.attacks.weakening import allowed, assert_defended, carry, removed, together
+from tests.harness import Ours, credential, credential_of, our_client, our_server
 from tls12 import Alert, CipherSuite, Credential, NamedGroup, Policy, SignatureScheme, lab
 from tls12.crypto import finite_field, groups, signatures
 from tls12.crypto.finite_field import FiniteFieldShare

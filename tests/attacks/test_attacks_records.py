@@ -10,9 +10,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from harness import our_client, our_server, pump
-from weakening import WITHOUT_SHORTCUTS, assert_defended, carry, removed, together
 
+from tests.attacks.weakening import WITHOUT_SHORTCUTS, assert_defended, carry, removed, together
+from tests.harness import our_client, our_server, pump
 from tls12 import Alert, CipherSuite, ClientConnection, Policy
 from tls12.connection import Connection
 from tls12.crypto import cbc, key_schedule, limits, record_mac

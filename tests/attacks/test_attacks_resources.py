@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
-import pki
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from harness import Ours, our_client, our_server, pump
-from weakening import Defence, assert_defended, carry, removed, together
 
+from tests import pki
+from tests.attacks.weakening import Defence, assert_defended, carry, removed, together
+from tests.harness import Ours, our_client, our_server, pump
 from tls12 import (
     Alert,
     CipherSuite,

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import pki
 import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from harness import Ours, credential_of, our_client, our_server, pump, verifier
-from weakening import Attack, Defence, assert_defended, carry, removed
 
+from tests import pki
+from tests.attacks.weakening import Attack, Defence, assert_defended, carry, removed
+from tests.harness import Ours, credential_of, our_client, our_server, pump, verifier
 from tls12 import (
     CipherSuite,
     ClientAuth,

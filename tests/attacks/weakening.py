@@ -16,8 +16,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from harness import Ours
-
+from tests.harness import Ours
 from tls12.handshake.grammar import Conversation, Row, Side
 from tls12.lab.script import Script
 from tls12.record_layer import reader, writer

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import peers
 import pytest
 
 from benchmarks.instructions import instructions
+from tests import peers
 
 
 @pytest.mark.peers

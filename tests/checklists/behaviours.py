@@ -18,8 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypedDict, TypeVar
 
-from duels import Duel
-
+from tests.checklists.duels import Duel
 from tls12 import Alert
 
 HERE = Path(__file__).parent
@@ -99,7 +98,7 @@ def _proves(line: str, outcome: str, judge: Callable[[T], None]) -> Callable[[Ca
 def load_checks() -> list[Check]:
     """Every check of this directory."""
     for path in sorted(HERE.glob("test_checklist_*.py")):
-        importlib.import_module(path.stem)
+        importlib.import_module(f"tests.checklists.{path.stem}")
     return CHECKS
 
 
@@ -144,4 +143,4 @@ receives, or what happens instead. The page is printed from the tests:
 
 if __name__ == "__main__":
     # The module that the tests import is another one than this script: ask that one.
-    PAGE.write_text(importlib.import_module("behaviours").render())
+    PAGE.write_text(importlib.import_module("tests.checklists.behaviours").render())

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
-import pki
-from harness import Ours, credential, our_client, our_server
-
+from tests import pki
+from tests.harness import Ours, credential, our_client, our_server
 from tls12 import (
     AcceptAnyPeer,
     Alert,

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from behaviours import accepts, refuses, shows
-from duels import AgainstClient, Duel
-from harness import our_client
 
+from tests.checklists.behaviours import accepts, refuses, shows
+from tests.checklists.duels import AgainstClient, Duel
+from tests.harness import our_client
 from tls12 import AcceptAnyPeer, Alert, CipherSuite, Policy, Session, UsageError
 from tls12.lab.hellos import with_extensions, without_extensions
 from tls12.lab.script import Script

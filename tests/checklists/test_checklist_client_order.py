@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pki
 import pytest
-from behaviours import accepts, refuses, shows
-from duels import AgainstClient, Duel
-from harness import verifier
 
+from tests import pki
+from tests.checklists.behaviours import accepts, refuses, shows
+from tests.checklists.duels import AgainstClient, Duel
+from tests.harness import verifier
 from tls12 import (
     Alert,
     AlertReceived,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from behaviours import PAGE, load_checks, render, sections
+from tests.checklists.behaviours import PAGE, load_checks, render, sections
 
 
 def test_every_line_has_a_test_or_says_what_is_not_implemented() -> None:

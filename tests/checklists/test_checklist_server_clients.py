@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import pki
 import pytest
-from behaviours import accepts, refuses, shows
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from duels import AgainstServer, Duel
-from harness import verifier
 
+from tests import pki
+from tests.checklists.behaviours import accepts, refuses, shows
+from tests.checklists.duels import AgainstServer, Duel
+from tests.harness import verifier
 from tls12 import Alert, CipherSuite, ClientAuth, MemorySessionStore, Policy, SignatureScheme
 from tls12.crypto.key_schedule import extended_master_secret
 from tls12.lab import policy as lab_policy

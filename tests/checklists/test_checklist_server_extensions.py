@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pki
 import pytest
-from behaviours import accepts, refuses, shows
 from cryptography import x509
-from duels import AgainstServer, Duel
-from forge import Forger
 
+from tests import pki
+from tests.checklists.behaviours import accepts, refuses, shows
+from tests.checklists.duels import AgainstServer, Duel
+from tests.checklists.forge import Forger
 from tls12 import (
     Alert,
     CipherSuite,

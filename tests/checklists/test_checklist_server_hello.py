@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import vectors_loader
-from behaviours import accepts, refuses, shows
-from duels import AgainstServer, Duel
 
+from tests import vectors_loader
+from tests.checklists.behaviours import accepts, refuses, shows
+from tests.checklists.duels import AgainstServer, Duel
 from tls12 import Alert, CipherSuite, Limits, MemorySessionStore, NamedGroup, Policy, SignatureScheme
 from tls12.errors import PeerIncompatible
 from tls12.lab.hellos import with_extensions, without_extensions

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import pki
 import pytest
-from behaviours import accepts, refuses, shows
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
-from duels import AgainstServer, Duel
 
+from tests import pki
+from tests.checklists.behaviours import accepts, refuses, shows
+from tests.checklists.duels import AgainstServer, Duel
 from tls12 import Alert, CipherSuite, NamedGroup, Policy, Psk
 from tls12.crypto.finite_field import FFDHE_PRIMES
 from tls12.lab.hellos import with_extensions

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from behaviours import accepts, refuses, shows
-from duels import AgainstServer, Duel
-from forge import BLOCK, Forger, pad, record
 
+from tests.checklists.behaviours import accepts, refuses, shows
+from tests.checklists.duels import AgainstServer, Duel
+from tests.checklists.forge import BLOCK, Forger, pad, record
 from tls12 import Alert, CipherSuite, DataReceived, Policy, Renegotiation
 from tls12.errors import KeysExhausted
 from tls12.lab.hellos import with_extensions

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import pki
 import pytest
-from behaviours import accepts, refuses, shows
-from duels import AgainstServer, Duel, between
-from harness import Ours, credential_of
 
+from tests import pki
+from tests.checklists.behaviours import accepts, refuses, shows
+from tests.checklists.duels import AgainstServer, Duel, between
+from tests.harness import Ours, credential_of
 from tls12 import (
     Alert,
     CipherSuite,

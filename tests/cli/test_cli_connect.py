@@ -15,14 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-import harness
-import loopback
-import pki
 import pytest
-from command import PATIENCE, inside, tls12
-from loopback import listening, openssl_reader, read_to_end, tcp_pair
 
 import tls12 as library
+from tests import harness, loopback, pki
+from tests.cli.command import PATIENCE, inside, tls12
+from tests.loopback import listening, openssl_reader, read_to_end, tcp_pair
 from tls12.cli import main as program
 
 PAGE = bytes(range(256)) * 200

@@ -7,13 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import captures
-import command
 import pytest
-import vectors_loader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import captures, vectors_loader
+from tests.cli import command
 from tls12.lab import strategies
 from tls12.lab.dissect import Dissector, Item, key_exchange_of, looks_like_records
 from tls12.registry import CipherSuite

@@ -6,8 +6,8 @@ import argparse
 import io
 
 import pytest
-from command import inside, tls12
 
+from tests.cli.command import inside, tls12
 from tls12.cli import demo
 from tls12.cli.demo import STEPS, Demo, Step
 from tls12.cli.output import Exit, Output

@@ -11,9 +11,10 @@ import os
 import subprocess
 from collections.abc import Callable
 
-import peers
 import pytest
-from command import PATIENCE, serving
+
+from tests import peers
+from tests.cli.command import PATIENCE, serving
 
 pytestmark = pytest.mark.peers
 

@@ -12,11 +12,11 @@ import subprocess
 import sys
 from typing import Any
 
-import pki
 import pytest
-from command import inside, tls12
 
 import tls12 as library
+from tests import pki
+from tests.cli.command import inside, tls12
 from tls12 import Alert, CipherSuite, PeerAlert, UsageError, errors
 from tls12.cli import main as program
 from tls12.cli import options

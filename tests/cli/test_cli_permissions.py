@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from command import inside, serving
 
+from tests.cli.command import inside, serving
 from tls12 import CipherSuite, NamedGroup, Policy, Renegotiation
 from tls12.cli.options import POLICIES
 from tls12.cli.output import CommandError

@@ -11,11 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import harness
-import pki
 import pytest
-from command import PATIENCE, inside, serving, tls12
-from loopback import read_to_end
+
+from tests import harness, pki
+from tests.cli.command import PATIENCE, inside, serving, tls12
+from tests.loopback import read_to_end
 
 
 def openssl_client(ca: str | None) -> ssl.SSLContext:

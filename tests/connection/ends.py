@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NoReturn
 
-import pki
-from harness import Ours, credential_of, pump
-
+from tests import pki
+from tests.harness import Ours, credential_of, pump
 from tls12 import (
     AcceptAnyPeer,
     CipherSuite,

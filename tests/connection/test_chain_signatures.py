@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-import pki
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
-from harness import Ours, credential_of, our_client, our_server, pump
 
+from tests import pki
+from tests.harness import Ours, credential_of, our_client, our_server, pump
 from tls12 import Credential, MemorySessionStore, Policy, SignatureScheme
 from tls12.lab.hellos import with_extensions
 from tls12.lab.pki import ThrowawayCA

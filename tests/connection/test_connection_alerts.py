@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ends import (
+
+from tests.connection.ends import (
     AUTHENTICATED,
     CLOSE_NOTIFY,
     PSK,
@@ -20,7 +21,6 @@ from ends import (
     renegotiable,
     talk,
 )
-
 from tls12 import (
     Alert,
     AlertReceived,

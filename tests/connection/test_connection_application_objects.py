@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import pki
 import pytest
-from ends import AUTHENTICATED, BOOM, PSK, PSK_POLICY, ROLES, Boom, boom, connected, last_alert, pair, talk
-from harness import Ours
 
+from tests import pki
+from tests.connection.ends import (
+    AUTHENTICATED,
+    BOOM,
+    PSK,
+    PSK_POLICY,
+    ROLES,
+    Boom,
+    boom,
+    connected,
+    last_alert,
+    pair,
+    talk,
+)
+from tests.harness import Ours
 from tls12 import (
     Alert,
     CertificateError,

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pki
 import pytest
-from ends import PSK, ROLES, client_credential, connected, pair, renegotiable, talk
-from harness import Ours, credential_of
 
+from tests import pki
+from tests.connection.ends import PSK, ROLES, client_credential, connected, pair, renegotiable, talk
+from tests.harness import Ours, credential_of
 from tls12 import (
     AcceptAnyPeer,
     Alert,

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-import pki
 import pytest
-from ends import (
+
+from tests import pki
+from tests.connection.ends import (
     AUTHENTICATED,
     PSK,
     PSK_POLICY,
@@ -21,8 +22,7 @@ from ends import (
     server_credential,
     talk,
 )
-from harness import Ours, credential_of
-
+from tests.harness import Ours, credential_of
 from tls12 import (
     Accept,
     Alert,

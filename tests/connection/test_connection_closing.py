@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from ends import CLOSE_NOTIFY, ROLES, alert, connected, last_alert, other, pair, record, renegotiable, talk
 
+from tests.connection.ends import (
+    CLOSE_NOTIFY,
+    ROLES,
+    alert,
+    connected,
+    last_alert,
+    other,
+    pair,
+    record,
+    renegotiable,
+    talk,
+)
 from tls12 import (
     Accept,
     Alert,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ends import ROLES, connected, other, renegotiable, talk
-from harness import Ours
 
+from tests.connection.ends import ROLES, connected, other, renegotiable, talk
+from tests.harness import Ours
 from tls12 import Alert, ConnectionFailed, Limits, PeerAlert
 from tls12.errors import LimitExceeded
 

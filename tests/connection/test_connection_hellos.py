@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from ends import AUTHENTICATED, connected, other, pair, server_credential, talk
-from harness import Ours
 
+from tests.connection.ends import AUTHENTICATED, connected, other, pair, server_credential, talk
+from tests.harness import Ours
 from tls12 import (
     Alert,
     CipherSuite,

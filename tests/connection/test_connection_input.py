@@ -6,8 +6,8 @@ import array
 from collections.abc import Callable
 
 import pytest
-from ends import CLOSE_NOTIFY, ROLES, alert, connected, handshake, pair, protected, record, talk
 
+from tests.connection.ends import CLOSE_NOTIFY, ROLES, alert, connected, handshake, pair, protected, record, talk
 from tls12 import (
     Alert,
     ConnectionClosed,

@@ -15,10 +15,10 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from ends import PSK, PSK_POLICY, ROLES, alert, connected, pair, renegotiable, talk
-from harness import Ours
 
 import tls12
+from tests.connection.ends import PSK, PSK_POLICY, ROLES, alert, connected, pair, renegotiable, talk
+from tests.harness import Ours
 from tls12 import (
     CipherSuite,
     ClientConnection,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-import pki
 import pytest
-from ends import (
+
+from tests import pki
+from tests.connection.ends import (
     AUTHENTICATED,
     PSK,
     PSK_POLICY,
@@ -20,8 +21,7 @@ from ends import (
     server_credential,
     talk,
 )
-from harness import Ours, our_server
-
+from tests.harness import Ours, our_server
 from tls12 import (
     Alert,
     ClientAuth,

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import deque
 
 import pytest
-from ends import AUTHENTICATED, client_credential, other, pair
-from harness import Ours
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.connection.ends import AUTHENTICATED, client_credential, other, pair
+from tests.harness import Ours
 from tls12 import (
     Accept,
     Alert,

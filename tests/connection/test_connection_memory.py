@@ -10,9 +10,19 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from ends import CLOSE_NOTIFY, ROLES, USER_CANCELED, alert, connected, handshake, pair, protected, record
-from harness import Ours
 
+from tests.connection.ends import (
+    CLOSE_NOTIFY,
+    ROLES,
+    USER_CANCELED,
+    alert,
+    connected,
+    handshake,
+    pair,
+    protected,
+    record,
+)
+from tests.harness import Ours
 from tls12 import Alert, CipherSuite, ClientHelloReceived, Limits, Policy, Renegotiation
 from tls12.connection.connection import Connection
 from tls12.registry import CompressionMethod, ContentType, ExtensionType, HandshakeType, ProtocolVersion

@@ -6,8 +6,8 @@ import array
 from time import process_time
 
 import pytest
-from ends import ROLES, connected, pair, talk
 
+from tests.connection.ends import ROLES, connected, pair, talk
 from tls12 import DataReceived, HandshakeCompleted, Policy, Renegotiation, UsageError
 
 

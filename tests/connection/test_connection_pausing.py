@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from ends import (
+
+from tests.connection.ends import (
     AUTHENTICATED,
     CLOSE_NOTIFY,
     PSK,
@@ -21,8 +22,7 @@ from ends import (
     server_credential,
     talk,
 )
-from harness import Ours
-
+from tests.harness import Ours
 from tls12 import (
     Accept,
     AcceptAnyPeer,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ends import (
+
+from tests.connection.ends import (
     AUTHENTICATED,
     NO_RENEGOTIATION,
     PSK,
@@ -24,8 +25,7 @@ from ends import (
     server_credential,
     talk,
 )
-from harness import Ours
-
+from tests.harness import Ours
 from tls12 import (
     AcceptAnyPeer,
     Alert,

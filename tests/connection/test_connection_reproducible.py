@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import pki
 import pytest
-from ends import AUTHENTICATED, PSK, client_credential, server_credential
-from harness import Ours
 
+from tests import pki
+from tests.connection.ends import AUTHENTICATED, PSK, client_credential, server_credential
+from tests.harness import Ours
 from tls12 import (
     AcceptAnyPeer,
     CipherSuite,

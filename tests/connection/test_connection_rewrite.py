@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ends import ROLES, connected, pair, renegotiable, talk
-from harness import Ours
 
+from tests.connection.ends import ROLES, connected, pair, renegotiable, talk
+from tests.harness import Ours
 from tls12 import Alert, PeerAlert, RenegotiationRequested, TicketKeys
 from tls12.errors import BadSignature, DecodeError, PeerMisbehaved, UnexpectedMessage
 from tls12.handshake.engine import Unit

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pki
 import pytest
-from ends import AUTHENTICATED, PSK, ROLES, connected, pair, renegotiable, talk
-from harness import Ours
-from test_connection_callbacks import Meddler, scene
-from test_connection_interrupts import PACKAGE, Interrupt
 
+from tests import pki
+from tests.connection.ends import AUTHENTICATED, PSK, ROLES, connected, pair, renegotiable, talk
+from tests.connection.test_connection_callbacks import Meddler, scene
+from tests.connection.test_connection_interrupts import PACKAGE, Interrupt
+from tests.harness import Ours
 from tls12 import (
     ClientAuth,
     ClientConfig,

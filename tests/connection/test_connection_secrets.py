@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-import pki
 import pytest
 from cryptography import x509
-from ends import BOOM, PSK, PSK_POLICY, ROLES, connected, pair, renegotiable, server_credential, talk
-from harness import Ours, credential_of
 
+from tests import pki
+from tests.connection.ends import BOOM, PSK, PSK_POLICY, ROLES, connected, pair, renegotiable, server_credential, talk
+from tests.harness import Ours, credential_of
 from tls12 import (
     AcceptAnyPeer,
     CipherSuite,

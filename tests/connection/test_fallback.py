@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pki
-from harness import Ours, our_client, our_server, pump
-
+from tests import pki
+from tests.harness import Ours, our_client, our_server, pump
 from tls12 import (
     AcceptAnyPeer,
     Alert,

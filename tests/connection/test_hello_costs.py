@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from ends import record
-from harness import our_server
 
+from tests.connection.ends import record
+from tests.harness import our_server
 from tls12 import Alert, CipherSuite, ClientHelloReceived, Limits, NamedGroup, ServerConnection
 from tls12 import SignatureScheme as Scheme
 from tls12.errors import LimitExceeded

@@ -6,8 +6,8 @@ import random
 from typing import Any
 
 import pytest
-from harness import Ours, our_client, our_server, pump
 
+from tests.harness import Ours, our_client, our_server, pump
 from tls12 import AcceptAnyPeer, Alert, ClientConfig, ClientConnection, Policy
 from tls12.handshake.embellish import add_grease
 from tls12.handshake.engine import Unit

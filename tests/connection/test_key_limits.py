@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from harness import Ours, our_client, our_server, pump
 
+from tests.harness import Ours, our_client, our_server, pump
 from tls12 import CipherSuite, ConnectionFailed, ConnectionState, KeysNearLimit, Policy, Renegotiation
 from tls12.errors import KeysExhausted
 

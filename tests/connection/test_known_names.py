@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pki
 import pytest
-from harness import Ours, credential, credential_of, our_client, our_server, pump
 
+from tests import pki
+from tests.harness import Ours, credential, credential_of, our_client, our_server, pump
 from tls12 import Alert, PeerAlert, PeerIncompatible, Policy, ServerConfig, UsageError
 
 WILD = "www.wild.test"

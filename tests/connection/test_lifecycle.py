@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ends import CLOSE_NOTIFY, ROLES, alert, connected, pair, renegotiable
-from harness import Ours
 
+from tests.connection.ends import CLOSE_NOTIFY, ROLES, alert, connected, pair, renegotiable
+from tests.harness import Ours
 from tls12 import Alert, ConnectionState
 from tls12.connection.lifecycle import (
     DATA_FLOWS_OUT,

@@ -6,11 +6,11 @@ import array
 from typing import Any
 
 import pytest
-from ends import ROLES, connected, protected, record, talk
-from harness import Ours
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.connection.ends import ROLES, connected, protected, record, talk
+from tests.harness import Ours
 from tls12 import (
     CipherSuite,
     ConnectionFailed,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import pki
 import pytest
-from harness import Ours, credential, credential_of, our_client, pump, verifier
 
+from tests import pki
+from tests.harness import Ours, credential, credential_of, our_client, pump, verifier
 from tls12 import (
     AcceptAnyPeer,
     Alert,

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pki
 import pytest
-from harness import Ours, credential, credential_of, pump, verifier
 
+from tests import pki
+from tests.harness import Ours, credential, credential_of, pump, verifier
 from tls12 import (
     Accept,
     AcceptAnyPeer,

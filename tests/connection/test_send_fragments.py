@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ends import ROLES, connected, pair, talk
-from harness import OpenSSL, Ours, our_client, our_server, pump, their_client, their_server
 
+from tests.connection.ends import ROLES, connected, pair, talk
+from tests.harness import OpenSSL, Ours, our_client, our_server, pump, their_client, their_server
 from tls12 import ClientConfig, ClientHelloReceived, Policy, Renegotiation, ServerConfig, UsageError
 from tls12.wire.records import HEADER
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import our_client, our_server, pump, their_client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.harness import our_client, our_server, pump, their_client
 from tls12 import CipherSuite, NamedGroup, Policy, ServerConfig
 from tls12.handshake import negotiation
 from tls12.handshake.negotiation import Offer, choose

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import pki
 import pytest
 from cryptography.x509 import ocsp
-from harness import Ours, our_client, our_server, pump
-from staples import ocsp_response, sct, with_scts
 
+from tests import pki
+from tests.harness import Ours, our_client, our_server, pump
+from tests.staples import ocsp_response, sct, with_scts
 from tls12 import Alert, CertificateError, Credential, MemorySessionStore, TicketKeys
 from tls12.errors import CertificateRevoked
 from tls12.lab.pki import IssuedCertificate

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pki
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from harness import Ours, our_client, our_server, pump
 
+from tests import pki
+from tests.harness import Ours, our_client, our_server, pump
 from tls12 import (
     AcceptAnyPeer,
     Alert,

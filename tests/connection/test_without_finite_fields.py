@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from harness import dh_parameters, our_client, our_server, pump, their_client, their_server
 
+from tests.harness import dh_parameters, our_client, our_server, pump, their_client, their_server
 from tls12 import Alert, NamedGroup, PeerAlert, Policy, UsageError
 from tls12.crypto import finite_field
 

@@ -6,8 +6,8 @@ import hashlib
 import os
 
 import pytest
-from record_protections import CBC, Protection, mac_header, record
 
+from tests.record_protections import CBC, Protection, mac_header, record
 from tls12.crypto import record_mac
 from tls12.crypto.hashes import HASHES
 from tls12.crypto.record_mac import RecordMac

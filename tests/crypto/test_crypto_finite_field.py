@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from vectors_loader import Case, params
 
+from tests.vectors_loader import Case, params
 from tls12.crypto import finite_field
 from tls12.crypto.finite_field import FFDHE_PRIMES, FiniteFieldShare, answer, check, generate, named_group
 from tls12.crypto.groups import Random

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable
 
 import pytest
-from vectors_loader import Case, params
 
+from tests.vectors_loader import Case, params
 from tls12.crypto.groups import EC_GROUPS, WeierstrassGroup, generate, private_scalar
 from tls12.errors import InvalidKeyShare, UsageError
 from tls12.registry import Alert, NamedGroup

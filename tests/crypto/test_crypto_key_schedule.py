@@ -5,8 +5,8 @@ import pickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vectors_loader import Case, load, params
 
+from tests.vectors_loader import Case, load, params
 from tls12.crypto.key_schedule import (
     DirectionKeys,
     export_keying_material,

@@ -6,8 +6,8 @@ import hmac
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vectors_loader import Case, params
 
+from tests.vectors_loader import Case, params
 from tls12.crypto.prf import keyed, prf
 
 HASHES = st.sampled_from(["sha224", "sha256", "sha384", "sha512"])

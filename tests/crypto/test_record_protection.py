@@ -6,8 +6,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record_protections import AEAD, CBC, PROTECTIONS, Protection, mac_header
 
+from tests.record_protections import AEAD, CBC, PROTECTIONS, Protection, mac_header
 from tls12.crypto.aead import AEADS
 from tls12.crypto.cbc import BLOCK_CIPHERS
 from tls12.crypto.null import NullCipher

@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
-from vectors_loader import Case, params
 
+from tests.vectors_loader import Case, params
 from tls12.crypto.cbc import BLOCK_CIPHERS
 from tls12.crypto.key_schedule import DirectionKeys, key_block
 from tls12.crypto.protection import make_opener, make_sealer

@@ -21,7 +21,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.getoption("--write-interop", default=False) and not hasattr(session.config, "workerinput"):
-        import interop_table
+        from tests.interop import interop_table
 
         try:
             interop_table.write(_results)

@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import peers
-from matrix import PSK, Meeting, Peer
-from programs import Program, accepted_from
-
+from tests import peers
+from tests.interop.matrix import PSK, Meeting, Peer
+from tests.interop.programs import Program, accepted_from
 from tls12 import CipherSuite, NamedGroup, SignatureScheme
 
 SCRIPT = Path(__file__).with_name("erlang_ssl.escript")

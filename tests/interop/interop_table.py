@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from erlang_program import ERLANG
-from matrix import GNUTLS, HANDSHAKE, OPENSSL
-
+from tests.interop.erlang_program import ERLANG
+from tests.interop.matrix import GNUTLS, HANDSHAKE, OPENSSL
 from tls12 import CipherSuite
 from tls12.crypto.suites import SUITES
 

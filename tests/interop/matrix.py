@@ -19,13 +19,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-import openssl_program
-import peers
-import pki
 from cryptography.hazmat.primitives.asymmetric import dsa, ec
-from harness import Ours, credential_of, dh_parameters, directory, files_of, our_client, our_server, pump
-from programs import Program, accepted_from, connected, drive, part
 
+from tests import peers, pki
+from tests.harness import Ours, credential_of, dh_parameters, directory, files_of, our_client, our_server, pump
+from tests.interop import openssl_program
+from tests.interop.programs import Program, accepted_from, connected, drive, part
 from tls12 import CipherSuite, ClientAuth, NamedGroup, Psk, SignatureScheme, lab
 from tls12.crypto.finite_field import FFDHE_PRIMES
 from tls12.crypto.groups import EC_GROUPS

@@ -10,11 +10,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import peers
-import pki
-from harness import files_of, intermediates_of, trusted_file
-from programs import Program, accepted_from
-
+from tests import peers, pki
+from tests.harness import files_of, intermediates_of, trusted_file
+from tests.interop.programs import Program, accepted_from
 from tls12.lab.pki import IssuedCertificate
 
 

@@ -13,12 +13,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import peers
-import pki
 import pytest
-from harness import credential_of, trusted_file
-from programs import PATIENCE
 
+from tests import peers, pki
+from tests.harness import credential_of, trusted_file
+from tests.interop.programs import PATIENCE
 from tls12 import ServerConfig, ServerConnection, sync
 
 pytestmark = pytest.mark.peers

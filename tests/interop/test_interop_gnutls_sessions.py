@@ -5,12 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 
-import peers
-import pki
 import pytest
-from harness import credential_of, directory, verifier
-from programs import PATIENCE, Program
 
+from tests import peers, pki
+from tests.harness import credential_of, directory, verifier
+from tests.interop.programs import PATIENCE, Program
 from tls12 import (
     ClientConfig,
     MemorySessionStore,

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import interop_table
 import pytest
-from erlang_program import ERLANG
-from matrix import GNUTLS, MEET, OPENSSL, Meeting, Peer, among_ourselves, crossed
 
+from tests.interop import interop_table
+from tests.interop.erlang_program import ERLANG
+from tests.interop.matrix import GNUTLS, MEET, OPENSSL, Meeting, Peer, among_ourselves, crossed
 from tls12 import CipherSuite, SignatureScheme
 from tls12.crypto.signatures import SCHEMES, KeyKind
 from tls12.crypto.suites import SUITES, Suite

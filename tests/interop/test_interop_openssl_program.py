@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pki
 import pytest
-from harness import Ours, anything, credential_of, directory, our_client, our_server, verifier
-from openssl_program import certificate_options, s_client, s_server
-from programs import connected, drive, part
 
+from tests import pki
+from tests.harness import Ours, anything, credential_of, directory, our_client, our_server, verifier
+from tests.interop.openssl_program import certificate_options, s_client, s_server
+from tests.interop.programs import connected, drive, part
 from tls12 import (
     CipherSuite,
     ClientAuth,

@@ -6,14 +6,14 @@ import base64
 import re
 from pathlib import Path
 
-import pki
 import pytest
 from cryptography.x509 import ocsp
-from harness import directory, our_client, our_server
-from openssl_program import s_client, s_server
-from programs import connected, drive, part
-from staples import ocsp_response, sct, with_scts
 
+from tests import pki
+from tests.harness import directory, our_client, our_server
+from tests.interop.openssl_program import s_client, s_server
+from tests.interop.programs import connected, drive, part
+from tests.staples import ocsp_response, sct, with_scts
 from tls12 import Credential
 
 

@@ -6,13 +6,12 @@ import asyncio
 import socket
 from collections.abc import Iterator
 
-import peers
-import pki
 import pytest
-from harness import credential_of, files_of, trusted_file, verifier
-from programs import Program
 
 import tls12
+from tests import peers, pki
+from tests.harness import credential_of, files_of, trusted_file, verifier
+from tests.interop.programs import Program
 from tls12 import Alert, ClientConfig, MemorySessionStore, PeerAlert
 
 pytestmark = pytest.mark.peers

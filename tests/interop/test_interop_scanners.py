@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import peers
-import pki
 import pytest
-from harness import files_of
-from matrix import OpenSSLPrograms
-from programs import Program
 
+from tests import peers, pki
+from tests.harness import files_of
+from tests.interop.matrix import OpenSSLPrograms
+from tests.interop.programs import Program
 from tls12 import Policy
 from tls12.crypto.suites import SUITES, Authentication
 from tls12.registry import CipherSuite

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pki
 import pytest
-from harness import OpenSSL as Theirs
-from harness import (
+
+from tests import pki
+from tests.harness import OpenSSL as Theirs
+from tests.harness import (
     credential_of,
     openssl_context,
     our_client,
@@ -15,7 +16,6 @@ from harness import (
     their_server,
     verifier,
 )
-
 from tls12 import Alert, ClientAuth, PeerAlert
 from tls12.errors import (
     CertificateError,

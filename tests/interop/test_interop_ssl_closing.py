@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import End, OpenSSL, Ours, our_client, our_server, pump, their_client, their_server
 
+from tests.harness import End, OpenSSL, Ours, our_client, our_server, pump, their_client, their_server
 from tls12 import Alert, ConnectionClosed, ConnectionFailed, DataReceived, PeerAlert, TruncatedError
 
 ROLES = ("client", "server")

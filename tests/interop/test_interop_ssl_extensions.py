@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ssl
 
-import harness
-import pki
 import pytest
-from harness import OpenSSL, credential_of, our_client, our_server, pump, their_client, their_server
 
+from tests import harness, pki
+from tests.harness import OpenSSL, credential_of, our_client, our_server, pump, their_client, their_server
 from tls12 import Alert, MemorySessionStore, PeerAlert, TicketKeys
 
 # --- server_name ----------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pki
 import pytest
-from harness import OpenSSL, openssl_context, our_client, pump, their_server
 
+from tests import pki
+from tests.harness import OpenSSL, openssl_context, our_client, pump, their_server
 from tls12.wire.records import split_records
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import harness
 import pytest
-from harness import anything, dh_parameters, our_client, our_server, pump, their_client, their_server
 
+from tests import harness
+from tests.harness import anything, dh_parameters, our_client, our_server, pump, their_client, their_server
 from tls12 import Alert, CipherSuite, NamedGroup, PeerAlert, SignatureScheme
 from tls12.crypto.suites import SUITES, Authentication
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx

@@ -5,12 +5,23 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import pki
 import pytest
-from harness import End, Ours, credential_of, our_client, our_server, pieces, pump, their_client, their_server, verifier
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import pki
+from tests.harness import (
+    End,
+    Ours,
+    credential_of,
+    our_client,
+    our_server,
+    pieces,
+    pump,
+    their_client,
+    their_server,
+    verifier,
+)
 from tls12 import (
     AcceptAnyPeer,
     Alert,

@@ -3,11 +3,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-import harness
-import pki
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tests import harness, pki
 from tls12 import (
     Alert,
     CipherSuite,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from harness import Ours
-from recordings import records
-
+from tests.harness import Ours
+from tests.laws.recordings import records
 from tls12 import ConnectionFailed, PeerAlert, TruncatedError
 
 ALERT = 21

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-import pki
-from harness import Ours, credential_of, verifier
-
+from tests import pki
+from tests.harness import Ours, credential_of, verifier
 from tls12 import (
     CipherSuite,
     ClientAuth,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from harness import Ours, our_client, our_server
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import check_failure
-from recordings import NAMES, recording, records
 
+from tests.harness import Ours, our_client, our_server
+from tests.laws.oracle import check_failure
+from tests.laws.recordings import NAMES, recording, records
 from tls12 import AlertReceived, ClientAuth, ConnectionClosed, ConnectionFailed, Limits, Policy
 from tls12.errors import DecodeError, UnexpectedMessage
 from tls12.registry import HandshakeType

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recordings import NAMES, TO_CLIENT, TO_SERVER, recording, replay
 
+from tests.laws.recordings import NAMES, TO_CLIENT, TO_SERVER, recording, replay
 from tls12 import ConnectionClosed, ConnectionFailed, HandshakeCompleted
 
 EXAMPLES = settings(max_examples=25)

@@ -6,9 +6,9 @@ The default run flips one bit of each byte, another one for each recording; the 
 from __future__ import annotations
 
 import pytest
-from oracle import check_failure
-from recordings import NAMES, TO_CLIENT, TO_SERVER, Recording, recording, replay
 
+from tests.laws.oracle import check_failure
+from tests.laws.recordings import NAMES, TO_CLIENT, TO_SERVER, Recording, recording, replay
 from tls12 import TruncatedError
 
 VERSION_MINOR = 2

@@ -6,12 +6,12 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 
-import pki
 import pytest
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import pki
 from tls12.errors import CertificateError, UsageError
 from tls12.trust.credentials import Credential
 from tls12.trust.peer import PeerChain

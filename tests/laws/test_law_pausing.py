@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from recordings import NAMES, client_credential, recording, records, replay, sessions
 
+from tests.laws.recordings import NAMES, client_credential, recording, records, replay, sessions
 from tls12 import (
     Accept,
     CertificateRequested,

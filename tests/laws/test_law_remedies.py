@@ -14,11 +14,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import pki
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from harness import Ours, credential, credential_of, pump
 
+from tests import pki
+from tests.harness import Ours, credential, credential_of, pump
 from tls12 import (
     AcceptAnyPeer,
     Alert,

@@ -10,8 +10,8 @@ from itertools import chain, pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record_protections import PROTECTIONS, Protection, record
 
+from tests.record_protections import PROTECTIONS, Protection, record
 from tls12.errors import (
     BadRecordMac,
     KeysExhausted,

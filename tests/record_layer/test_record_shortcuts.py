@@ -9,11 +9,11 @@ from unittest import mock
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from harness import Ours, our_client, our_server, pump
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record_protections import AEAD, Protection
 
+from tests.harness import Ours, our_client, our_server, pump
+from tests.record_protections import AEAD, Protection
 from tls12 import CipherSuite, Policy
 from tls12.errors import BadRecordMac
 from tls12.record_layer import reader, writer

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from harness import our_client, our_server, pump
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record_protections import AEAD, CBC, PROTECTIONS, Protection
 
+from tests.harness import our_client, our_server, pump
+from tests.record_protections import AEAD, CBC, PROTECTIONS, Protection
 from tls12 import CipherSuite, Limits, Policy
 from tls12.crypto.limits import SEQUENCE_NUMBERS, USAGE_LIMITS
 from tls12.crypto.suites import CIPHERS

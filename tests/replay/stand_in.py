@@ -25,8 +25,8 @@ from itertools import repeat
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
-from vectors_loader import Case
 
+from tests.vectors_loader import Case
 from tls12 import (
     AcceptAnyPeer,
     Alert,

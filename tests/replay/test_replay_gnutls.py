@@ -6,8 +6,8 @@ import hashlib
 from functools import cache
 
 import pytest
-from vectors_loader import Case, load, params
 
+from tests.vectors_loader import Case, load, params
 from tls12 import CipherSuite, KeyLog
 from tls12.crypto import key_schedule
 from tls12.crypto.suites import SUITES, CipherKind

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
-from stand_in import StandIn
-from vectors_loader import Case, load, params
 
+from tests.replay.stand_in import StandIn
+from tests.vectors_loader import Case, load, params
 from tls12 import Alert, Credential, HandshakeCompleted, Renegotiation, Session, SignatureScheme
 from tls12.lab.observer import AlertSeen, ApplicationDataSeen, MessageSeen, RuleBroken, Seen, Undecryptable
 from tls12.wire.certificates import CertificateVerify

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
-from stand_in import Recording, StandIn
-from vectors_loader import Case, load
 
+from tests.replay.stand_in import Recording, StandIn
+from tests.vectors_loader import Case, load
 from tls12 import CipherSuite, Credential, NamedGroup, SignatureScheme
 from tls12.lab.observer import ApplicationDataSeen, MessageSeen, Role
 from tls12.wire.certificates import Certificate

@@ -7,11 +7,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import pki
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import pki
 from tls12.errors import DecodeError, EncodeError, UsageError
 from tls12.registry import CipherSuite
 from tls12.resumption.sessions import MAGIC, MAXIMUM_LIFETIME, UNSPECIFIED_LIFETIME, Session

@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable
 from threading import Thread
 
-import pki
 import pytest
-from harness import our_client, our_server, pump
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import pki
+from tests.harness import our_client, our_server, pump
 from tls12 import ClientAuth, Credential, Limits
 from tls12.errors import UsageError
 from tls12.registry import HandshakeType

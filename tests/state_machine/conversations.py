@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple
 
-import pki
 import pytest
-from harness import credential, credential_of
-from language import EMPTY, Sentence, Terms
 
+from tests import pki
+from tests.harness import credential, credential_of
+from tests.state_machine.language import EMPTY, Sentence, Terms
 from tls12 import (
     AcceptAnyPeer,
     CipherSuite,

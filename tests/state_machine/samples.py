@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-import pki
-
+from tests import pki
 from tls12.registry import (
     AlertLevel,
     CertificateStatusType,

@@ -8,9 +8,9 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from language import EMPTY, Sentence, Terms, following
-from samples import messages
 
+from tests.state_machine.language import EMPTY, Sentence, Terms, following
+from tests.state_machine.samples import messages
 from tls12.crypto.suites import SUITES
 from tls12.errors import UnexpectedMessage
 from tls12.handshake.grammar import CCS, ROWS, Conversation, Side, State, mermaid, name_of

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from conversations import CLIENT, SCRIPTS, SERVER, Dialogue, Script, frame, in_clear_text
-from language import Sentence, Terms, expected, sentences
-from samples import CLOSE_NOTIFY, NOT_MESSAGES, messages
 
+from tests.state_machine.conversations import CLIENT, SCRIPTS, SERVER, Dialogue, Script, frame, in_clear_text
+from tests.state_machine.language import Sentence, Terms, expected, sentences
+from tests.state_machine.samples import CLOSE_NOTIFY, NOT_MESSAGES, messages
 from tls12 import Alert, AlertReceived, ConnectionClosed, ConnectionState, DataReceived, PeerAlert, TLSError
 from tls12.errors import DecodeError, NotTLS, UnexpectedMessage
 from tls12.events import ConnectionFailed, Event

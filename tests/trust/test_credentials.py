@@ -3,7 +3,6 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-import pki
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from tests import pki
 from tls12.crypto import signatures
 from tls12.crypto.signatures import SCHEMES, KeyKind
 from tls12.errors import UsageError

@@ -9,11 +9,11 @@ from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-import pki
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests import pki
 from tls12.errors import (
     CertificateError,
     CertificateExpired,

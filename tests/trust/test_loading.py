@@ -6,7 +6,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import pki
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import x25519
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
+from tests import pki
 from tls12.errors import UsageError
 from tls12.lab.pki import PrivateKey
 from tls12.trust.credentials import Credential

@@ -4,7 +4,6 @@ import gc
 import tracemalloc
 from datetime import timedelta
 
-import pki
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import pki
 from tls12.crypto.signatures import KeyKind
 from tls12.errors import CertificateError, NameMismatch, NotPinned, UsageError
 from tls12.lab.pki import IssuedCertificate, key_usage

@@ -6,10 +6,10 @@ import base64
 import hashlib
 from typing import Any
 
-import pki
 import pytest
 from cryptography.hazmat.primitives import hashes
 
+from tests import pki
 from tls12.errors import NotPinned, UsageError
 from tls12.trust.peer import PeerChain
 from tls12.trust.verifier import PinnedVerifier, spki_sha256

@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import pki
 import pytest
 from cryptography import x509
 
+from tests import pki
 from tls12.errors import CertificateError
 from tls12.trust import backend
 from tls12.trust.names import describe

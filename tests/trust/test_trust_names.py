@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import ipaddress
 
-import pki
 import pytest
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import pki
 from tls12.errors import UsageError
 from tls12.trust.names import CertificateNames, describe, is_ip_address, normalise_server_name, printable
 

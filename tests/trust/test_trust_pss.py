@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pki
 import pytest
-from harness import our_client, our_server, pump, their_client
 
+from tests import pki
+from tests.harness import our_client, our_server, pump, their_client
 from tls12 import Alert, CipherSuite, Credential, NamedGroup, PeerMisbehaved, SignatureScheme
 from tls12.lab.script import Script
 from tls12.trust.pss import allowed_schemes

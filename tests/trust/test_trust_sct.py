@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pki
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import UnrecognizedExtension, ocsp
-from staples import IN_CERTIFICATES, ocsp_response, sct, sct_list, tlv, with_scts
 
+from tests import pki
+from tests.staples import IN_CERTIFICATES, ocsp_response, sct, sct_list, tlv, with_scts
 from tls12.errors import BadStaple, CertificateError
 from tls12.registry import Alert
 from tls12.trust.peer import PeerChain

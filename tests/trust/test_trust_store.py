@@ -5,11 +5,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pki
 import pytest
 from cryptography import x509
 from cryptography.utils import CryptographyDeprecationWarning
 
+from tests import pki
 from tls12.errors import UsageError
 from tls12.trust import truststore
 from tls12.trust.truststore import TrustStore

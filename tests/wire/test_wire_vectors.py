@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import vectors_loader
 
+from tests import vectors_loader
 from tls12.registry import CodePoint
 from tls12.wire import extensions, messages
 from tls12.wire.context import Context, KeyExchangeAlgorithm
