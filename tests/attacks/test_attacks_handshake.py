@@ -19,13 +19,13 @@ from tls12.crypto.suites import SUITES
 from tls12.handshake import server, steps
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import Unit
-from tls12.handshake.grammar import CCS, Conversation, Row, Side, State
+from tls12.handshake.grammar import CCS, Conversation, Row, State
 from tls12.handshake.proofs import VerifiedSignature
 from tls12.handshake.server import ServerHandshake
 from tls12.handshake.steps import Steps
 from tls12.lab.hellos import without_extensions
 from tls12.lab.script import Script
-from tls12.registry import ContentType, ExtensionType, ProtocolVersion
+from tls12.registry import ConnectionEnd, ContentType, ExtensionType, ProtocolVersion
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
 from tls12.wire.extensions import ExtendedMasterSecret, RawExtension
@@ -120,7 +120,7 @@ def test_skipped_certificate_verify() -> None:
 
     assert_defended(
         attack,
-        allowed(Row(State.CLIENT_KEY_EXCHANGE, Side.CLIENT, CCS, State.CLIENT_CCS)),
+        allowed(Row(State.CLIENT_KEY_EXCHANGE, ConnectionEnd.CLIENT, CCS, State.CLIENT_CCS)),
         removed(ServerHandshake, "verify_possession", believe),
     )
 

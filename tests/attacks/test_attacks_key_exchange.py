@@ -20,9 +20,9 @@ from tls12.crypto.finite_field import FiniteFieldShare
 from tls12.crypto.key_exchange import RsaTransport
 from tls12.errors import InvalidKeyShare, PeerMisbehaved
 from tls12.handshake.client import ClientHandshake
-from tls12.handshake.grammar import Row, Side, State
+from tls12.handshake.grammar import Row, State
 from tls12.lab.script import Script
-from tls12.registry import ClientCertificateType, HandshakeType
+from tls12.registry import ClientCertificateType, ConnectionEnd, HandshakeType
 from tls12.wire import key_exchange as wire
 from tls12.wire.certificates import Certificate, CertificateRequest
 from tls12.wire.codec import Reader, Writer
@@ -186,7 +186,9 @@ def test_freak() -> None:
     layout = wire.LAYOUTS[Kx.RSA]._replace(server_key_exchange=True, params=ExportParams.read, signed=True)
     assert_defended(
         attack,
-        allowed(Row(State.CERTIFICATE, Side.SERVER, HandshakeType.SERVER_KEY_EXCHANGE, State.SERVER_KEY_EXCHANGE)),
+        allowed(
+            Row(State.CERTIFICATE, ConnectionEnd.SERVER, HandshakeType.SERVER_KEY_EXCHANGE, State.SERVER_KEY_EXCHANGE)
+        ),
         removed(wire, "LAYOUTS", {**wire.LAYOUTS, Kx.RSA: layout}),
         together(
             removed(ClientHandshake, "receive_share", receive_and_remember_share),

@@ -17,10 +17,11 @@ from typing import Any
 from unittest import mock
 
 from tests.harness import Ours
-from tls12.handshake.grammar import Conversation, Row, Side
+from tls12.handshake.grammar import Conversation, Row
 from tls12.lab.script import Script
 from tls12.record_layer import reader, writer
 from tls12.record_layer.states import ReadState, WriteState
+from tls12.registry import ConnectionEnd
 
 Attack = Callable[[], bool]
 Defence = Callable[[], AbstractContextManager[object]]
@@ -35,7 +36,7 @@ def allowed(extra: Row) -> Defence:
     """The library with a guard that admits this row as well, whatever its own say."""
     honest = Conversation.admit
 
-    def admit(self: Conversation, sender: Side, kind: int) -> Row:
+    def admit(self: Conversation, sender: ConnectionEnd, kind: int) -> Row:
         asked = (self.state, sender, kind) == (extra.at, extra.sender, extra.message)
         return extra if asked else honest(self, sender, kind)
 

@@ -38,14 +38,12 @@ from tls12 import (
     lab,
 )
 from tls12.crypto.suites import SUITES
-from tls12.handshake.grammar import Side
 from tls12.lab.observer import (
     AlertSeen,
     ApplicationDataSeen,
     MessageSeen,
     Observer,
     RecordSeen,
-    Role,
     RuleBroken,
     Seen,
     Undecryptable,
@@ -54,6 +52,7 @@ from tls12.lab.script import Script
 from tls12.lab.speaker import OtherRecord
 from tls12.registry import (
     CompressionMethod,
+    ConnectionEnd,
     ContentType,
     HandshakeType,
     HeartbeatMessageType,
@@ -66,14 +65,14 @@ from tls12.wire.extensions import HeartbeatExtension, SelectedVersion
 from tls12.wire.hello import ClientHello, HelloRequest, ServerHello, ServerHelloDone
 from tls12.wire.messages import RawMessage
 
-Flow = list[tuple[Role, bytes]]
+Flow = list[tuple[ConnectionEnd, bytes]]
 
 
 class Tap:
     """An end of a connection, and every byte that it sent, in the order of the wire."""
 
-    def __init__(self, role: Role, end: End, flow: Flow) -> None:
-        self._role: Role = role
+    def __init__(self, role: ConnectionEnd, end: End, flow: Flow) -> None:
+        self._role: ConnectionEnd = role
         self._end = end
         self._flow = flow
 
@@ -109,7 +108,7 @@ def observe(flow: Flow, keylog: KeyLog | None = None) -> list[Seen]:
     return observer.events()
 
 
-def data_of(seen: list[Seen], sender: Role) -> bytes:
+def data_of(seen: list[Seen], sender: ConnectionEnd) -> bytes:
     return b"".join(item.data for item in seen if isinstance(item, ApplicationDataSeen) and item.sender == sender)
 
 
@@ -166,7 +165,7 @@ def test_what_went_into_a_record_can_be_asked_of_its_direction_if_it_can_be_open
     for sender, data in flow[:-2]:  # without the good ends
         observer.feed(sender, data)
     for sender, data in flow[-2:]:
-        state = observer._directions[Side(sender)].reader.state
+        state = observer._directions[ConnectionEnd(sender)].reader.state
         assert state is not None
         nonce = state.cipher.nonce(state.sequence, data[5:])
         additional = state.cipher.additional_data(state.sequence, data[0], data[5:], 2)
@@ -538,5 +537,5 @@ def test_the_observer_knows_what_may_come_next() -> None:
         observer.feed(sender, data)
     assert isinstance(observer.server_hello, ServerHello)
     assert isinstance(observer.client_hello, ClientHello)
-    assert observer.conversation.expected(Side.CLIENT) == (HandshakeType.CLIENT_HELLO,)
-    assert observer.conversation.expected(Side.SERVER) == (HandshakeType.HELLO_REQUEST,)
+    assert observer.conversation.expected(ConnectionEnd.CLIENT) == (HandshakeType.CLIENT_HELLO,)
+    assert observer.conversation.expected(ConnectionEnd.SERVER) == (HandshakeType.HELLO_REQUEST,)

@@ -48,8 +48,8 @@ from tls12.crypto import key_schedule, signatures
 from tls12.crypto.cbc import BLOCK_CIPHERS
 from tls12.crypto.suites import SUITES, Suite
 from tls12.handshake.engine import Unit
-from tls12.lab.observer import AlertSeen, ApplicationDataSeen, MessageSeen, Observer, Role, Seen
-from tls12.registry import ContentType, HandshakeType
+from tls12.lab.observer import AlertSeen, ApplicationDataSeen, MessageSeen, Observer, Seen
+from tls12.registry import ConnectionEnd, ContentType, HandshakeType
 from tls12.wire.certificates import CertificateRequest, CertificateVerify
 from tls12.wire.closing import ChangeCipherSpec, NewSessionTicket
 from tls12.wire.codec import Writer
@@ -73,7 +73,7 @@ class Recording:
     """A published conversation, and what is in the clear of it."""
 
     def __init__(self, case: Case) -> None:
-        senders: tuple[Role, Role] = ("client", "server")
+        senders: tuple[ConnectionEnd, ConnectionEnd] = ("client", "server")
         self.flows = [(senders[i % 2], bytes.fromhex(flow)) for i, flow in enumerate(case["flows"])]
         """They alternate, and the client begins."""
         observer = Observer()
@@ -91,7 +91,7 @@ class Recording:
         hello = self.first(ServerHello)
         return SUITES[hello.cipher_suite] if hello is not None else None
 
-    def protected_records(self, role: Role) -> list[bytes]:
+    def protected_records(self, role: ConnectionEnd) -> list[bytes]:
         """The bodies of what this side sent under its first keys."""
         records = [record for sender, data in self.flows if sender == role for record in split_records(data)]
         kinds = [record.type for record in records]
@@ -104,7 +104,7 @@ class StandIn:
     def __init__(
         self,
         case: Case,
-        role: Role,
+        role: ConnectionEnd,
         draws: Iterable[bytes],
         *,
         credential: Credential | None = None,
@@ -112,7 +112,7 @@ class StandIn:
         renegotiation: Renegotiation = Renegotiation.WARN,
     ) -> None:
         self.recording = Recording(case)
-        self.role: Role = role
+        self.role: ConnectionEnd = role
         self.keylog = KeyLog()
         self.seen: list[Seen] = []
         """The whole recording, decrypted."""
@@ -214,7 +214,7 @@ class StandIn:
     def _load(self, flow: bytes) -> None:
         self._records.extend(map(_encoded, split_records(flow)))
 
-    def _listen(self, sender: Role, data: bytes) -> None:
+    def _listen(self, sender: ConnectionEnd, data: bytes) -> None:
         # Record by record, because the secret for one is often computed from the record before it.
         for record in map(_encoded, split_records(data)):
             self._observer.feed(sender, record)

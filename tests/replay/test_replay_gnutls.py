@@ -11,8 +11,8 @@ from tests.vectors_loader import Case, load, params
 from tls12 import CipherSuite, KeyLog
 from tls12.crypto import key_schedule
 from tls12.crypto.suites import SUITES, CipherKind
-from tls12.lab.observer import AlertSeen, ApplicationDataSeen, MessageSeen, Observer, Role, Seen
-from tls12.registry import Alert
+from tls12.lab.observer import AlertSeen, ApplicationDataSeen, MessageSeen, Observer, Seen
+from tls12.registry import Alert, ConnectionEnd
 from tls12.wire.closing import Finished
 from tls12.wire.extensions import EncryptThenMac, ExtendedMasterSecret
 from tls12.wire.hello import ClientHello, ServerHello
@@ -32,7 +32,7 @@ def observed(case: Case, *, damaged: bool = False) -> list[Seen]:
     secret[0] ^= damaged
     keylog.log("CLIENT_RANDOM", random, bytes(secret))
     observer = Observer(keylog)
-    senders: tuple[Role, Role] = ("client", "server")
+    senders: tuple[ConnectionEnd, ConnectionEnd] = ("client", "server")
     for number, flow in enumerate(flows):
         observer.feed(senders[number % 2], flow)
     return observer.events()

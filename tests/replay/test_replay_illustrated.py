@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from tests.replay.stand_in import Recording, StandIn
 from tests.vectors_loader import Case, load
 from tls12 import CipherSuite, Credential, NamedGroup, SignatureScheme
-from tls12.lab.observer import ApplicationDataSeen, MessageSeen, Role
+from tls12.lab.observer import ApplicationDataSeen, MessageSeen
+from tls12.registry import ConnectionEnd
 from tls12.wire.certificates import Certificate
 from tls12.wire.closing import Finished
 
@@ -23,7 +24,7 @@ def server_credential(case: Case) -> Credential:
 
 
 @pytest.mark.parametrize("role", ["client", "server"])
-def test_our_side_of_the_illustrated_connection_is_reproduced_to_the_byte(role: Role) -> None:
+def test_our_side_of_the_illustrated_connection_is_reproduced_to_the_byte(role: ConnectionEnd) -> None:
     draws = [bytes.fromhex(drawn) for drawn in CASE[f"{role}_draws"]]
     credential = server_credential(CASE) if role == "server" else None
     ours = StandIn(CASE, role, draws, credential=credential)

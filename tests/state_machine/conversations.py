@@ -41,20 +41,20 @@ from tls12.crypto.null import NullCipher
 from tls12.handshake import steps
 from tls12.handshake.engine import Rewrite
 from tls12.handshake.engine import Unit as Unit_
-from tls12.handshake.grammar import CCS, Side, name_of
+from tls12.handshake.grammar import CCS, name_of
 from tls12.lab import policy as lab_policy
-from tls12.registry import ContentType, HandshakeType
+from tls12.registry import ConnectionEnd, ContentType, HandshakeType
 from tls12.wire.certificates import CertificateStatus
 from tls12.wire.hello import ServerHello
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
-CLIENT, SERVER = Side.CLIENT, Side.SERVER
+CLIENT, SERVER = ConnectionEnd.CLIENT, ConnectionEnd.SERVER
 
 
 class Unit(NamedTuple):
     """One handshake message or ChangeCipherSpec, as it goes over the wire."""
 
-    sender: Side
+    sender: ConnectionEnd
     content_type: int
     payload: bytes
 
@@ -80,7 +80,7 @@ def frame(content_type: int, payload: bytes) -> bytes:
     return bytes([content_type, 3, 3]) + len(payload).to_bytes(2, "big") + payload
 
 
-def units(sender: Side, data: bytes) -> Iterator[Unit]:
+def units(sender: ConnectionEnd, data: bytes) -> Iterator[Unit]:
     """Take the records of a clear stream apart; no message here spans two of them."""
     while data:
         size = int.from_bytes(data[3:5], "big")
@@ -117,7 +117,7 @@ class Script:
     def __str__(self) -> str:
         return self.name
 
-    def terms_of(self, side: Side, handshake: int) -> Terms:
+    def terms_of(self, side: ConnectionEnd, handshake: int) -> Terms:
         """A server always knows whether it resumes; a client may have to wait for the next message."""
         terms = self.terms[handshake - 1]
         if side is SERVER and terms.resumed is None:
@@ -130,15 +130,15 @@ class Dialogue:
     """One conversation, under way."""
 
     script: Script
-    ends: dict[Side, ClientConnection | ServerConnection] = field(init=False)
-    queues: dict[Side, deque[Unit]] = field(init=False)
-    said: dict[Side, Sentence] = field(init=False)
+    ends: dict[ConnectionEnd, ClientConnection | ServerConnection] = field(init=False)
+    queues: dict[ConnectionEnd, deque[Unit]] = field(init=False)
+    said: dict[ConnectionEnd, Sentence] = field(init=False)
     """What each side has seen go by since the last handshake began, in its own order."""
-    handshakes: dict[Side, int] = field(init=False)
+    handshakes: dict[ConnectionEnd, int] = field(init=False)
     """How many handshakes each side has seen begin."""
-    taken: dict[Side, int] = field(init=False)
+    taken: dict[ConnectionEnd, int] = field(init=False)
     """How many units each side has received."""
-    events: dict[Side, list[Event]] = field(init=False)
+    events: dict[ConnectionEnd, list[Event]] = field(init=False)
 
     def __post_init__(self) -> None:
         client = self.script.client()
@@ -152,7 +152,7 @@ class Dialogue:
         client.initiate_handshake()
         self._collect(CLIENT)
 
-    def until(self, side: Side, count: int) -> bool:
+    def until(self, side: ConnectionEnd, count: int) -> bool:
         """Go on until `side` has received `count` units and the other side waits for it; False if it ends before."""
         while self.taken[side] < count or self.queues[side]:
             moving = side if self.queues[side] else side.other
@@ -162,7 +162,7 @@ class Dialogue:
                 self.deliver(moving.other, self.queues[moving].popleft())
         return True
 
-    def deliver(self, side: Side, unit: Unit) -> None:
+    def deliver(self, side: ConnectionEnd, unit: Unit) -> None:
         """Give one unit to a side."""
         self._hear(side, unit)
         self.taken[side] += 1
@@ -170,7 +170,7 @@ class Dialogue:
         self.events[side] += self.ends[side].events()
         self._collect(side)
 
-    def next_for(self, side: Side) -> Unit | None:
+    def next_for(self, side: ConnectionEnd) -> Unit | None:
         """What this side would receive next; None if nothing is on its way."""
         while not self.queues[side.other] and self._act():
             pass
@@ -180,16 +180,16 @@ class Dialogue:
         if not self._acts:
             return False
         who, what = self._acts.popleft().split()
-        getattr(self.ends[Side(who)], what)()
-        self._collect(Side(who))
+        getattr(self.ends[ConnectionEnd(who)], what)()
+        self._collect(ConnectionEnd(who))
         return True
 
-    def _collect(self, side: Side) -> None:
+    def _collect(self, side: ConnectionEnd) -> None:
         for unit in units(side, bytes(self.ends[side].data_to_send())):
             self._hear(side, unit)
             self.queues[side].append(unit)
 
-    def _hear(self, side: Side, unit: Unit) -> None:
+    def _hear(self, side: ConnectionEnd, unit: Unit) -> None:
         if unit.kind == HandshakeType.CLIENT_HELLO:
             self.said[side] = ()
             self.handshakes[side] += 1

@@ -13,13 +13,14 @@ from tests.state_machine.language import EMPTY, Sentence, Terms, following
 from tests.state_machine.samples import messages
 from tls12.crypto.suites import SUITES
 from tls12.errors import UnexpectedMessage
-from tls12.handshake.grammar import CCS, ROWS, Conversation, Side, State, mermaid, name_of
+from tls12.handshake.grammar import CCS, ROWS, Conversation, State, mermaid, name_of
 from tls12.registry import (
     Alert,
     CertificateStatusType,
     CipherSuite,
     ClientCertificateType,
     CompressionMethod,
+    ConnectionEnd,
     HandshakeType,
     ProtocolVersion,
 )
@@ -82,7 +83,7 @@ def walk(terms: Terms, kinds: tuple[int, ...], at: Conversation, said: Sentence 
     """Every prefix from here, each held against the figures with these kinds of messages of both sides."""
     seen = {said}
     allowed = following(terms, said) if said else {"client ClientHello"}
-    for side in Side:
+    for side in ConnectionEnd:
         names = {letter.split(" ")[1] for letter in allowed if letter.startswith(side.value)}
         assert {name_of(kind) for kind in at.expected(side)} == names, said
         for kind in kinds:
@@ -107,10 +108,10 @@ def say(conversation: Conversation, letter: str, terms: Terms) -> None:
     """Show one message to the guard."""
     sender, name = letter.removesuffix(EMPTY).split(" ")
     kind = next(kind for kind in KINDS if name_of(kind) == name)
-    conversation.learn(conversation.admit(Side(sender), kind), message_of(letter, terms))
+    conversation.learn(conversation.admit(ConnectionEnd(sender), kind), message_of(letter, terms))
 
 
-def check_refusal(error: UnexpectedMessage, side: Side, kind: int, names: set[str]) -> None:
+def check_refusal(error: UnexpectedMessage, side: ConnectionEnd, kind: int, names: set[str]) -> None:
     """Who sent what, and what was expected instead."""
     text = str(error)
     assert text.startswith(f"the {side.value} sent {name_of(kind)} ")
@@ -159,14 +160,14 @@ ABBREVIATED = (
 )
 
 
-@pytest.mark.parametrize("sender", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("sender", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize(
     ("again", "terms"),
     [(ONE_HANDSHAKE, Terms(Kx.ECDHE)), (ABBREVIATED, Terms(Kx.ECDHE, ticket=True, resumed=True))],
     ids=["full", "abbreviated"],
 )
 def test_application_data_may_come_after_a_handshake_and_up_to_its_senders_next_changecipherspec(
-    again: Sentence, terms: Terms, sender: Side
+    again: Sentence, terms: Terms, sender: ConnectionEnd
 ) -> None:
     conversation = Conversation()
     for letter in ONE_HANDSHAKE:
@@ -185,14 +186,14 @@ def test_a_second_handshake_forgets_what_the_first_agreed_on() -> None:
         say(conversation, letter, first)
     for letter in ONE_HANDSHAKE[:3]:
         say(conversation, letter, Terms(Kx.ECDHE))
-    assert {name_of(kind) for kind in conversation.expected(Side.SERVER)} == {"ServerKeyExchange"}
+    assert {name_of(kind) for kind in conversation.expected(ConnectionEnd.SERVER)} == {"ServerKeyExchange"}
 
 
 def test_a_suite_that_nobody_knows_teaches_the_guard_nothing() -> None:
     conversation = Conversation()
     say(conversation, "client ClientHello", Terms(Kx.ECDHE))
     unknown = ServerHello(ProtocolVersion.TLS_1_2, bytes(32), b"", CipherSuite.of(0xFEFE), CompressionMethod.NULL, ())
-    conversation.learn(conversation.admit(Side.SERVER, HandshakeType.SERVER_HELLO), unknown)
+    conversation.learn(conversation.admit(ConnectionEnd.SERVER, HandshakeType.SERVER_HELLO), unknown)
     assert conversation.context is None
     assert not conversation.facts.certificate_based
 

@@ -19,8 +19,8 @@ from tls12 import Alert, AlertReceived, ConnectionClosed, ConnectionState, DataR
 from tls12.errors import DecodeError, NotTLS, UnexpectedMessage
 from tls12.events import ConnectionFailed, Event
 from tls12.handshake.engine import Handshake, Story
-from tls12.handshake.grammar import CCS, Conversation, Row, Side, name_of
-from tls12.registry import AlertLevel, ContentType, HandshakeType
+from tls12.handshake.grammar import CCS, Conversation, Row, name_of
+from tls12.registry import AlertLevel, ConnectionEnd, ContentType, HandshakeType
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
 QUICK = (
@@ -46,7 +46,7 @@ class Stop:
     """A connection that waits for its peer, and what may come."""
 
     dialogue: Dialogue
-    side: Side
+    side: ConnectionEnd
 
     @property
     def said(self) -> Sentence:
@@ -78,7 +78,7 @@ class Stop:
         return end.error, end.events(), bytes(end.data_to_send())
 
 
-def stops(script: Script, side: Side) -> range:
+def stops(script: Script, side: ConnectionEnd) -> range:
     """Behind how many received messages to stop: everywhere, but of two handshakes only in the second."""
     dialogue = Dialogue(script)
     first = 0
@@ -89,7 +89,7 @@ def stops(script: Script, side: Side) -> range:
     return range(first, dialogue.taken[side] + 1)
 
 
-def stop(script: Script, side: Side, count: int) -> Stop:
+def stop(script: Script, side: ConnectionEnd, count: int) -> Stop:
     """A new connection, stopped when it has received `count` messages."""
     dialogue = Dialogue(script)
     dialogue.until(side, count)
@@ -136,17 +136,19 @@ def check_message(stop: Stop, kind: int) -> None:
         assert name in str(error).split(";")[1], context
 
 
-@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize("script", named(*QUICK))
-def test_only_expected_messages_survive_at_any_point_of_a_legal_conversation(script: Script, side: Side) -> None:
+def test_only_expected_messages_survive_at_any_point_of_a_legal_conversation(
+    script: Script, side: ConnectionEnd
+) -> None:
     for count in stops(script, side):
         for kind in (CCS, *messages()):
             check_message(stop(script, side, count), kind)
 
 
-@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize("script", named("PSK", "resumed by id", "ticket refused", "renegotiated by the server"))
-def test_records_that_are_no_messages_survive_only_where_they_belong(script: Script, side: Side) -> None:
+def test_records_that_are_no_messages_survive_only_where_they_belong(script: Script, side: ConnectionEnd) -> None:
     for count in stops(script, side):
         for what, (content_type, payload) in NOT_MESSAGES.items():
             at = stop(script, side, count)
@@ -161,9 +163,9 @@ def test_records_that_are_no_messages_survive_only_where_they_belong(script: Scr
                 assert all(name in str(error).split(";")[1] for name in at.expected)
 
 
-@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize("script", named("RSA, client certificate", "resumed by ticket"))
-def test_alerts_mean_the_same_at_any_point(script: Script, side: Side) -> None:
+def test_alerts_mean_the_same_at_any_point(script: Script, side: ConnectionEnd) -> None:
     for count in stops(script, side):
         at = stop(script, side, count)
         assert at.hear(ContentType.ALERT, b"\x01\x5a") == (
@@ -181,18 +183,18 @@ def test_alerts_mean_the_same_at_any_point(script: Script, side: Side) -> None:
         assert (events, out) == ([ConnectionFailed(error)], b"")
 
 
-@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize("script", named("ECDHE, no client certificate", *QUICK))
-def test_the_connection_says_itself_what_it_expects(script: Script, side: Side) -> None:
+def test_the_connection_says_itself_what_it_expects(script: Script, side: ConnectionEnd) -> None:
     for count in stops(script, side):
         at = stop(script, side, count)
         assert set(at.dialogue.ends[side].expecting) == at.expected
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize("script", SCRIPTS, ids=str)
-def test_types_that_are_not_of_tls_1_2_survive_nowhere(script: Script, side: Side) -> None:
+def test_types_that_are_not_of_tls_1_2_survive_nowhere(script: Script, side: ConnectionEnd) -> None:
     for count in stops(script, side):
         for kind in (*HandshakeType, *range(25, 256, 11)):
             if kind in messages():
@@ -208,7 +210,7 @@ def admit_everything(patch: pytest.MonkeyPatch) -> None:
     """Take the guard's check away: what has no row gets one that leads nowhere."""
     admit = Conversation.admit
 
-    def admit_all(self: Conversation, sender: Side, kind: int) -> Row:
+    def admit_all(self: Conversation, sender: ConnectionEnd, kind: int) -> Row:
         try:
             return admit(self, sender, kind)
         except UnexpectedMessage:
@@ -228,10 +230,10 @@ def accept_everything(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Handshake, "_next", take)
 
 
-@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize("script", named("RSA_PSK with a hint", "ECDH_ANON", "everything", "ticket refused"))
 def test_without_the_guard_the_stories_still_refuse(
-    script: Script, side: Side, monkeypatch: pytest.MonkeyPatch
+    script: Script, side: ConnectionEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admit_everything(monkeypatch)
     for count in stops(script, side):
@@ -243,10 +245,10 @@ def test_without_the_guard_the_stories_still_refuse(
             assert isinstance(error, UnexpectedMessage | DecodeError), f"{name_of(kind)} after {at.said}"
 
 
-@pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
+@pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize("script", named("everything", "resumed by id"))
 def test_without_the_check_of_the_stories_the_guard_still_refuses(
-    script: Script, side: Side, monkeypatch: pytest.MonkeyPatch
+    script: Script, side: ConnectionEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accept_everything(monkeypatch)
     for count in stops(script, side):

@@ -65,10 +65,10 @@ from tls12.events import (
 )
 from tls12.handshake import channel_bindings
 from tls12.handshake.engine import Complete, InstallReadKeys, InstallWriteKeys, Notify, Output, SettleRecords
-from tls12.handshake.grammar import Side, State, name_of
+from tls12.handshake.grammar import State, name_of
 from tls12.policy import Renegotiation
 from tls12.record_layer.states import ReadState
-from tls12.registry import Alert, AlertLevel, ContentType
+from tls12.registry import Alert, AlertLevel, ConnectionEnd, ContentType
 from tls12.resumption.sessions import Session
 from tls12.resumption.stores import remove_session
 from tls12.secrecy import Secret, forget_frames, forget_locals, keeps_secrets
@@ -290,7 +290,7 @@ class Connection:
         held, limit = self._outgoing.held_size, self._config.limits.held
         if held >= limit:
             raise LimitExceeded(
-                f"{held} bytes wait for the {self._role.peer.value} to go on with a renegotiation; "
+                f"{held} bytes wait for the {self._role.peer} to go on with a renegotiation; "
                 f"Limits.held allows {limit}",
                 remedy="write no more while bytes_held is large, or raise Limits.held",
             )
@@ -496,12 +496,12 @@ class Connection:
     def _take_invitation(self, message: bytes) -> bool:
         """Deal with a message that may ask for another handshake; whether that was all there is to do."""
         role, handshakes = self._role, self._handshakes
-        if role.end is Side.CLIENT:
+        if role.end is ConnectionEnd.CLIENT:
             if not handshakes.so_far.handshakes:
                 return False
             request = messages.parse(message)
             if self._hooks.on_message is not None:
-                self._hooks.on_message(role.peer.value, request, len(message))
+                self._hooks.on_message(role.peer, request, len(message))
         if not self._lifecycle.may_write:
             return True  # our close_notify has gone out: nothing can be answered
         verdict = role.judge_invitation(
@@ -515,7 +515,7 @@ class Connection:
             return verdict is Verdict.IGNORE
         if verdict is Verdict.OUT_OF_PLACE:
             raise handshakes.out_of_place(name_of(message[0]))
-        if role.end is Side.CLIENT:
+        if role.end is ConnectionEnd.CLIENT:
             self._events.append(RenegotiationRequested())
         if verdict is Verdict.END:
             raise renegotiation.policy_ends_connection(self._config, role.peer)

@@ -25,9 +25,9 @@ from tls12.connection.buffers import NOTHING
 from tls12.crypto.protection import Opener
 from tls12.errors import DecodeError, LimitExceeded, PeerMisbehaved, UnexpectedMessage
 from tls12.events import DataReceived, Event
-from tls12.handshake.grammar import CCS, Side, name_of
+from tls12.handshake.grammar import CCS, name_of
 from tls12.record_layer import RecordReader
-from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType
+from tls12.registry import Alert, AlertLevel, ConnectionEnd, ContentType, HandshakeType
 from tls12.wire.closing import AlertMessage
 from tls12.wire.messages import HandshakeReassembler
 from tls12.wire.records import Buffer
@@ -55,7 +55,7 @@ class Incoming:
         "reassembler",
     )
 
-    def __init__(self, peer: Side, limits: Limits) -> None:
+    def __init__(self, peer: ConnectionEnd, limits: Limits) -> None:
         self._peer = peer
         self._limits = limits
         self.reader = RecordReader(limits.empty_records)
@@ -95,9 +95,7 @@ class Incoming:
                 else:
                     if reassembler.pending and kind != _ALERT:
                         what = name_of(CCS) if kind == _CHANGE_CIPHER_SPEC else "application data"
-                        raise UnexpectedMessage(
-                            f"the {self._peer.value} sent {what} in the middle of a handshake message"
-                        )
+                        raise UnexpectedMessage(f"the {self._peer} sent {what} in the middle of a handshake message")
                     yield kind, fragment
         finally:
             records.close()  # here, where an interrupt of what the reader puts back is raised and not swallowed
@@ -110,7 +108,7 @@ class Incoming:
                 return
             if reassembler.pending and message[0] in _FLIGHT_ENDS:
                 raise UnexpectedMessage(
-                    f"the {self._peer.value} sent more behind its {name_of(message[0])}, in the same record"
+                    f"the {self._peer} sent more behind its {name_of(message[0])}, in the same record"
                 )
             self._warnings = 0
             yield _HANDSHAKE, message
@@ -136,7 +134,7 @@ class Incoming:
 
     def read_alert(self, payload: bytes) -> AlertMessage:
         """The alert in a record. Raises DecodeError for another length and PeerMisbehaved for another level."""
-        peer = self._peer.value
+        peer = self._peer
         if len(payload) != 2:
             raise DecodeError(f"the {peer} sent an alert record of {len(payload)} bytes", rule="RFC 5246 7.2")
         level, description = AlertLevel.of(payload[0]), Alert.of(payload[1])
@@ -156,7 +154,7 @@ class Incoming:
         self._useful_records = useful
         if self._warnings > self._limits.warnings:
             raise LimitExceeded(
-                f"the {self._peer.value} sent more than {self._limits.warnings} warnings in a row",
+                f"the {self._peer} sent more than {self._limits.warnings} warnings in a row",
                 alert=Alert.UNEXPECTED_MESSAGE,
                 remedy="raise Limits.warnings if that is normal for this peer",
             )
@@ -171,7 +169,7 @@ class Incoming:
         limit = self._limits.buffered
         if self.reader.buffered + len(data) > limit:
             raise LimitExceeded(
-                f"the {self._peer.value} sent more than {limit} bytes while the handshake was paused",
+                f"the {self._peer} sent more than {limit} bytes while the handshake was paused",
                 alert=Alert.UNEXPECTED_MESSAGE,
             )
         self.reader.hold(data)

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from tls12.config import ClientConfig, ServerConfig
 from tls12.crypto.suites import SUITES
 from tls12.errors import TruncatedError
-from tls12.handshake.grammar import Facts, Side
+from tls12.handshake.grammar import Facts
 from tls12.handshake.permissions import offering_more
-from tls12.registry import Alert
+from tls12.registry import Alert, ConnectionEnd
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What was known when the alert came."""
 
-    side: Side
+    side: ConnectionEnd
     """Ours."""
     facts: Facts
     """The guard's."""
@@ -43,7 +43,7 @@ def _always(_: Circumstances) -> bool:
 
 
 def _nothing_chosen(now: Circumstances) -> bool:
-    return now.side is Side.CLIENT and now.facts.suite is None and not now.established
+    return now.side is ConnectionEnd.CLIENT and now.facts.suite is None and not now.established
 
 
 def _renegotiates(now: Circumstances) -> bool:
@@ -55,11 +55,11 @@ def _renegotiation_refused(now: Circumstances) -> bool:
 
 
 def _showed_no_certificate(now: Circumstances) -> bool:
-    return now.side is Side.CLIENT and now.facts.certificate_requested and not now.facts.client_certificate
+    return now.side is ConnectionEnd.CLIENT and now.facts.certificate_requested and not now.facts.client_certificate
 
 
 def _showed_a_certificate(now: Circumstances) -> bool:
-    return now.facts.certificate_based if now.side is Side.SERVER else now.facts.client_certificate
+    return now.facts.certificate_based if now.side is ConnectionEnd.SERVER else now.facts.client_certificate
 
 
 def _tried_a_psk(now: Circumstances) -> bool:
@@ -69,7 +69,7 @@ def _tried_a_psk(now: Circumstances) -> bool:
 
 def because_refused(now: Circumstances) -> str:
     """The clause for a connection that the peer ends when its wish to renegotiate is refused."""
-    lacks_one = now.side is Side.CLIENT and not now.config.credentials
+    lacks_one = now.side is ConnectionEnd.CLIENT and not now.config.credentials
     purpose = "; servers do so to ask for a client certificate: give credentials=(...) too" if lacks_one else ""
     return f"it had asked to renegotiate, which was refused: {now.refusal}{purpose}"
 
@@ -128,7 +128,7 @@ def remedy_for(alert: Alert, now: Circumstances) -> str | None:
 
 def truncation(now: Circumstances) -> TruncatedError:
     """The error for a stream that ends without close_notify."""
-    ended = f"the {now.side.other.value} ended the stream without close_notify"
+    ended = f"the {now.side.other} ended the stream without close_notify"
     if not now.established:
         return TruncatedError(
             f"{ended}, in the middle of the handshake",

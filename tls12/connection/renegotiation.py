@@ -14,10 +14,10 @@ from enum import Enum
 
 from tls12.config import ClientConfig, ServerConfig
 from tls12.errors import LimitExceeded, PeerIncompatible
-from tls12.handshake.grammar import Side
 from tls12.handshake.permissions import permit, replacing
 from tls12.handshake.proofs import Established
 from tls12.policy import Renegotiation
+from tls12.registry import ConnectionEnd
 from tls12.wire import messages
 from tls12.wire.extensions import ExtendedMasterSecret
 from tls12.wire.hello import ClientHello
@@ -62,12 +62,14 @@ class Renegotiations:
                 remedy="raise Limits.renegotiations if that is normal for this peer",
             )
 
-    def count_wish(self, config: ClientConfig | ServerConfig, peer: Side) -> None:
+    def count_wish(self, config: ClientConfig | ServerConfig, peer: ConnectionEnd) -> None:
         """Count one more wish of the peer. Raises LimitExceeded beyond `Limits.hello_requests`."""
         self.asked_by_peer += 1
         if self.asked_by_peer > config.limits.hello_requests:
-            what = "sent too many HelloRequests" if peer is Side.SERVER else "asked for too many renegotiations"
-            raise LimitExceeded(f"the {peer.value} {what}", rule="RFC 5246 7.2.2")
+            what = (
+                "sent too many HelloRequests" if peer is ConnectionEnd.SERVER else "asked for too many renegotiations"
+            )
+            raise LimitExceeded(f"the {peer} {what}", rule="RFC 5246 7.2.2")
 
     def refused(self, why: str, records: int) -> None:
         """Remember that the peer's wish was refused, when `records` of its records had been opened."""
@@ -106,7 +108,7 @@ def judge_hello_request(
     config: ClientConfig | ServerConfig, established: Established | None, so_far: Renegotiations, *, during: bool
 ) -> Verdict:
     """What a client answers a HelloRequest. Raises LimitExceeded for too many."""
-    so_far.count_wish(config, Side.SERVER)
+    so_far.count_wish(config, ConnectionEnd.SERVER)
     ends = config.policy.renegotiation is Renegotiation.FATAL
     if during:
         return Verdict.OUT_OF_PLACE if ends else Verdict.IGNORE
@@ -124,7 +126,7 @@ def judge_client_hello(
         return Verdict.BEGIN
     if wish is Renegotiation.FATAL:
         return Verdict.END
-    so_far.count_wish(config, Side.CLIENT)
+    so_far.count_wish(config, ConnectionEnd.CLIENT)
     return Verdict.REFUSE
 
 
@@ -139,15 +141,15 @@ def _may_begin(config: ClientConfig | ServerConfig, established: Established, me
     return isinstance(hello, ClientHello) and hello.find(ExtendedMasterSecret) is not None
 
 
-def policy_ends_connection(config: ClientConfig | ServerConfig, peer: Side) -> PeerIncompatible:
+def policy_ends_connection(config: ClientConfig | ServerConfig, peer: ConnectionEnd) -> PeerIncompatible:
     """The error for a wish of the peer with which the policy ends the connection."""
     policy = config.policy
     remedy = f"{replacing(policy, renegotiation=Renegotiation.WARN)} goes on without one"
-    if peer is Side.SERVER:
+    if peer is ConnectionEnd.SERVER:
         remedy += f", {replacing(policy, renegotiation=Renegotiation.ALLOW)} renegotiates"
-    asked = "asked for" if peer is Side.SERVER else "began"
+    asked = "asked for" if peer is ConnectionEnd.SERVER else "began"
     return PeerIncompatible(
-        f"the {peer.value} {asked} a renegotiation, with which the policy ends the connection",
+        f"the {peer} {asked} a renegotiation, with which the policy ends the connection",
         rule="RFC 5246 7.2.2",
         remedy=remedy,
     )

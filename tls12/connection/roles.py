@@ -19,10 +19,10 @@ from tls12.given import name_value, require_function
 from tls12.handshake.bindings import client_key
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import Handshake, OnMessage, Rewrite
-from tls12.handshake.grammar import Conversation, Side
+from tls12.handshake.grammar import Conversation
 from tls12.handshake.proofs import Established
 from tls12.handshake.server import ServerHandshake
-from tls12.registry import HandshakeType
+from tls12.registry import ConnectionEnd, HandshakeType
 from tls12.resumption.sessions import Session
 
 
@@ -54,8 +54,8 @@ class Hooks:
 class Role(Protocol):
     """One end of a connection."""
 
-    end: ClassVar[Side]
-    peer: ClassVar[Side]
+    end: ClassVar[ConnectionEnd]
+    peer: ClassVar[ConnectionEnd]
     opened_by: ClassVar[HandshakeType | None]
     """The message of the peer that begins a handshake, if one can."""
     invited_by: ClassVar[HandshakeType]
@@ -82,8 +82,8 @@ class Role(Protocol):
 class ClientRole:
     """The end that begins."""
 
-    end: ClassVar[Side] = Side.CLIENT
-    peer: ClassVar[Side] = Side.SERVER
+    end: ClassVar[ConnectionEnd] = ConnectionEnd.CLIENT
+    peer: ClassVar[ConnectionEnd] = ConnectionEnd.SERVER
     opened_by: ClassVar[HandshakeType | None] = None
     invited_by: ClassVar[HandshakeType] = HandshakeType.HELLO_REQUEST
 
@@ -123,8 +123,8 @@ class ClientRole:
 class ServerRole:
     """The end that answers."""
 
-    end: ClassVar[Side] = Side.SERVER
-    peer: ClassVar[Side] = Side.CLIENT
+    end: ClassVar[ConnectionEnd] = ConnectionEnd.SERVER
+    peer: ClassVar[ConnectionEnd] = ConnectionEnd.CLIENT
     opened_by: ClassVar[HandshakeType | None] = HandshakeType.CLIENT_HELLO
     invited_by: ClassVar[HandshakeType] = HandshakeType.CLIENT_HELLO
 

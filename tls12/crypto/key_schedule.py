@@ -14,16 +14,17 @@ The randoms stand in the other order in the key expansion; RFC 5246 6.3 means it
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from tls12.crypto.prf import Keyed, prf
 from tls12.crypto.suites import Suite
 from tls12.errors import UsageError
+from tls12.registry import ConnectionEnd
 
 MASTER_SECRET_LENGTH = 48
 VERIFY_DATA_LENGTH = 12
 
-_FINISHED = {"client": b"client finished", "server": b"server finished"}
+_FINISHED = {ConnectionEnd.CLIENT: b"client finished", ConnectionEnd.SERVER: b"server finished"}
 _RESERVED = (*_FINISHED.values(), b"master secret", b"key expansion", b"extended master secret")
 
 
@@ -80,7 +81,7 @@ def key_block(suite: Suite, master: bytes | Keyed, client_random: bytes, server_
 def verify_data(
     prf_hash: str,
     master: bytes | Keyed,
-    sender: Literal["client", "server"],
+    sender: ConnectionEnd,
     transcript_hash: bytes,
     length: int = VERIFY_DATA_LENGTH,
 ) -> bytes:

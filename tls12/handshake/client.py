@@ -31,6 +31,7 @@ from tls12.handshake.steps import check_size
 from tls12.registry import (
     Alert,
     CertificateStatusType,
+    ConnectionEnd,
     SignatureScheme,
 )
 from tls12.secrecy import Secret
@@ -188,7 +189,7 @@ class ClientHandshake(ClientHellos):
         policy = config.policy
         peer = PeerChain(
             chain,
-            "server",
+            ConnectionEnd.SERVER,
             self.server_name,
             config.now(),
             staple,

@@ -29,7 +29,7 @@ from tls12.handshake import bindings
 from tls12.handshake import common_extensions as common
 from tls12.handshake.embellish import add_grease, pad
 from tls12.handshake.engine import OnMessage, Rewrite
-from tls12.handshake.grammar import Conversation, Side
+from tls12.handshake.grammar import Conversation
 from tls12.handshake.negotiation import Agreed
 from tls12.handshake.permissions import permit
 from tls12.handshake.proofs import Established
@@ -38,6 +38,7 @@ from tls12.registry import (
     Alert,
     CipherSuite,
     CompressionMethod,
+    ConnectionEnd,
     ECPointFormat,
     ExtensionType,
     ProtocolVersion,
@@ -98,8 +99,8 @@ def _needs(suites: tuple[Suite, ...]) -> _Needs:
 class ClientHellos(Steps[ClientConfig]):
     """The hellos and sessions of one handshake as client."""
 
-    side = Side.CLIENT
-    peer = Side.SERVER
+    side = ConnectionEnd.CLIENT
+    peer = ConnectionEnd.SERVER
 
     def __init__(
         self,

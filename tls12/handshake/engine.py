@@ -30,12 +30,12 @@ from tls12.crypto.transcript import Transcript
 from tls12.errors import UnexpectedMessage, UsageError
 from tls12.events import PAUSABLE, Event, PskLookupRequested, answers_to
 from tls12.given import name_value
-from tls12.handshake.grammar import CCS, Conversation, Side
+from tls12.handshake.grammar import CCS, Conversation
 from tls12.handshake.proofs import (
     Established,
 )
 from tls12.policy import Policy
-from tls12.registry import ContentType, HandshakeType
+from tls12.registry import ConnectionEnd, ContentType, HandshakeType
 from tls12.secrecy import Secret
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
@@ -157,8 +157,8 @@ def _asked_for(_: bytes) -> None:
 class Handshake(ABC, Generic[C]):
     """One handshake of one side. The small `build_*` and `check_*` steps may be overridden."""
 
-    side: ClassVar[Side]
-    peer: ClassVar[Side]
+    side: ClassVar[ConnectionEnd]
+    peer: ClassVar[ConnectionEnd]
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class Handshake(ABC, Generic[C]):
         conversation.learn(row, message)
         self.transcript.append(data)
         if self.on_message is not None:
-            self.on_message(self.peer.value, message, len(data))
+            self.on_message(self.peer, message, len(data))
         return message
 
     def take_change_cipher_spec(self, data: bytes) -> ChangeCipherSpec:
@@ -220,12 +220,12 @@ class Handshake(ABC, Generic[C]):
         row = self.conversation.admit(self.peer, CCS)
         if data != b"\x01":
             raise UnexpectedMessage(
-                f"the {self.peer.value} sent a ChangeCipherSpec that is not the one byte 1", rule="RFC 5246 7.1"
+                f"the {self.peer} sent a ChangeCipherSpec that is not the one byte 1", rule="RFC 5246 7.1"
             )
         self.conversation.learn(row, None)
         message = ChangeCipherSpec()
         if self.on_message is not None:
-            self.on_message(self.peer.value, message, len(data))
+            self.on_message(self.peer, message, len(data))
         return message
 
     def check_answer(self, decision: object) -> None:
@@ -306,7 +306,7 @@ class Handshake(ABC, Generic[C]):
         self._pushed_back = None
         if not isinstance(message, wanted):
             names = " or ".join(cls.__name__ for cls in wanted)
-            raise UnexpectedMessage(f"the {self.peer.value} sent {type(message).__name__}; expected {names}")
+            raise UnexpectedMessage(f"the {self.peer} sent {type(message).__name__}; expected {names}")
         return message
 
     def _rewrite(self, rewrite: Rewrite, message: Unit) -> None:
@@ -328,9 +328,9 @@ class Handshake(ABC, Generic[C]):
             self.transcript.append(data)
         self.outputs.append((_HANDSHAKE, data))
         if self.on_message is not None:
-            self.on_message(self.side.value, message, len(data))
+            self.on_message(self.side, message, len(data))
 
     def _put_change_cipher_spec(self, message: ChangeCipherSpec, data: bytes) -> None:
         self.outputs.append((_CHANGE_CIPHER_SPEC, data))
         if self.on_message is not None:
-            self.on_message(self.side.value, message, len(data))
+            self.on_message(self.side, message, len(data))

@@ -15,36 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
 
 from tls12.crypto.suites import SUITES
 from tls12.errors import UnexpectedMessage
-from tls12.registry import Alert, CipherSuite, HandshakeType
+from tls12.registry import Alert, CipherSuite, ConnectionEnd, HandshakeType
 from tls12.wire.certificates import Certificate
 from tls12.wire.extensions import SessionTicket, SessionTicketAck, StatusRequestAck
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 from tls12.wire.messages import Context, Message
-
-
-class Side(Enum):
-    """Who sends."""
-
-    CLIENT = "client"
-    SERVER = "server"
-
-    role: Literal["client", "server"]
-    """The value, which Python 3.11 looks up through two functions."""
-
-    def __init__(self, _: object) -> None:
-        self.role = self._value_
-
-    __hash__ = object.__hash__  # Enum's own is a Python function; both enums here are keys of the guard's index
-
-    @property
-    def other(self) -> Side:
-        """The one at the other end."""
-        return Side.SERVER if self is Side.CLIENT else Side.CLIENT
 
 
 class State(Enum):
@@ -212,13 +191,13 @@ class Row:
     """In state `at`, `sender` may send `message`, which leads to `to`, only if the guard holds."""
 
     at: State
-    sender: Side
+    sender: ConnectionEnd
     message: MessageKind
     to: State
     only_if: Guard = always
 
 
-_C, _S, _H = Side.CLIENT, Side.SERVER, HandshakeType
+_C, _S, _H = ConnectionEnd.CLIENT, ConnectionEnd.SERVER, HandshakeType
 
 ROWS: tuple[Row, ...] = (
     #   at                         sender message                  to                          only if
@@ -278,7 +257,7 @@ _NOBODY_HAS_CHANGED = frozenset(
         State.CERTIFICATE_VERIFY,
     }
 )
-DATA_STATES: dict[tuple[Side, bool], frozenset[State]] = {
+DATA_STATES: dict[tuple[ConnectionEnd, bool], frozenset[State]] = {
     (_C, False): _NOBODY_HAS_CHANGED,
     (_S, False): _NOBODY_HAS_CHANGED | {State.CLIENT_CCS, State.CLIENT_FINISHED, State.NEW_SESSION_TICKET},
     (_C, True): _NOBODY_HAS_CHANGED | {State.NEW_SESSION_TICKET, State.SERVER_CCS, State.SERVER_FINISHED},
@@ -287,7 +266,7 @@ DATA_STATES: dict[tuple[Side, bool], frozenset[State]] = {
 """By sender, in a full and in an abbreviated handshake: where its application data may arrive, once a first handshake
 is done. That is anywhere before its own ChangeCipherSpec, under the old keys (RFC 5246 7.1)."""
 
-_BY_PLACE: dict[Side, dict[State, dict[MessageKind, tuple[Row, ...]]]] = {
+_BY_PLACE: dict[ConnectionEnd, dict[State, dict[MessageKind, tuple[Row, ...]]]] = {
     side: {
         state: {
             kind: tuple(row for row in ROWS if (row.at, row.sender, row.message) == (state, side, kind))
@@ -295,7 +274,7 @@ _BY_PLACE: dict[Side, dict[State, dict[MessageKind, tuple[Row, ...]]]] = {
         }
         for state in State
     }
-    for side in Side
+    for side in ConnectionEnd
 }
 """The rows by sender, state and message: `admit` is asked for every message of either side."""
 _NAMES = {CCS: "ChangeCipherSpec"}
@@ -322,13 +301,13 @@ class Conversation:
         self.established_once = False
         self.context: Context | None = None
 
-    def expected(self, sender: Side) -> tuple[MessageKind, ...]:
+    def expected(self, sender: ConnectionEnd) -> tuple[MessageKind, ...]:
         """What `sender` may send now."""
         facts = self.facts
         here = _BY_PLACE[sender][self.state].values()
         return tuple(row.message for rows in here for row in rows if row.only_if(facts))
 
-    def admit(self, sender: Side, kind: MessageKind) -> Row:
+    def admit(self, sender: ConnectionEnd, kind: MessageKind) -> Row:
         """The row that allows this message. Raises `UnexpectedMessage`, which names what was expected."""
         facts = self.facts
         for row in _BY_PLACE[sender][self.state].get(kind, ()):
@@ -340,7 +319,7 @@ class Conversation:
             refusal.alert, refusal.rule = Alert.HANDSHAKE_FAILURE, "RFC 5246 7.4.4"
         raise refusal
 
-    def describe(self, sender: Side, what: str) -> str:
+    def describe(self, sender: ConnectionEnd, what: str) -> str:
         """One sentence: what came, when, and what should have come."""
         mine = " or ".join(map(name_of, self.expected(sender)))
         due = f"expected {mine}" if mine else f"it is the {sender.other.value}'s turn"
@@ -358,7 +337,7 @@ class Conversation:
         if state is _ESTABLISHED:
             self.established_once = True
 
-    def data_allowed(self, sender: Side) -> bool:
+    def data_allowed(self, sender: ConnectionEnd) -> bool:
         """Whether application data of `sender` may arrive here (RFC 5246 7.1 and 7.4.1.1)."""
         return self.established_once and self.state in DATA_STATES[sender, self.facts.resumed is True]
 
@@ -395,7 +374,7 @@ def _learn_server_hello(conversation: Conversation, row: Row, message: Message) 
 def _learn_certificate(conversation: Conversation, row: Row, message: Message) -> None:
     assert isinstance(message, Certificate)
     conversation.facts.resumed = False
-    if row.sender is Side.CLIENT:
+    if row.sender is ConnectionEnd.CLIENT:
         conversation.facts.client_certificate = bool(message.certificate_list)
 
 

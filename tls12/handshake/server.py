@@ -30,6 +30,7 @@ from tls12.registry import (
     Alert,
     CertificateStatusType,
     ClientCertificateType,
+    ConnectionEnd,
     SignatureScheme,
 )
 from tls12.resumption.sessions import Session
@@ -234,7 +235,7 @@ class ServerHandshake(ServerHellos):
             raise PeerMisbehaved("the client changed its certificate in a renegotiation", rule="RFC 7627 6.1")
         peer = PeerChain(
             certificates=chain,
-            role="client",
+            role=ConnectionEnd.CLIENT,
             server_name=None,
             time=self.config.now(),
             minimum_rsa_bits=self.config.policy.minimum_rsa_bits,

@@ -22,7 +22,6 @@ from tls12.given import expect
 from tls12.handshake import bindings
 from tls12.handshake import common_extensions as common
 from tls12.handshake.engine import Story
-from tls12.handshake.grammar import Side
 from tls12.handshake.negotiation import (
     Agreed,
     Choice,
@@ -37,6 +36,7 @@ from tls12.registry import (
     Alert,
     CipherSuite,
     CompressionMethod,
+    ConnectionEnd,
     HandshakeType,
     ProtocolVersion,
 )
@@ -61,8 +61,8 @@ _TLS_1_2, _NULL = ProtocolVersion.TLS_1_2, CompressionMethod.NULL
 class ServerHellos(Steps[ServerConfig]):
     """The hellos and sessions of one handshake as server."""
 
-    side = Side.SERVER
-    peer = Side.CLIENT
+    side = ConnectionEnd.SERVER
+    peer = ConnectionEnd.CLIENT
 
     # -- the ClientHello ----------------------------------------------------------------------------------
 

@@ -20,7 +20,6 @@ from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerIn
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
 from tls12.given import expect, name_value
 from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, SettleRecords, Story
-from tls12.handshake.grammar import Side
 from tls12.handshake.negotiation import Agreed
 from tls12.handshake.permissions import permit, replacing
 from tls12.handshake.proofs import (
@@ -32,7 +31,7 @@ from tls12.handshake.proofs import (
     VerifiedSignature,
 )
 from tls12.policy import SMALLEST_MODULUS
-from tls12.registry import Alert, NamedGroup, ProtocolVersion, SignatureScheme
+from tls12.registry import Alert, ConnectionEnd, NamedGroup, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.secrecy import Secret
 from tls12.trust.credentials import Credential
@@ -41,7 +40,7 @@ from tls12.trust.peer import PeerChain
 from tls12.wire.closing import ChangeCipherSpec, Finished
 
 # Members asked about in every handshake: an attribute of an enum class costs 0.1 µs until Python 3.12.
-_CLIENT, _TLS_1_2 = Side.CLIENT, ProtocolVersion.TLS_1_2
+_CLIENT, _TLS_1_2 = ConnectionEnd.CLIENT, ProtocolVersion.TLS_1_2
 _BREAKABLE = "a key that can be broken"
 
 
@@ -83,10 +82,10 @@ class Steps(Handshake[C]):
         keys = key_schedule.key_block(agreed.suite, prepared, agreed.client_random, agreed.server_random)
         return Secrets(master.value, prepared, keys)
 
-    def verify_data(self, agreed: Agreed, secrets: Secrets, sender: Side) -> bytes:
+    def verify_data(self, agreed: Agreed, secrets: Secrets, sender: ConnectionEnd) -> bytes:
         """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""
         prf_hash = agreed.suite.prf_hash
-        return key_schedule.verify_data(prf_hash, secrets.keyed, sender.role, self.transcript.digest(prf_hash))
+        return key_schedule.verify_data(prf_hash, secrets.keyed, sender, self.transcript.digest(prf_hash))
 
     def send_finished(self, agreed: Agreed, secrets: Secrets) -> bytes:
         """Switch our keys on and send Finished; the verify_data sent."""
@@ -109,7 +108,7 @@ class Steps(Handshake[C]):
         finished = yield from self.receive(Finished)
         if not hmac.compare_digest(finished.verify_data, expected):
             raise BadSignature(
-                f"the {self.peer.value}'s Finished does not match what we saw of the handshake: "
+                f"the {self.peer}'s Finished does not match what we saw of the handshake: "
                 "it was altered on the way, or the two sides derived different keys",
                 rule="RFC 5246 7.4.9",
             )
@@ -194,7 +193,7 @@ class Steps(Handshake[C]):
         """Whether the peer may do without (RFC 7627 5.2): by policy, and never behind a handshake that had it."""
         if offered:
             return
-        peer, policy, previous = self.peer.value, self.config.policy, self.previous
+        peer, policy, previous = self.peer, self.config.policy, self.previous
         if policy.require_extended_master_secret:
             raise PeerIncompatible(
                 f"the {peer} offers no extended master secret",
@@ -207,7 +206,7 @@ class Steps(Handshake[C]):
             raise PeerMisbehaved(
                 f"the {peer} dropped extended_master_secret in a renegotiation",
                 # No RFC names the alert; these are what other servers and clients send.
-                alert=Alert.HANDSHAKE_FAILURE if self.side is Side.SERVER else Alert.ILLEGAL_PARAMETER,
+                alert=Alert.HANDSHAKE_FAILURE if self.side is ConnectionEnd.SERVER else Alert.ILLEGAL_PARAMETER,
                 rule="RFC 7627 5.4",
             )
         if not policy.reuse_legacy_sessions:
@@ -231,7 +230,7 @@ class Steps(Handshake[C]):
             return
         if previous.encrypt_then_mac_ever and agreed.suite.is_cbc and not agreed.encrypt_then_mac:
             raise PeerMisbehaved(
-                f"the {self.peer.value} renegotiates from encrypt-then-MAC to MAC-then-encrypt",
+                f"the {self.peer} renegotiates from encrypt-then-MAC to MAC-then-encrypt",
                 alert=Alert.HANDSHAKE_FAILURE,
                 rule="RFC 7366 3.1",
             )
@@ -270,7 +269,7 @@ class Steps(Handshake[C]):
         """
         if not self.is_same_peer(peer_certificates, psk_identity):
             raise PeerMisbehaved(
-                f"the identity of the {self.peer.value} would change in a renegotiation", rule="RFC 7627 6.1"
+                f"the identity of the {self.peer} would change in a renegotiation", rule="RFC 7627 6.1"
             )
         return Negotiated(  # by position: see tls12/values.py
             _TLS_1_2,

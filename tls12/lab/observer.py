@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from tls12.crypto import key_schedule
 from tls12.crypto.null import NullCipher
@@ -29,10 +29,19 @@ from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, TLSError, UnexpectedMessage, UsageError
 from tls12.given import require
-from tls12.handshake.grammar import CCS, Conversation, MessageKind, Side, State
+from tls12.handshake.grammar import CCS, Conversation, MessageKind, State
 from tls12.keylog import KeyLog
 from tls12.lab.patience import PatientReader
-from tls12.registry import Alert, AlertLevel, CompressionMethod, ContentType, HandshakeType, ProtocolVersion
+from tls12.registry import (
+    Alert,
+    AlertLevel,
+    CompressionMethod,
+    ConnectionEnd,
+    ContentType,
+    EndName,
+    HandshakeType,
+    ProtocolVersion,
+)
 from tls12.wire import lenient, messages
 from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Finished
 from tls12.wire.context import Context
@@ -41,14 +50,12 @@ from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.messages import HandshakeReassembler, Message
 from tls12.wire.records import MAX_CIPHERTEXT, Buffer
 
-Role: TypeAlias = Literal["client", "server"]
-
 
 @dataclass(slots=True)
 class MessageSeen:
     """A whole handshake message, or a ChangeCipherSpec."""
 
-    sender: Role
+    sender: ConnectionEnd
     message: Message | ChangeCipherSpec
     data: bytes
     """Its bytes, decrypted; a handshake message with its header."""
@@ -62,7 +69,7 @@ class MessageSeen:
 class ApplicationDataSeen:
     """The plaintext of one application_data record."""
 
-    sender: Role
+    sender: ConnectionEnd
     data: bytes
 
 
@@ -70,7 +77,7 @@ class ApplicationDataSeen:
 class AlertSeen:
     """An alert, close_notify among them."""
 
-    sender: Role
+    sender: ConnectionEnd
     level: AlertLevel
     description: Alert
     protected: bool
@@ -84,7 +91,7 @@ class RecordSeen:
     A heartbeat that both hellos have agreed on breaks no rule; everything else does, and a `RuleBroken` stands before.
     """
 
-    sender: Role
+    sender: ConnectionEnd
     content_type: ContentType
     fragment: bytes
     """Its body, decrypted. `tls12.wire.closing.Heartbeat.parse` reads that of a heartbeat."""
@@ -96,7 +103,7 @@ class RecordSeen:
 class Undecryptable:
     """A protected record that stays closed."""
 
-    sender: Role
+    sender: ConnectionEnd
     content_type: ContentType
     fragment: bytes = field(repr=False)
     """The body as it stood on the wire."""
@@ -107,7 +114,7 @@ class Undecryptable:
 class RuleBroken:
     """What a connection would have refused; `error` has the sentence, the rule and the alert that it would send."""
 
-    sender: Role
+    sender: ConnectionEnd
     error: TLSError
 
 
@@ -130,17 +137,17 @@ class Observer:
         """Of the latest handshake."""
         self.server_hello: ServerHello | None = None
         """Of the latest handshake."""
-        self._directions = {side: _Direction(side) for side in Side}
+        self._directions = {side: _Direction(side) for side in ConnectionEnd}
         self._transcript = Transcript()
         self._lawless = False
         self._events: list[Seen] = []
 
-    def feed(self, sender: Role | Side, data: Buffer) -> None:
+    def feed(self, sender: EndName, data: Buffer) -> None:
         """Take the next bytes of this sender, in any portions. Never raises for what they are."""
-        if sender not in _SIDES:
+        if sender not in ("client", "server"):
             raise UsageError(f"sender is {sender!r:.40}; give 'client' or 'server'")
         require("data", data, bytes | bytearray | memoryview, "the bytes that were seen")
-        direction = self._directions[Side(sender)]
+        direction = self._directions[ConnectionEnd(sender)]
         if direction.lost:
             return
         try:
@@ -294,16 +301,14 @@ class Observer:
     def _master_secret(self) -> bytes | None:
         return self.keylog.find(self.client_hello.random) if self.client_hello is not None else None
 
-    def _verify(self, side: Side, finished: Finished) -> bool | None:
+    def _verify(self, side: ConnectionEnd, finished: Finished) -> bool | None:
         suite, master = self._suite(), self._master_secret()
         if suite is None or master is None:
             return None
         digest = self._transcript.digest(suite.prf_hash)
-        return hmac.compare_digest(
-            finished.verify_data, key_schedule.verify_data(suite.prf_hash, master, side.value, digest)
-        )
+        return hmac.compare_digest(finished.verify_data, key_schedule.verify_data(suite.prf_hash, master, side, digest))
 
-    def _make_opener(self, side: Side) -> Opener | str:
+    def _make_opener(self, side: ConnectionEnd) -> Opener | str:
         """What opens the records of this side from here on, or why nothing does."""
         hello, answer, suite, master = self.client_hello, self.server_hello, self._suite(), self._master_secret()
         if hello is None or answer is None:
@@ -317,19 +322,16 @@ class Observer:
         if master is None:
             return "the key log has no secret for this ClientHello"
         block = key_schedule.key_block(suite, master, hello.random, answer.random)
-        keys = block.client if side is Side.CLIENT else block.server
+        keys = block.client if side is ConnectionEnd.CLIENT else block.server
         return make_opener(suite, keys, encrypt_then_mac=suite.is_cbc and answer.find(EncryptThenMac) is not None)
-
-
-_SIDES = ("client", "server", *Side)
 
 
 class _Direction:
     """One sender's half."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: ConnectionEnd) -> None:
         self.side = side
-        self.role: Role = side.value
+        self.role = side
         self.reader = PatientReader(empty_record_limit=1 << 62)
         self.reassembler = HandshakeReassembler()
         self.finished = False

@@ -28,11 +28,13 @@ from tls12.crypto.groups import EC_GROUPS, Random
 from tls12.crypto.key_exchange import ExchangeInputs, IdentifiedKey, KeyExchange, make_key_exchange
 from tls12.crypto.signatures import SCHEMES
 from tls12.errors import UsageError
-from tls12.lab.speaker import Role, Speaker
+from tls12.lab.speaker import Speaker
 from tls12.registry import (
     CipherSuite,
     CompressionMethod,
+    ConnectionEnd,
     ECPointFormat,
+    EndName,
     NamedGroup,
     ProtocolVersion,
     SignatureScheme,
@@ -65,7 +67,7 @@ class Script(Speaker):
     last stands in public attributes, to be read or replaced before the next line uses it.
     """
 
-    def __init__(self, role: Role, *, random: Random = os.urandom) -> None:
+    def __init__(self, role: EndName, *, random: Random = os.urandom) -> None:
         super().__init__(role, random=random)
         self.premaster: bytes | None = None
         """From `respond` or `accept`; `derive` takes it."""
@@ -192,12 +194,14 @@ class Script(Speaker):
         randoms = self._offer().random, self._answer().random
         self.use_keys(key_schedule.key_block(self.suite, master_secret, *randoms))
 
-    def verify_data(self, sender: Role) -> bytes:
+    def verify_data(self, sender: EndName) -> bytes:
         """What the Finished of `sender` has to say, over the transcript so far (RFC 5246 7.4.9)."""
         if self.master_secret is None:
             raise UsageError("there is no master secret yet: derive() or resume() makes one")
         prf_hash = self.suite.prf_hash
-        return key_schedule.verify_data(prf_hash, self.master_secret, sender, self.transcript.digest(prf_hash))
+        return key_schedule.verify_data(
+            prf_hash, self.master_secret, ConnectionEnd(sender), self.transcript.digest(prf_hash)
+        )
 
     def finished(self) -> Finished:
         """Our honest Finished over the transcript so far."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from tls12.crypto.groups import Random
 from tls12.crypto.key_schedule import KeyBlock
@@ -24,7 +24,7 @@ from tls12.given import require
 from tls12.lab.patience import PatientReader
 from tls12.record_layer import RecordWriter
 from tls12.record_layer.states import ReadState, WriteState
-from tls12.registry import Alert, AlertLevel, ContentType, HandshakeType, ProtocolVersion
+from tls12.registry import Alert, AlertLevel, ConnectionEnd, ContentType, EndName, HandshakeType, ProtocolVersion
 from tls12.wire import lenient, messages
 from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Finished
 from tls12.wire.context import Context
@@ -33,8 +33,6 @@ from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.key_exchange import ClientKeyExchange
 from tls12.wire.messages import HandshakeReassembler, Message
 from tls12.wire.records import Buffer
-
-Role = Literal["client", "server"]
 
 
 @dataclass(slots=True)
@@ -72,10 +70,10 @@ R = TypeVar("R")
 class Speaker:
     """Sends what it is given and keeps what comes; `random` gives the IVs of CBC."""
 
-    def __init__(self, role: Role, *, random: Random = os.urandom) -> None:
+    def __init__(self, role: EndName, *, random: Random = os.urandom) -> None:
         if role not in ("client", "server"):
             raise UsageError(f"role is {role!r:.40}; give 'client' or 'server'")
-        self.role: Role = role
+        self.role = ConnectionEnd(role)
         self.random = random
         self.transcript = Transcript()
         """The handshake messages since the last ClientHello, as they went over the wire."""
@@ -208,7 +206,7 @@ class Speaker:
         elif content_type == ContentType.HANDSHAKE:
             self._reassembler.feed(fragment)
             while (data := self._reassembler.next_message()) is not None:
-                self.received.append(self._note(data, "server" if self.role == "client" else "client"))
+                self.received.append(self._note(data, self.role.other))
         elif content_type == ContentType.APPLICATION_DATA:
             self.received.append(ApplicationData(fragment))
         elif content_type == ContentType.CHANGE_CIPHER_SPEC:
@@ -232,7 +230,7 @@ class Speaker:
         except DecodeError:
             return OtherRecord(content_type, fragment)
 
-    def _note(self, data: bytes, sender: Role) -> Message:
+    def _note(self, data: bytes, sender: ConnectionEnd) -> Message:
         """Keep from a message of either side what honest lines need later."""
         suite = SUITES.get(self.server_hello.cipher_suite) if self.server_hello is not None else None
         message = lenient.parse(data, Context(suite.key_exchange) if suite is not None else None)

@@ -18,6 +18,7 @@ from tls12.registry.certificates import (
 )
 from tls12.registry.cipher_suites import CipherSuite
 from tls12.registry.codepoint import DECODERS, CodePoint
+from tls12.registry.connection_end import ConnectionEnd, EndName
 from tls12.registry.extension_types import ExtensionType
 from tls12.registry.groups import ECBasisType, ECCurveType, ECPointFormat, NamedGroup
 from tls12.registry.parameters import (
@@ -47,11 +48,13 @@ __all__ = [
     "ClientCertificateType",
     "CodePoint",
     "CompressionMethod",
+    "ConnectionEnd",
     "ContentType",
     "ECBasisType",
     "ECCurveType",
     "ECHClientHelloType",
     "ECPointFormat",
+    "EndName",
     "ExtensionType",
     "HandshakeType",
     "HashAlgorithm",

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -26,13 +25,12 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from tls12.crypto.signatures import SCHEMES, KeyKind, group_of, key_kind
 from tls12.errors import CertificateError, UsageError
-from tls12.registry import Alert, NamedGroup, SignatureScheme
+from tls12.registry import Alert, ConnectionEnd, NamedGroup, SignatureScheme
 from tls12.trust.backend import because, load
 from tls12.trust.pss import allowed_schemes
 from tls12.trust.sct import embedded_scts, stapled_scts
 from tls12.values import read_only
 
-Role = Literal["server", "client"]
 """Whose certificate it is."""
 
 _CACHEABLE_BYTES = 4_096
@@ -44,7 +42,7 @@ class PeerChain:
 
     certificates: tuple[bytes, ...]
     """DER, the leaf first, then whatever the peer added (RFC 5246 7.4.2)."""
-    role: Role
+    role: ConnectionEnd
     """Whose certificate it is: "server" when a client verifies."""
     server_name: str | None
     """The name that a server's certificate must cover: an A-label or the text of an IP address."""
@@ -179,11 +177,11 @@ def validity(chain: tuple[bytes, ...]) -> tuple[float, float]:
     return begin, end
 
 
-def _leaf(der: bytes, role: Role) -> LeafFacts:
+def _leaf(der: bytes, role: ConnectionEnd) -> LeafFacts:
     return _cached_leaf(der, role) if len(der) <= _CACHEABLE_BYTES else _read_leaf(der, role)
 
 
-def _read_leaf(der: bytes, role: Role) -> LeafFacts:
+def _read_leaf(der: bytes, role: ConnectionEnd) -> LeafFacts:
     certificate = _load(der, role, 1)
     try:
         copy = load(der)  # keeps the extensions that are read, and is dropped
@@ -211,7 +209,7 @@ def parsed(der: bytes) -> x509.Certificate:
 _cached_certificate = lru_cache(maxsize=128)(load)
 
 
-def _load(der: bytes, role: Role, number: int) -> x509.Certificate:
+def _load(der: bytes, role: ConnectionEnd, number: int) -> x509.Certificate:
     try:
         return parsed(der)
     except Exception as error:

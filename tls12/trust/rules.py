@@ -22,15 +22,15 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
 
 from tls12.errors import CertificateError, CertificateExpired, NameMismatch, WeakKey, WrongPurpose
-from tls12.registry import Alert
+from tls12.registry import Alert, ConnectionEnd
 from tls12.trust.key_sizes import permission_of_verifier, weak_key
 from tls12.trust.names import CertificateNames, describe, printable
 from tls12.trust.parsing import raw_fields
-from tls12.trust.peer import PeerChain, Role, key_usage
+from tls12.trust.peer import PeerChain, key_usage
 
-PURPOSES: dict[Role, x509.ObjectIdentifier] = {
-    "server": ExtendedKeyUsageOID.SERVER_AUTH,
-    "client": ExtendedKeyUsageOID.CLIENT_AUTH,
+PURPOSES: dict[ConnectionEnd, x509.ObjectIdentifier] = {
+    ConnectionEnd.SERVER: ExtendedKeyUsageOID.SERVER_AUTH,
+    ConnectionEnd.CLIENT: ExtendedKeyUsageOID.CLIENT_AUTH,
 }
 """The extended key usage that a certificate needs in each role (RFC 5280 4.2.1.12)."""
 ANY_PURPOSE = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE

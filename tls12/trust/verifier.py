@@ -35,6 +35,7 @@ from cryptography.x509.verification import Policy as BackendPolicy
 
 from tls12.bounded import BoundedMap
 from tls12.errors import CertificateError, NotPinned, UsageError
+from tls12.registry import ConnectionEnd
 from tls12.trust.backend import keep_quiet
 from tls12.trust.diagnosis import diagnose
 from tls12.trust.key_sizes import (
@@ -55,7 +56,7 @@ from tls12.trust.paths import (
     name_comparisons,
     signature_checks,
 )
-from tls12.trust.peer import PeerChain, Role, validity
+from tls12.trust.peer import PeerChain, validity
 from tls12.trust.pins import refuse_digest
 from tls12.trust.rules import ANY_PURPOSE, Rules
 from tls12.trust.truststore import TrustStore
@@ -126,8 +127,8 @@ class X509Verifier:
         self.max_chain_depth = max_chain_depth
         self.strict = strict
         self._ca_policy = _ca_policy(strict)
-        self._server_policy = _leaf_policy(strict, "server")
-        self._client_policy = _leaf_policy(strict, "client")
+        self._server_policy = _leaf_policy(strict, ConnectionEnd.SERVER)
+        self._client_policy = _leaf_policy(strict, ConnectionEnd.CLIENT)
         self._cache: BoundedMap[bytes, _Verified] = BoundedMap(cache_size)
 
     @classmethod
@@ -265,7 +266,7 @@ def _subject(peer: PeerChain) -> Subject:
     return x509.IPAddress(ip_address(address)) if address else x509.DNSName(peer.server_name)
 
 
-def _leaf_policy(strict: bool, role: Role) -> ExtensionPolicy:
+def _leaf_policy(strict: bool, role: ConnectionEnd) -> ExtensionPolicy:
     policy = ExtensionPolicy.webpki_defaults_ee()
     if role == "client":
         policy = policy.may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)

@@ -12,14 +12,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from tls12.errors import UsageError
 from tls12.given import name_value
 from tls12.lab.capture.reading import read_streams
 from tls12.lab.capture.streams import Chunk, Endpoint, Problem
-
-Sender: TypeAlias = Literal["client", "server"]
+from tls12.registry import ConnectionEnd
 
 _HELLO = re.compile(rb"\x16\x03[\x00-\x04]..([\x01\x02])\x00", re.DOTALL)
 _CLIENT_HELLO = b"\x01"
@@ -31,12 +29,12 @@ class Flow:
 
     client: Endpoint
     server: Endpoint
-    pieces: list[tuple[Sender, bytes]] = field(default_factory=list, repr=False)
+    pieces: list[tuple[ConnectionEnd, bytes]] = field(default_factory=list, repr=False)
     """What each end sent, in the order of the capture."""
     problems: list[Problem] = field(default_factory=list)
     """What is missing from the capture or could not be read."""
 
-    def __iter__(self) -> Iterator[tuple[Sender, bytes]]:
+    def __iter__(self) -> Iterator[tuple[ConnectionEnd, bytes]]:
         return iter(self.pieces)
 
 
@@ -71,8 +69,8 @@ def read_capture(source: str | os.PathLike[str] | bytes) -> Flows:
     for number, sent in chunks.items():
         client = _client(sent)
         server = next(end for end in (sent[0].sender, sent[0].receiver) if end != client)
-        pieces: list[tuple[Sender, bytes]] = [
-            ("client" if chunk.sender == client else "server", chunk.data) for chunk in sent
+        pieces: list[tuple[ConnectionEnd, bytes]] = [
+            (ConnectionEnd.CLIENT if chunk.sender == client else ConnectionEnd.SERVER, chunk.data) for chunk in sent
         ]
         flows.append(Flow(client, server, pieces, problems.get(number, [])))
     return flows
