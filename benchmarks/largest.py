@@ -86,7 +86,7 @@ def main() -> None:
     rows = []
     for name, data in largest():
         kind = data[0]
-        assert len(data) - messages.HEADER <= LIMITS.message_sizes[kind], name  # type: ignore[index]
+        assert len(data) - messages.MESSAGE_HEADER <= LIMITS.message_sizes[kind], name  # type: ignore[index]
         seconds, peak = cost(data)
         rows.append((name, f"{len(data):,}", f"{1e6 * seconds:.0f} µs", f"{peak / 1024:.0f} KiB"))
     table = pages.markdown(("message", "bytes", "to read it", "memory meanwhile"), rows)

@@ -31,9 +31,9 @@ from tls12.secrecy import made_in_secret
 from tls12.trust.credentials import Credential
 from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import Verifier
-from tls12.wire.codec import ALWAYS_READ, ANY_NUMBER
 from tls12.wire.extensions import Extension
 from tls12.wire.hello import ClientHello
+from tls12.wire.reader import ALWAYS_READ, ANY_NUMBER
 
 
 class ClientAuth(Enum):

@@ -25,7 +25,6 @@ from tls12.lab.script import Script
 from tls12.registry import ClientCertificateType, ConnectionEnd, HandshakeType
 from tls12.wire import key_exchange as wire
 from tls12.wire.certificates import Certificate, CertificateRequest
-from tls12.wire.codec import Reader, Writer
 from tls12.wire.hello import ServerHelloDone
 from tls12.wire.key_exchange import (
     ClientKeyExchange,
@@ -37,6 +36,8 @@ from tls12.wire.key_exchange import (
     ServerKeyExchange,
 )
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 RSA = CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256
 DHE = CipherSuite.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256

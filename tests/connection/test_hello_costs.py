@@ -18,7 +18,7 @@ from tls12.handshake.negotiation import Offer
 from tls12.lab.hellos import with_extensions
 from tls12.lab.script import Script
 from tls12.registry import CompressionMethod, ContentType, ECPointFormat, ExtensionType
-from tls12.wire import codec, messages
+from tls12.wire import messages, reader
 from tls12.wire.extensions import (
     IN_CLIENT_HELLO,
     ApplicationLayerProtocolNegotiation,
@@ -38,7 +38,7 @@ KIB = 1024
 def _nothing_remembered() -> Iterator[None]:
     yield
     IN_CLIENT_HELLO.forget()
-    codec._SEEN.clear()
+    reader._SEEN.clear()
 
 
 def flight(hello: ClientHello) -> bytes:
@@ -183,16 +183,16 @@ def test_what_the_process_remembers_of_hellos_is_bounded_in_bytes() -> None:
         for turn in range(600):
             codes = b"".join((0x6000 + turn * 7 + number).to_bytes(2) for number in range(64))
             for kind in (CipherSuite, NamedGroup, Scheme):
-                codec.Reader(b"\0\x80" + codes).list16("codes", kind)
+                reader.Reader(b"\0\x80" + codes).list16("codes", kind)
             for small in (CompressionMethod, ECPointFormat):
-                codec.Reader(b"\x80" + turn.to_bytes(2) + bytes(range(126))).list8("codes", small)
+                reader.Reader(b"\x80" + turn.to_bytes(2) + bytes(range(126))).list8("codes", small)
             some = b"\0\x3a" + codes[:58]
             lists = [(kind, some) for kind in (ExtensionType.SUPPORTED_GROUPS, ExtensionType.SIGNATURE_ALGORITHMS)]
             lists.append((ExtensionType.SIGNATURE_ALGORITHMS_CERT, some))
             lists.append((16, b"\0\x3a" + b"\1x" * 27 + b"\3" + turn.to_bytes(3)))
             for count, size in ((250, 0), (28, 28), (11, 60)):
                 unknown = ((0x5000 + (turn * 300 + number) % 0x2000, bytes(size)) for number in range(count))
-                read_extensions(codec.Reader(block(*unknown, *(lists if count == 11 else ()))), IN_CLIENT_HELLO)
+                read_extensions(reader.Reader(block(*unknown, *(lists if count == 11 else ()))), IN_CLIENT_HELLO)
 
     _, peak = measured(flood)
     assert peak < 1_500 * KIB
@@ -201,6 +201,6 @@ def test_what_the_process_remembers_of_hellos_is_bounded_in_bytes() -> None:
 def test_a_list_with_many_numbers_without_a_name_is_not_remembered() -> None:
     for unnamed, remembered in ((0, True), (8, True), (9, False)):
         body = b"".join((0x7000 + number).to_bytes(2) for number in range(unnamed)) + b"\0\x1d"
-        first, second = (codec.Reader(len(body).to_bytes(2) + body).list16("groups", NamedGroup) for _ in range(2))
+        first, second = (reader.Reader(len(body).to_bytes(2) + body).list16("groups", NamedGroup) for _ in range(2))
         assert first == second
         assert (first is second) is remembered

@@ -52,7 +52,6 @@ from tls12.lab.observer import AlertSeen, ApplicationDataSeen, MessageSeen, Obse
 from tls12.registry import ConnectionEnd, ContentType, HandshakeType
 from tls12.wire.certificates import CertificateRequest, CertificateVerify
 from tls12.wire.closing import ChangeCipherSpec, NewSessionTicket
-from tls12.wire.codec import Writer
 from tls12.wire.extensions import (
     ApplicationLayerProtocolNegotiation,
     ECPointFormats,
@@ -64,6 +63,7 @@ from tls12.wire.extensions import (
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.key_exchange import ClientKeyExchange, EcdheParams, EncryptedPreMasterSecret, ServerKeyExchange
 from tls12.wire.records import Record, split_records
+from tls12.wire.writer import Writer
 
 _CHOSEN = (ClientHello, ServerHello, CertificateRequest, NewSessionTicket)
 """Messages that say what their sender chose to say."""

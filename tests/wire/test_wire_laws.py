@@ -16,7 +16,6 @@ from tls12.errors import DecodeError, EncodeError
 from tls12.lab import strategies
 from tls12.registry import Alert, CipherSuite, CompressionMethod, ExtensionType, HandshakeType, ProtocolVersion
 from tls12.wire import closing, lenient, messages
-from tls12.wire.codec import Reader, Writer
 from tls12.wire.context import Context
 from tls12.wire.extensions import (
     IN_CLIENT_HELLO,
@@ -29,7 +28,9 @@ from tls12.wire.extensions import (
 from tls12.wire.extensions.table import Column
 from tls12.wire.hello import ClientHello
 from tls12.wire.messages import MESSAGES, Message
+from tls12.wire.reader import Reader
 from tls12.wire.records import Record, split_records
+from tls12.wire.writer import Writer
 
 T = TypeVar("T")
 

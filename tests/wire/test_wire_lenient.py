@@ -7,10 +7,10 @@ import pytest
 from tls12.errors import DecodeError
 from tls12.registry import CipherSuite, CompressionMethod, ExtensionType, HandshakeType, ProtocolVersion
 from tls12.wire import extensions, lenient, messages
-from tls12.wire.codec import Writer
 from tls12.wire.extensions import ExtensionRemnant, MalformedExtension, RawExtension
 from tls12.wire.hello import ClientHello
 from tls12.wire.messages import MalformedMessage
+from tls12.wire.writer import Writer
 
 E = ExtensionType
 HEAD = bytes.fromhex("0303" + "00" * 32 + "000002c02f0100")

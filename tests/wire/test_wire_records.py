@@ -6,9 +6,10 @@ import pytest
 
 from tls12.errors import DecodeError, EncodeError
 from tls12.registry import ContentType, ProtocolVersion
-from tls12.wire.codec import Reader, Writer
 from tls12.wire.hello import Sslv2ClientHello
+from tls12.wire.reader import Reader
 from tls12.wire.records import HEADER, MAX_CIPHERTEXT, MAX_PLAINTEXT, Record, RecordHeader, split_records
+from tls12.wire.writer import Writer
 
 
 def test_the_sizes_are_those_of_rfc_5246() -> None:

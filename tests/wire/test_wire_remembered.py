@@ -13,7 +13,6 @@ from tls12.errors import DecodeError, EncodeError
 from tls12.handshake.common_extensions import session_ticket
 from tls12.registry import CipherSuite, CompressionMethod, ExtensionType, NamedGroup, ProtocolVersion
 from tls12.wire import lenient, messages
-from tls12.wire.codec import Reader, Writer
 from tls12.wire.extensions import (
     IN_CLIENT_HELLO,
     ApplicationLayerProtocolNegotiation,
@@ -27,6 +26,8 @@ from tls12.wire.extensions import (
     write_extensions,
 )
 from tls12.wire.hello import ClientHello
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ import pytest
 from tls12.errors import DecodeError
 from tls12.registry import CipherSuite, CompressionMethod, ExtensionType, ProtocolVersion
 from tls12.wire import messages
-from tls12.wire.codec import Reader
 from tls12.wire.extensions import (
     TABLE,
     ExtendedMasterSecret,
@@ -19,6 +18,7 @@ from tls12.wire.extensions import (
 )
 from tls12.wire.extensions.table import TLS13
 from tls12.wire.hello import ClientHello
+from tls12.wire.reader import Reader
 
 E = ExtensionType
 JUNK = b"\xff\xff\xff"

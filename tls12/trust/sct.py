@@ -20,8 +20,8 @@ from cryptography.x509 import ocsp
 from tls12.errors import BadStaple, CertificateError
 from tls12.trust.backend import because, keep_quiet, load
 from tls12.trust.parsing import content_start
-from tls12.wire.codec import Reader
 from tls12.wire.extensions import SignedCertificateTimestampList
+from tls12.wire.reader import Reader
 
 
 def embedded_scts(certificate: bytes) -> tuple[bytes, ...]:

@@ -1,1 +1,1 @@
-"""Bytes to typed values and back, nothing else: no keys, no state (see `codec.py`, then `messages.py`)."""
+"""Bytes to typed values and back, without keys. Begin with `messages.py`, then `reader.py` and `writer.py`."""

@@ -19,8 +19,9 @@ from tls12.registry import (
     SignatureScheme,
     SupplementalDataType,
 )
-from tls12.wire.codec import Reader, Writer
 from tls12.wire.context import Context
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 
 @dataclass(slots=True)

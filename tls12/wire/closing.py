@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from tls12.registry import Alert, AlertLevel, HandshakeType, HeartbeatMessageType
-from tls12.wire.codec import Reader, Writer, count_bytes
 from tls12.wire.context import Context
+from tls12.wire.location import count_bytes
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 
 @dataclass(slots=True)

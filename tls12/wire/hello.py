@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Self, TypeVar
 
 from tls12.registry import CipherSuite, CompressionMethod, HandshakeType, ProtocolVersion
-from tls12.wire.codec import Reader, Writer
 from tls12.wire.context import Context
 from tls12.wire.extensions import (
     IN_CLIENT_HELLO,
@@ -20,6 +19,8 @@ from tls12.wire.extensions import (
     read_extensions,
     write_extensions,
 )
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 E = TypeVar("E")
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Self
 
 from tls12.registry import Alert, ECBasisType, ECCurveType, HandshakeType, NamedGroup, SignatureScheme
-from tls12.wire.codec import Reader, Writer
 from tls12.wire.context import Context
 from tls12.wire.context import KeyExchangeAlgorithm as KeyExchangeAlgorithm
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 
 @dataclass(slots=True)

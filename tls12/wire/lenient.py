@@ -14,10 +14,10 @@ from collections.abc import Iterator
 
 from tls12.errors import DecodeError
 from tls12.registry import HandshakeType
-from tls12.wire.codec import Reader, alone
 from tls12.wire.context import Context
-from tls12.wire.messages import HEADER, Message, read_message
-from tls12.wire.raw import MalformedMessage
+from tls12.wire.location import without_frames
+from tls12.wire.messages import MESSAGE_HEADER, MalformedMessage, Message, read_message
+from tls12.wire.reader import Reader
 
 
 def parse(data: bytes, context: Context | None = None) -> Message:
@@ -32,12 +32,12 @@ def read(r: Reader, context: Context | None = None) -> Message:
         msg_type, declared = r.code8("msg_type", HandshakeType), r.u24("length")
         message = read_message(r, msg_type, context)
     except DecodeError as error:
-        return MalformedMessage(data, alone(error))
+        return MalformedMessage(data, without_frames(error))
     if r.remaining:
         return MalformedMessage(data, r.left_over(), message)
-    if declared != len(data) - HEADER:
+    if declared != len(data) - MESSAGE_HEADER:
         r.pos = 1
-        mismatch = r.error("", f"length {declared}, but {len(data) - HEADER} bytes follow")
+        mismatch = r.error("", f"length {declared}, but {len(data) - MESSAGE_HEADER} bytes follow")
         return MalformedMessage(data, mismatch, message)
     return message
 
@@ -49,6 +49,6 @@ def parse_all(data: bytes, context: Context | None = None) -> Iterator[Message]:
     """
     pos = 0
     while pos < len(data):
-        end = pos + HEADER + int.from_bytes(data[pos + 1 : pos + HEADER], "big")
+        end = pos + MESSAGE_HEADER + int.from_bytes(data[pos + 1 : pos + MESSAGE_HEADER], "big")
         yield parse(data[pos:end], context)
         pos = end

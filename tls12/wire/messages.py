@@ -1,19 +1,20 @@
 """Handshake messages: the table of types, parsing, serialising, and reassembly from record fragments.
 
 How it works: a message is a type, a 24-bit length and a body (RFC 5246 7.4). `parse` looks the type up in
-`MESSAGES`, hands the body to the class and checks that all of it was used; `serialize` is its inverse.
-Messages that mean nothing without the outcome of the hellos (`CONTEXTUAL`) stay `RawMessage` until a
-`Context` is given; types that the table does not know always do.
+`MESSAGES`, lets the class read the body and checks that all of it was used; `serialize` is its inverse. A message of a
+type that the table does not have becomes a `RawMessage`. So does one whose meaning depends on the outcome of the hellos
+(`CONTEXTUAL`), unless a `Context` says what that outcome was.
 
-Messages are cut and packed over records as the sender likes. `HandshakeReassembler` puts them together again:
-when a fragment holds whole messages, as nearly all do, they are cut out of it without another copy; otherwise
-fragments are collected in a list and joined once. The length that a message *declares* is held against its
-limit as soon as its four bytes of header are there, so nothing is collected for a message that is too long.
+A sender may cut messages over records and pack several into one. `HandshakeReassembler` puts them together again. When
+a fragment holds whole messages, as nearly all do, they are cut out of it without another copy. Otherwise the rest of
+the message is collected in one growing buffer. The length that a message declares is compared with its limit as soon as
+its header of four bytes is there, so nothing is collected for a message that is too long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
@@ -30,18 +31,59 @@ from tls12.wire.certificates import (
     SupplementalData,
 )
 from tls12.wire.closing import Finished, NewSessionTicket, NextProtocol
-from tls12.wire.codec import ANY_NUMBER, Reader, Writer
 from tls12.wire.context import Context as Context
 from tls12.wire.hello import ClientHello, HelloRequest, ServerHello, ServerHelloDone
 from tls12.wire.key_exchange import ClientKeyExchange, ServerKeyExchange
-from tls12.wire.raw import MalformedMessage as MalformedMessage
-from tls12.wire.raw import RawMessage as RawMessage
+from tls12.wire.reader import ANY_NUMBER, Reader
+from tls12.wire.writer import Writer
 
-HEADER = 4
+MESSAGE_HEADER = 4
 """Bytes of a handshake header: type and length (RFC 5246 7.4)."""
 
 MAX_BODY = 2**24 - 1
 """Bytes of a body, at most (RFC 5246 7.4)."""
+
+
+@dataclass(slots=True)
+class RawMessage:
+    """A handshake message whose body stays bytes: of an unknown type, without the context that gives it a meaning, or
+    built so on purpose. It is written as it is."""
+
+    msg_type: HandshakeType
+    body: bytes
+
+    def write(self, w: Writer) -> None:
+        """Write the body as it is."""
+        w.rest(self.body)
+
+
+@dataclass(slots=True)
+class MalformedMessage:
+    """A handshake message that does not decode; only lenient reading makes one.
+
+    `data` is everything, from the header on (which may lie about the length, or be cut short). `understood` is
+    the message that could be read where the only fault is a wrong length: bytes left over behind it, or a header
+    that declares another length than what follows.
+    """
+
+    data: bytes
+    error: DecodeError = field(compare=False)
+    understood: Message | None = None
+
+    @property
+    def msg_type(self) -> HandshakeType:
+        """The type in the first byte; hello_request (0) where there is none."""
+        return HandshakeType.of(int.from_bytes(self.data[:1], "big"))
+
+    @property
+    def body(self) -> bytes:
+        """What follows the header."""
+        return self.data[4:]
+
+    def write(self, w: Writer) -> None:
+        """Write what follows the header; `serialize` writes the header as it was, too."""
+        w.rest(self.body)
+
 
 Message = (
     HelloRequest
@@ -112,13 +154,13 @@ def parse(data: bytes, context: Context | None = None) -> Message:
     """
     if type(data) is not bytes:
         _check_bytes("parse", data)
-    if len(data) < HEADER:
-        raise DecodeError(f"needs {HEADER} bytes of header, {len(data)} left", path="Handshake", offset=0)
-    declared = int.from_bytes(data[1:HEADER], "big")
-    if declared != len(data) - HEADER:
-        found = len(data) - HEADER
+    if len(data) < MESSAGE_HEADER:
+        raise DecodeError(f"needs {MESSAGE_HEADER} bytes of header, {len(data)} left", path="Handshake", offset=0)
+    declared = int.from_bytes(data[1:MESSAGE_HEADER], "big")
+    if declared != len(data) - MESSAGE_HEADER:
+        found = len(data) - MESSAGE_HEADER
         raise DecodeError(f"length {declared}, but {found} bytes follow", path="Handshake", offset=1)
-    return read_message(Reader(data, pos=HEADER), data[0], context)
+    return read_message(Reader(data, pos=MESSAGE_HEADER), data[0], context)
 
 
 def _check_bytes(function: str, data: object) -> None:
@@ -133,7 +175,7 @@ def parse_tls12(
 
     Raises LimitExceeded, too, for a list with more than so many `entries`, or a hello with more `extensions`.
     """
-    return read_message(Reader(data, "", HEADER, False, True, entries, extensions), data[0], context)
+    return read_message(Reader(data, "", MESSAGE_HEADER, False, True, entries, extensions), data[0], context)
 
 
 def parse_body(msg_type: HandshakeType, body: bytes, context: Context | None = None) -> Message:
@@ -185,7 +227,7 @@ def serialize(message: Message) -> bytes:
     if length > MAX_BODY:
         raise w.error("", f"{length} bytes where 0..{MAX_BODY} are allowed")
     try:
-        return (kind << 24 | length).to_bytes(HEADER, "big") + body
+        return (kind << 24 | length).to_bytes(MESSAGE_HEADER, "big") + body
     except (OverflowError, TypeError):
         number = format(kind, "d") if isinstance(kind, int) else name_value(kind)
         raise w.error("msg_type", f"{number} does not fit 1 byte") from None
@@ -225,7 +267,7 @@ class HandshakeReassembler:
         self._data = b""
         self._pos = 0
         self._later: bytes | bytearray = b""
-        self._need = HEADER
+        self._need = MESSAGE_HEADER
         self.pending = 0
         """How many bytes wait for the rest of their message."""
 
@@ -234,7 +276,7 @@ class HandshakeReassembler:
 
         As nearly all are; those need not be fed. One that exceeds its limit is not told from one that is incomplete.
         """
-        size = len(fragment) - HEADER
+        size = len(fragment) - MESSAGE_HEADER
         if self.pending or size < 0:
             return False
         (header,) = _read_header(fragment)
@@ -270,15 +312,15 @@ class HandshakeReassembler:
             self._later = b""
         data, start = self._data, self._pos
         (header,) = _read_header(data, start)
-        kind, size = header >> 24, (header & MAX_BODY) + HEADER
+        kind, size = header >> 24, (header & MAX_BODY) + MESSAGE_HEADER
         limit = self._limits.get(kind, self._default)
-        if size - HEADER > limit:
+        if size - MESSAGE_HEADER > limit:
             bound = "message_sizes" if kind in self._limits else "other_message_size"
-            raise MessageTooLong(kind, size - HEADER, limit, bound)
+            raise MessageTooLong(kind, size - MESSAGE_HEADER, limit, bound)
         if size > pending:
             self._need = size
             return None
-        self._need = HEADER
+        self._need = MESSAGE_HEADER
         self._pos = end = start + size
         self.pending = pending - size
         return data[start:end]

@@ -13,7 +13,8 @@ from struct import Struct
 from typing import TypeAlias
 
 from tls12.registry import ContentType, ProtocolVersion
-from tls12.wire.codec import Reader, Writer
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 """Bytes in any of Python's three forms; a memoryview has items of one byte."""

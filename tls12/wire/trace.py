@@ -14,10 +14,10 @@ from typing import Self, TypeVar
 
 from tls12.registry import DECODERS, CodePoint
 from tls12.wire import lenient
-from tls12.wire.codec import Reader
 from tls12.wire.context import Context
 from tls12.wire.extensions import Extension
 from tls12.wire.messages import Message
+from tls12.wire.reader import Reader
 
 C = TypeVar("C", bound=CodePoint)
 T = TypeVar("T")

@@ -15,7 +15,8 @@ from typing import ClassVar, Protocol, Self
 
 from tls12.errors import DecodeError
 from tls12.registry import ExtensionType
-from tls12.wire.codec import Reader, Writer
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 
 class Extension(Protocol):
@@ -31,7 +32,7 @@ class Extension(Protocol):
         ...
 
 
-class Value:
+class ExtensionBody:
     """The base of all extensions here: frozen, and so free to remember how it is encoded.
 
     What is remembered is no field: copies, pickles and `replace` begin without it, and comparison, hash and print do
@@ -45,7 +46,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class RawExtension(Value):
+class RawExtension(ExtensionBody):
     """An extension whose body is not interpreted: unknown, GREASE, or put there on purpose."""
 
     extension_type: ExtensionType
@@ -57,7 +58,7 @@ class RawExtension(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class MalformedExtension(Value):
+class MalformedExtension(ExtensionBody):
     """An extension whose body does not decode; only lenient reading makes one."""
 
     extension_type: ExtensionType
@@ -90,7 +91,7 @@ class ExtensionRemnant:
 
 
 @dataclass(frozen=True, slots=True)
-class EmptyExtension(Value):
+class EmptyExtension(ExtensionBody):
     """The common form of all extensions that have no body: their presence is the message."""
 
     extension_type: ClassVar[ExtensionType]

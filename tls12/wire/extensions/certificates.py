@@ -20,8 +20,9 @@ from tls12.registry import (
     IdentifierType,
     UserMappingType,
 )
-from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension, Value
+from tls12.wire.extensions.base import EmptyExtension, ExtensionBody
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 _OCSP = CertificateStatusType.OCSP
 
@@ -45,7 +46,7 @@ class OcspStatusRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusRequest(Value):
+class StatusRequest(ExtensionBody):
     """status_request in a ClientHello (RFC 6066 8): staple an OCSP response, please."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
@@ -71,7 +72,7 @@ class StatusRequest(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownStatusRequest(Value):
+class UnknownStatusRequest(ExtensionBody):
     """status_request of a type that is not ocsp: to be ignored, and to come back byte for byte."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
@@ -123,7 +124,7 @@ class StatusRequestItem:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusRequestV2(Value):
+class StatusRequestV2(ExtensionBody):
     """status_request_v2 in a ClientHello (RFC 6961 2.2): what the client can take, best first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST_V2
@@ -156,7 +157,7 @@ class SignedCertificateTimestampRequest(EmptyExtension):
 
 
 @dataclass(frozen=True, slots=True)
-class SignedCertificateTimestampList(Value):
+class SignedCertificateTimestampList(ExtensionBody):
     """signed_certificate_timestamp in a ServerHello: serialised SCTs (RFC 6962 3.3)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
@@ -173,7 +174,7 @@ class SignedCertificateTimestampList(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateTypes(Value):
+class CertificateTypes(ExtensionBody):
     """A list of certificate formats; the common form of three extensions in a ClientHello."""
 
     extension_type: ClassVar[ExtensionType]
@@ -190,7 +191,7 @@ class CertificateTypes(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class SelectedCertificateType(Value):
+class SelectedCertificateType(ExtensionBody):
     """The chosen certificate format; the common form of three extensions in a ServerHello."""
 
     extension_type: ClassVar[ExtensionType]
@@ -291,7 +292,7 @@ class TrustedAuthority:
 
 
 @dataclass(frozen=True, slots=True)
-class TrustedCaKeys(Value):
+class TrustedCaKeys(ExtensionBody):
     """trusted_ca_keys in a ClientHello (RFC 6066 6): the roots that a small client has."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.TRUSTED_CA_KEYS
@@ -315,7 +316,7 @@ class TrustedCaKeysAck(EmptyExtension):
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateAuthorities(Value):
+class CertificateAuthorities(ExtensionBody):
     """certificate_authorities (RFC 8446 4.2.4): DER names of the authorities that the sender trusts."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.CERTIFICATE_AUTHORITIES
@@ -332,7 +333,7 @@ class CertificateAuthorities(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class CompressCertificate(Value):
+class CompressCertificate(ExtensionBody):
     """compress_certificate (RFC 8879 3): the compressions that the sender can undo; TLS 1.3 only."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.COMPRESS_CERTIFICATE
@@ -367,7 +368,7 @@ class CachedObject:
 
 
 @dataclass(frozen=True, slots=True)
-class CachedInfo(Value):
+class CachedInfo(ExtensionBody):
     """cached_info in a ClientHello (RFC 7924 3)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.CACHED_INFO
@@ -384,7 +385,7 @@ class CachedInfo(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class CachedInfoAck(Value):
+class CachedInfoAck(ExtensionBody):
     """cached_info in a ServerHello: the kinds that will come as a hash (RFC 7924 3)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.CACHED_INFO
@@ -401,7 +402,7 @@ class CachedInfoAck(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class UserMapping(Value):
+class UserMapping(ExtensionBody):
     """user_mapping (RFC 4681 3): the ways in which SupplementalData may name an account."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.USER_MAPPING
@@ -418,7 +419,7 @@ class UserMapping(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class ClientAuthz(Value):
+class ClientAuthz(ExtensionBody):
     """client_authz (RFC 5878 2.1): the formats of the client's authorisation data."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.CLIENT_AUTHZ

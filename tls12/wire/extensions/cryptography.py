@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from tls12.registry import ECPointFormat, ExtensionType, NamedGroup, SignatureScheme
-from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension, Value
+from tls12.wire.extensions.base import EmptyExtension, ExtensionBody
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
-class SupportedGroups(Value):
+class SupportedGroups(ExtensionBody):
     """supported_groups (RFC 8422 5.1.1, RFC 7919 2): the groups for the key exchange, best first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_GROUPS
@@ -32,7 +33,7 @@ class SupportedGroups(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class ECPointFormats(Value):
+class ECPointFormats(ExtensionBody):
     """ec_point_formats (RFC 8422 5.1.2): how the sender can read points."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.EC_POINT_FORMATS
@@ -49,7 +50,7 @@ class ECPointFormats(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class SignatureAlgorithms(Value):
+class SignatureAlgorithms(ExtensionBody):
     """signature_algorithms (RFC 5246 7.4.1.4.1): the signatures that the sender can verify, best first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SIGNATURE_ALGORITHMS
@@ -102,7 +103,7 @@ class TruncatedHmac(EmptyExtension):
 
 
 @dataclass(frozen=True, slots=True)
-class Srp(Value):
+class Srp(ExtensionBody):
     """srp in a ClientHello (RFC 5054 2.8.1): the user's name."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SRP

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from tls12.registry import Alert, ExtensionType, NameType
-from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension, Value
+from tls12.wire.extensions.base import EmptyExtension, ExtensionBody
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 _HOST_NAME = NameType.HOST_NAME
 _PRINTABLE = bytes(range(0x20, 0x7F))
@@ -45,7 +46,7 @@ class ServerName:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerNameList(Value):
+class ServerNameList(ExtensionBody):
     """server_name in a ClientHello: whom the client wants to talk to (RFC 6066 3)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SERVER_NAME
@@ -78,7 +79,7 @@ class ServerNameAck(EmptyExtension):
 
 
 @dataclass(frozen=True, slots=True)
-class ApplicationLayerProtocolNegotiation(Value):
+class ApplicationLayerProtocolNegotiation(ExtensionBody):
     """ALPN (RFC 7301 3.1): what the client offers, best first, or the one protocol that the server chose."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION
@@ -103,7 +104,7 @@ class ApplicationLayerProtocolNegotiation(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class ApplicationSettings(Value):
+class ApplicationSettings(ExtensionBody):
     """ALPS in a ClientHello: the protocols that have settings (draft-vvv-tls-alps-01)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.APPLICATION_SETTINGS
@@ -134,7 +135,7 @@ class NextProtocolNegotiationRequest(EmptyExtension):
 
 
 @dataclass(frozen=True, slots=True)
-class NextProtocolNegotiation(Value):
+class NextProtocolNegotiation(ExtensionBody):
     """NPN in a ServerHello: the protocols to choose from (draft-agl-tls-nextprotoneg-04)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.NEXT_PROTOCOL_NEGOTIATION

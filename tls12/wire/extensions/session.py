@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from tls12.registry import Alert, ExtensionType, HeartbeatMode, SRTPProtectionProfile, TokenBindingKeyParameters
-from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension, Value
+from tls12.wire.extensions.base import EmptyExtension, ExtensionBody
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
-class SessionTicket(Value):
+class SessionTicket(ExtensionBody):
     """session_ticket in a ClientHello (RFC 5077 3.2): a ticket, or nothing to ask for one."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SESSION_TICKET
@@ -38,7 +39,7 @@ class SessionTicketAck(EmptyExtension):
 
 
 @dataclass(frozen=True, slots=True)
-class RenegotiationInfo(Value):
+class RenegotiationInfo(ExtensionBody):
     """renegotiation_info (RFC 5746 3.2): the Finished values of the enclosing connection, if there is one."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.RENEGOTIATION_INFO
@@ -55,7 +56,7 @@ class RenegotiationInfo(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class MaxFragmentLength(Value):
+class MaxFragmentLength(ExtensionBody):
     """max_fragment_length (RFC 6066 4): 1, 2, 3 or 4 for fragments of 512, 1024, 2048 or 4096 bytes."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.MAX_FRAGMENT_LENGTH
@@ -85,7 +86,7 @@ class MaxFragmentLength(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class RecordSizeLimit(Value):
+class RecordSizeLimit(ExtensionBody):
     """record_size_limit (RFC 8449 4): the largest plaintext, in bytes, that the sender wants to receive."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.RECORD_SIZE_LIMIT
@@ -110,7 +111,7 @@ class RecordSizeLimit(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Padding(Value):
+class Padding(ExtensionBody):
     """padding (RFC 7685): bytes that make a ClientHello longer; a server insists that they are zeros."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.PADDING
@@ -127,7 +128,7 @@ class Padding(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class HeartbeatExtension(Value):
+class HeartbeatExtension(ExtensionBody):
     """heartbeat (RFC 6520 2): whether the sender answers heartbeats."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.HEARTBEAT
@@ -144,7 +145,7 @@ class HeartbeatExtension(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class UseSrtp(Value):
+class UseSrtp(ExtensionBody):
     """use_srtp (RFC 5764 4.1.1): profiles of the media keys, and their master key identifier."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.USE_SRTP
@@ -164,7 +165,7 @@ class UseSrtp(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class TokenBinding(Value):
+class TokenBinding(ExtensionBody):
     """token_binding (RFC 8472 2): version and key types, the server's answer with exactly one."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.TOKEN_BINDING

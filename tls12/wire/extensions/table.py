@@ -20,9 +20,11 @@ from typing import NamedTuple
 
 from tls12.errors import DecodeError, LimitExceeded
 from tls12.registry import ExtensionType, ProtocolVersion
-from tls12.wire.codec import Progress, Reader, Writer, alone, count_bytes
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
-from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension, Value
+from tls12.wire.extensions.base import Extension, ExtensionBody, ExtensionRemnant, MalformedExtension, RawExtension
+from tls12.wire.location import Progress, count_bytes, without_frames
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 ReadExtension = Callable[[Reader], Extension]
 """Reads one body; the Reader's scope is exactly that body."""
@@ -31,7 +33,7 @@ ReadExtension = Callable[[Reader], Extension]
 TLS12, TLS13 = ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3
 
 
-class Row(NamedTuple):
+class ExtensionRow(NamedTuple):
     """How one type is read in a ClientHello and in a ServerHello, and the first version that gives it a meaning."""
 
     client: ReadExtension | None
@@ -39,70 +41,72 @@ class Row(NamedTuple):
     since: ProtocolVersion = TLS12
 
 
-TABLE: Mapping[ExtensionType, Row] = {
-    ExtensionType.SERVER_NAME: Row(names.ServerNameList.read, names.ServerNameAck.read),
-    ExtensionType.MAX_FRAGMENT_LENGTH: Row(session.MaxFragmentLength.read, session.MaxFragmentLength.read),
-    ExtensionType.CLIENT_CERTIFICATE_URL: Row(
+TABLE: Mapping[ExtensionType, ExtensionRow] = {
+    ExtensionType.SERVER_NAME: ExtensionRow(names.ServerNameList.read, names.ServerNameAck.read),
+    ExtensionType.MAX_FRAGMENT_LENGTH: ExtensionRow(session.MaxFragmentLength.read, session.MaxFragmentLength.read),
+    ExtensionType.CLIENT_CERTIFICATE_URL: ExtensionRow(
         certificates.ClientCertificateUrl.read, certificates.ClientCertificateUrl.read
     ),
-    ExtensionType.TRUSTED_CA_KEYS: Row(certificates.TrustedCaKeys.read, certificates.TrustedCaKeysAck.read),
-    ExtensionType.TRUNCATED_HMAC: Row(cryptography.TruncatedHmac.read, cryptography.TruncatedHmac.read),
-    ExtensionType.STATUS_REQUEST: Row(certificates.StatusRequest.read, certificates.StatusRequestAck.read),
-    ExtensionType.USER_MAPPING: Row(certificates.UserMapping.read, certificates.UserMapping.read),
-    ExtensionType.CLIENT_AUTHZ: Row(certificates.ClientAuthz.read, certificates.ClientAuthz.read),
-    ExtensionType.SERVER_AUTHZ: Row(certificates.ServerAuthz.read, certificates.ServerAuthz.read),
-    ExtensionType.CERT_TYPE: Row(certificates.CertTypes.read, certificates.SelectedCertType.read),
-    ExtensionType.SUPPORTED_GROUPS: Row(cryptography.SupportedGroups.read, cryptography.SupportedGroups.read),
-    ExtensionType.EC_POINT_FORMATS: Row(cryptography.ECPointFormats.read, cryptography.ECPointFormats.read),
-    ExtensionType.SRP: Row(cryptography.Srp.read, None),
-    ExtensionType.SIGNATURE_ALGORITHMS: Row(cryptography.SignatureAlgorithms.read, None),
-    ExtensionType.USE_SRTP: Row(session.UseSrtp.read, session.UseSrtp.read),
-    ExtensionType.HEARTBEAT: Row(session.HeartbeatExtension.read, session.HeartbeatExtension.read),
-    ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: Row(
+    ExtensionType.TRUSTED_CA_KEYS: ExtensionRow(certificates.TrustedCaKeys.read, certificates.TrustedCaKeysAck.read),
+    ExtensionType.TRUNCATED_HMAC: ExtensionRow(cryptography.TruncatedHmac.read, cryptography.TruncatedHmac.read),
+    ExtensionType.STATUS_REQUEST: ExtensionRow(certificates.StatusRequest.read, certificates.StatusRequestAck.read),
+    ExtensionType.USER_MAPPING: ExtensionRow(certificates.UserMapping.read, certificates.UserMapping.read),
+    ExtensionType.CLIENT_AUTHZ: ExtensionRow(certificates.ClientAuthz.read, certificates.ClientAuthz.read),
+    ExtensionType.SERVER_AUTHZ: ExtensionRow(certificates.ServerAuthz.read, certificates.ServerAuthz.read),
+    ExtensionType.CERT_TYPE: ExtensionRow(certificates.CertTypes.read, certificates.SelectedCertType.read),
+    ExtensionType.SUPPORTED_GROUPS: ExtensionRow(cryptography.SupportedGroups.read, cryptography.SupportedGroups.read),
+    ExtensionType.EC_POINT_FORMATS: ExtensionRow(cryptography.ECPointFormats.read, cryptography.ECPointFormats.read),
+    ExtensionType.SRP: ExtensionRow(cryptography.Srp.read, None),
+    ExtensionType.SIGNATURE_ALGORITHMS: ExtensionRow(cryptography.SignatureAlgorithms.read, None),
+    ExtensionType.USE_SRTP: ExtensionRow(session.UseSrtp.read, session.UseSrtp.read),
+    ExtensionType.HEARTBEAT: ExtensionRow(session.HeartbeatExtension.read, session.HeartbeatExtension.read),
+    ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: ExtensionRow(
         names.ApplicationLayerProtocolNegotiation.read,
         names.ApplicationLayerProtocolNegotiation.read_selected,
     ),
-    ExtensionType.STATUS_REQUEST_V2: Row(certificates.StatusRequestV2.read, certificates.StatusRequestV2Ack.read),
-    ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: Row(
+    ExtensionType.STATUS_REQUEST_V2: ExtensionRow(
+        certificates.StatusRequestV2.read, certificates.StatusRequestV2Ack.read
+    ),
+    ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP: ExtensionRow(
         certificates.SignedCertificateTimestampRequest.read, certificates.SignedCertificateTimestampList.read
     ),
-    ExtensionType.CLIENT_CERTIFICATE_TYPE: Row(
+    ExtensionType.CLIENT_CERTIFICATE_TYPE: ExtensionRow(
         certificates.ClientCertificateTypes.read, certificates.SelectedClientCertificateType.read
     ),
-    ExtensionType.SERVER_CERTIFICATE_TYPE: Row(
+    ExtensionType.SERVER_CERTIFICATE_TYPE: ExtensionRow(
         certificates.ServerCertificateTypes.read, certificates.SelectedServerCertificateType.read
     ),
-    ExtensionType.PADDING: Row(session.Padding.read, None),
-    ExtensionType.ENCRYPT_THEN_MAC: Row(cryptography.EncryptThenMac.read, cryptography.EncryptThenMac.read),
-    ExtensionType.EXTENDED_MASTER_SECRET: Row(
+    ExtensionType.PADDING: ExtensionRow(session.Padding.read, None),
+    ExtensionType.ENCRYPT_THEN_MAC: ExtensionRow(cryptography.EncryptThenMac.read, cryptography.EncryptThenMac.read),
+    ExtensionType.EXTENDED_MASTER_SECRET: ExtensionRow(
         cryptography.ExtendedMasterSecret.read, cryptography.ExtendedMasterSecret.read
     ),
-    ExtensionType.TOKEN_BINDING: Row(session.TokenBinding.read, session.TokenBinding.read),
-    ExtensionType.CACHED_INFO: Row(certificates.CachedInfo.read, certificates.CachedInfoAck.read),
-    ExtensionType.COMPRESS_CERTIFICATE: Row(certificates.CompressCertificate.read, None, TLS13),
-    ExtensionType.RECORD_SIZE_LIMIT: Row(session.RecordSizeLimit.read, session.RecordSizeLimit.read),
-    ExtensionType.DELEGATED_CREDENTIAL: Row(cryptography.DelegatedCredentials.read, None, TLS13),
-    ExtensionType.SESSION_TICKET: Row(session.SessionTicket.read, session.SessionTicketAck.read),
-    ExtensionType.PRE_SHARED_KEY: Row(tls13.OfferedPsks.read, tls13.SelectedPsk.read, TLS13),
-    ExtensionType.EARLY_DATA: Row(tls13.EarlyData.read, None, TLS13),
-    ExtensionType.SUPPORTED_VERSIONS: Row(tls13.SupportedVersions.read, tls13.SelectedVersion.read),
-    ExtensionType.COOKIE: Row(tls13.Cookie.read, tls13.Cookie.read, TLS13),
-    ExtensionType.PSK_KEY_EXCHANGE_MODES: Row(tls13.PskKeyExchangeModes.read, None, TLS13),
-    ExtensionType.CERTIFICATE_AUTHORITIES: Row(certificates.CertificateAuthorities.read, None, TLS13),
-    ExtensionType.POST_HANDSHAKE_AUTH: Row(tls13.PostHandshakeAuth.read, None, TLS13),
-    ExtensionType.SIGNATURE_ALGORITHMS_CERT: Row(cryptography.SignatureAlgorithmsCert.read, None),
-    ExtensionType.KEY_SHARE: Row(tls13.KeyShareClientHello.read, tls13.KeyShareServerHello.read, TLS13),
-    ExtensionType.NEXT_PROTOCOL_NEGOTIATION: Row(
+    ExtensionType.TOKEN_BINDING: ExtensionRow(session.TokenBinding.read, session.TokenBinding.read),
+    ExtensionType.CACHED_INFO: ExtensionRow(certificates.CachedInfo.read, certificates.CachedInfoAck.read),
+    ExtensionType.COMPRESS_CERTIFICATE: ExtensionRow(certificates.CompressCertificate.read, None, TLS13),
+    ExtensionType.RECORD_SIZE_LIMIT: ExtensionRow(session.RecordSizeLimit.read, session.RecordSizeLimit.read),
+    ExtensionType.DELEGATED_CREDENTIAL: ExtensionRow(cryptography.DelegatedCredentials.read, None, TLS13),
+    ExtensionType.SESSION_TICKET: ExtensionRow(session.SessionTicket.read, session.SessionTicketAck.read),
+    ExtensionType.PRE_SHARED_KEY: ExtensionRow(tls13.OfferedPsks.read, tls13.SelectedPsk.read, TLS13),
+    ExtensionType.EARLY_DATA: ExtensionRow(tls13.EarlyData.read, None, TLS13),
+    ExtensionType.SUPPORTED_VERSIONS: ExtensionRow(tls13.SupportedVersions.read, tls13.SelectedVersion.read),
+    ExtensionType.COOKIE: ExtensionRow(tls13.Cookie.read, tls13.Cookie.read, TLS13),
+    ExtensionType.PSK_KEY_EXCHANGE_MODES: ExtensionRow(tls13.PskKeyExchangeModes.read, None, TLS13),
+    ExtensionType.CERTIFICATE_AUTHORITIES: ExtensionRow(certificates.CertificateAuthorities.read, None, TLS13),
+    ExtensionType.POST_HANDSHAKE_AUTH: ExtensionRow(tls13.PostHandshakeAuth.read, None, TLS13),
+    ExtensionType.SIGNATURE_ALGORITHMS_CERT: ExtensionRow(cryptography.SignatureAlgorithmsCert.read, None),
+    ExtensionType.KEY_SHARE: ExtensionRow(tls13.KeyShareClientHello.read, tls13.KeyShareServerHello.read, TLS13),
+    ExtensionType.NEXT_PROTOCOL_NEGOTIATION: ExtensionRow(
         names.NextProtocolNegotiationRequest.read, names.NextProtocolNegotiation.read
     ),
-    ExtensionType.APPLICATION_SETTINGS_OLD: Row(names.ApplicationSettingsOld.read, None, TLS13),
-    ExtensionType.APPLICATION_SETTINGS: Row(names.ApplicationSettings.read, None, TLS13),
-    ExtensionType.CHANNEL_ID: Row(session.ChannelId.read, session.ChannelId.read),
-    ExtensionType.ECH_OUTER_EXTENSIONS: Row(tls13.EchOuterExtensions.read, None, TLS13),
-    ExtensionType.ENCRYPTED_CLIENT_HELLO: Row(
+    ExtensionType.APPLICATION_SETTINGS_OLD: ExtensionRow(names.ApplicationSettingsOld.read, None, TLS13),
+    ExtensionType.APPLICATION_SETTINGS: ExtensionRow(names.ApplicationSettings.read, None, TLS13),
+    ExtensionType.CHANNEL_ID: ExtensionRow(session.ChannelId.read, session.ChannelId.read),
+    ExtensionType.ECH_OUTER_EXTENSIONS: ExtensionRow(tls13.EchOuterExtensions.read, None, TLS13),
+    ExtensionType.ENCRYPTED_CLIENT_HELLO: ExtensionRow(
         tls13.EncryptedClientHelloOuter.read, tls13.EncryptedClientHelloConfirmation.read, TLS13
     ),
-    ExtensionType.RENEGOTIATION_INFO: Row(session.RenegotiationInfo.read, session.RenegotiationInfo.read),
+    ExtensionType.RENEGOTIATION_INFO: ExtensionRow(session.RenegotiationInfo.read, session.RenegotiationInfo.read),
 }
 """Extension type to the way its body is read in each hello."""
 
@@ -128,7 +132,7 @@ class Column:
     are larger than their bytes.
     """
 
-    def __init__(self, choose: Callable[[Row], ReadExtension | None], *, tls13: bool = True) -> None:
+    def __init__(self, choose: Callable[[ExtensionRow], ReadExtension | None], *, tls13: bool = True) -> None:
         found = ((kind, choose(row)) for kind, row in TABLE.items() if tls13 or row.since != TLS13)
         self.readers: Mapping[int, tuple[ExtensionType, ReadExtension]] = {
             int(kind): (kind, read) for kind, read in found if read
@@ -276,7 +280,7 @@ def _malformed(
     r: Reader, mark: tuple[int, int], kind: ExtensionType, body: bytes, error: DecodeError
 ) -> MalformedExtension:
     r.unwind(mark)
-    return MalformedExtension(kind, body, alone(error))
+    return MalformedExtension(kind, body, without_frames(error))
 
 
 def _cut_off(r: Reader) -> DecodeError:
@@ -344,6 +348,6 @@ def _encode(w: Writer, extensions: tuple[Extension, ...]) -> bytearray:
 def _never_changes(extension: Extension) -> bool:
     """Whether the extension is one of ours, with nothing inside that may change, such as a list for a tuple."""
     try:
-        return isinstance(extension, Value) and hash(extension) is not None
+        return isinstance(extension, ExtensionBody) and hash(extension) is not None
     except (TypeError, ValueError):
         return False

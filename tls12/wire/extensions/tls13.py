@@ -19,12 +19,13 @@ from tls12.registry import (
     ProtocolVersion,
     PskKeyExchangeMode,
 )
-from tls12.wire.codec import Reader, Writer
-from tls12.wire.extensions.base import EmptyExtension, Value
+from tls12.wire.extensions.base import EmptyExtension, ExtensionBody
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
-class SupportedVersions(Value):
+class SupportedVersions(ExtensionBody):
     """supported_versions in a ClientHello (RFC 8446 4.2.1): the versions, best first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
@@ -41,7 +42,7 @@ class SupportedVersions(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class SelectedVersion(Value):
+class SelectedVersion(ExtensionBody):
     """supported_versions in a ServerHello (RFC 8446 4.2.1); in TLS 1.2 nobody sends it."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
@@ -76,7 +77,7 @@ class KeyShareEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyShareClientHello(Value):
+class KeyShareClientHello(ExtensionBody):
     """key_share in a ClientHello (RFC 8446 4.2.8)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
@@ -93,7 +94,7 @@ class KeyShareClientHello(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class KeyShareServerHello(Value):
+class KeyShareServerHello(ExtensionBody):
     """key_share in a ServerHello (RFC 8446 4.2.8)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
@@ -112,7 +113,7 @@ class KeyShareServerHello(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class KeyShareHelloRetryRequest(Value):
+class KeyShareHelloRetryRequest(ExtensionBody):
     """key_share in a HelloRetryRequest, which looks like a ServerHello (RFC 8446 4.1.4)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
@@ -124,7 +125,7 @@ class KeyShareHelloRetryRequest(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class PskKeyExchangeModes(Value):
+class PskKeyExchangeModes(ExtensionBody):
     """psk_key_exchange_modes (RFC 8446 4.2.9)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.PSK_KEY_EXCHANGE_MODES
@@ -159,7 +160,7 @@ class PskIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferedPsks(Value):
+class OfferedPsks(ExtensionBody):
     """pre_shared_key in a ClientHello (RFC 8446 4.2.11)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.PRE_SHARED_KEY
@@ -179,7 +180,7 @@ class OfferedPsks(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class SelectedPsk(Value):
+class SelectedPsk(ExtensionBody):
     """pre_shared_key in a ServerHello: an index into the offered ones (RFC 8446 4.2.11)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.PRE_SHARED_KEY
@@ -203,7 +204,7 @@ class EarlyData(EmptyExtension):
 
 
 @dataclass(frozen=True, slots=True)
-class Cookie(Value):
+class Cookie(ExtensionBody):
     """cookie (RFC 8446 4.2.2), from a HelloRetryRequest and back."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.COOKIE
@@ -227,7 +228,7 @@ class PostHandshakeAuth(EmptyExtension):
 
 
 @dataclass(frozen=True, slots=True)
-class EncryptedClientHelloOuter(Value):
+class EncryptedClientHelloOuter(ExtensionBody):
     """encrypted_client_hello as the network sees it (draft-ietf-tls-esni): ciphertext, or GREASE."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
@@ -260,7 +261,7 @@ class EncryptedClientHelloOuter(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class EncryptedClientHelloInner(Value):
+class EncryptedClientHelloInner(ExtensionBody):
     """encrypted_client_hello inside the hidden hello (draft-ietf-tls-esni): nothing but the type."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
@@ -271,7 +272,7 @@ class EncryptedClientHelloInner(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class EncryptedClientHelloConfirmation(Value):
+class EncryptedClientHelloConfirmation(ExtensionBody):
     """encrypted_client_hello in a HelloRetryRequest (draft-ietf-tls-esni)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
@@ -288,7 +289,7 @@ class EncryptedClientHelloConfirmation(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class EchOuterExtensions(Value):
+class EchOuterExtensions(ExtensionBody):
     """ech_outer_extensions inside the hidden hello: which extensions to copy (draft-ietf-tls-esni)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.ECH_OUTER_EXTENSIONS

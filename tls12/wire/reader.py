@@ -1,37 +1,30 @@
-"""Reader and Writer: the presentation language of RFC 5246 4, in both directions.
+"""The presentation language of RFC 5246 4, from bytes to values; `writer.py` is the other direction.
 
-How it works: a `Reader` walks over one buffer with a position and an end. `vector16("ticket")` is `opaque
-ticket<0..2^16-1>`; `with r.scope16("extensions"):` opens a length prefix whose inside is read field by field.
-A scope moves the end inwards, so nothing can be read past it; bytes left over where a scope, an extension or a
-message ends are one error, `left_over`. The same names and bounds stand in a message's `read` and in its `write`:
-what the Writer lets out, the Reader takes back, and the other way round.
+How it works: a `Reader` walks over one buffer with a position and an end. `vector16("ticket")` reads `opaque
+ticket<0..2^16-1>`; `with r.scope16("extensions"):` opens a length prefix whose inside is read field by field. A scope
+moves the end inwards, so nothing can be read past it. Bytes that are left over where a scope, an extension or a message
+ends are one error, `left_over`. The same names and bounds stand in a message's `read` and in its `write`: what a Writer
+lets out, a Reader takes back, and the other way round.
 
-An error says where it hurts. Both keep the names of the open scopes in a list; it is rendered only when something
-is wrong, so the path costs nothing in the good case. An entry of that list is a name, an extension type, a list
-that is being filled (its length at that moment is the index), or the `Progress` of a loop.
-
-Bounds are in bytes, as in the RFC: `<2..2^16-2>` is `at_least=2`. Each method is flat and repeats two lines
-rather than call another: a call costs 0.06 µs, and a ClientHello makes sixty of them.
+Every error says where in the message it is (`location.py`). Bounds are in bytes, as in the RFC: `<2..2^16-2>` is
+`at_least=2`. Each method is flat and repeats a few lines instead of calling another, since a ClientHello takes some
+sixty calls.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from operator import length_hint
 from struct import Struct
-from struct import error as StructError
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from tls12.errors import DecodeError, EncodeError, LimitExceeded
+from tls12.errors import DecodeError, LimitExceeded
 from tls12.registry import DECODERS, Alert, CodePoint
+from tls12.wire.location import LARGEST, count_bytes, path_of
 
 C = TypeVar("C", bound=CodePoint)
 T = TypeVar("T")
 
-_U16 = Struct(">H")
-# Compiled for the lists that are written; longer ones (up to 32,767 entries) are compiled when they come.
-_U16S = tuple(Struct(f">{count}H") for count in range(64))
 # The same few lists of suites, groups and schemes come with nearly every hello, so some are remembered, by
 # registry and bytes: 0.3 µs where decoding takes 1.1 for fifteen suites. What a hostile peer can do with it is
 # fill it with its own (64 lists of 128 bytes a registry), after which it begins anew. A number without a name is an
@@ -44,49 +37,6 @@ ANY_NUMBER = 1 << 24
 
 ALWAYS_READ = 255
 """Entries that every Reader reads: lists that are remembered are no longer, so no bound depends on the memory."""
-# By the bytes that a length field takes: the largest length, and the room to leave for it.
-_MOST = (0, 0xFF, 0xFFFF, 0xFFFFFF)
-_ROOM = (b"", b"\0", b"\0\0", b"\0\0\0")
-
-
-def count_bytes(count: int) -> str:
-    """A number of bytes in words."""
-    return f"{count} byte{'s' * (count != 1)}"
-
-
-def alone(error: DecodeError) -> DecodeError:
-    """The error without its traceback, and without the exception that was being handled when it was raised.
-
-    For an error that is kept: the frames of both would keep far more than the message that it is about.
-    """
-    error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _path(names: list[object], name: str) -> str:
-    text = ""
-    for part in (*names, name):
-        step = f"[{len(part)}]" if isinstance(part, list) else str(part)
-        text += f".{step}" if text and step and step[0] != "[" else step
-    return text
-
-
-class Progress(Generic[T]):
-    """How far a loop over `values` has come; nothing is counted until an error asks for the index."""
-
-    __slots__ = ("iterator", "values")
-
-    def __init__(self, values: Sequence[T]) -> None:
-        self.values = values
-        self.iterator = iter(values)
-
-    @property
-    def index(self) -> int:
-        """The index of the value that the iterator gave last."""
-        return len(self.values) - length_hint(self.iterator) - 1
-
-    def __str__(self) -> str:
-        return f"[{self.index}]"
 
 
 class Reader:
@@ -266,7 +216,7 @@ class Reader:
         length = int.from_bytes(data[start:pos], "big")
         stop = pos + length
         if stop > end or length < at_least:
-            raise self._bad_length(name, length, end - pos, at_least, _MOST[size])
+            raise self._bad_length(name, length, end - pos, at_least, LARGEST[size])
         found: list[bytes] = []
         most = self.entries
         while pos < stop:
@@ -280,7 +230,7 @@ class Reader:
                 self.names += (name, found)
                 if body > stop:
                     raise self._too_short("", item)
-                raise self._bad_length("", length, stop - body, item_at_least, _MOST[item])
+                raise self._bad_length("", length, stop - body, item_at_least, LARGEST[item])
             found.append(data[body:new])
             pos = new
         self.pos = stop
@@ -313,7 +263,7 @@ class Reader:
         length = int.from_bytes(self.data[start:pos], "big")
         new = pos + length
         if new > end or length < at_least:
-            raise self._bad_length(name, length, end - pos, at_least, _MOST[size])
+            raise self._bad_length(name, length, end - pos, at_least, LARGEST[size])
         self.pos = pos
         self.end = new
         self._ends.append(end)
@@ -339,7 +289,7 @@ class Reader:
         length = int.from_bytes(self.data[start:pos], "big")
         stop = pos + length
         if stop > end or length < at_least:
-            raise self._bad_length(name, length, end - pos, at_least, _MOST[size])
+            raise self._bad_length(name, length, end - pos, at_least, LARGEST[size])
         found: list[T] = []
         names += (name, found)
         self.pos, self.end = pos, stop
@@ -366,13 +316,13 @@ class Reader:
 
         `alert` is decode_error unless said otherwise.
         """
-        return DecodeError(message, path=_path(self.names, name), offset=self.pos, alert=alert)
+        return DecodeError(message, path=path_of(self.names, name), offset=self.pos, alert=alert)
 
     def too_many(self, name: str, count: int | None = None) -> LimitExceeded:
         """The error of a list with more than `entries`, to be raised by the caller; `count` is how many, if known."""
         found = f"{count} entries" if count is not None else f"more than {self.entries} entries"
         return LimitExceeded(
-            f"{_path(self.names, name)}: the peer sent {found}; Limits.list_entries allows {self.entries}",
+            f"{path_of(self.names, name)}: the peer sent {found}; Limits.list_entries allows {self.entries}",
             remedy="raise Limits.list_entries if that is normal for this peer",
         )
 
@@ -392,181 +342,3 @@ class Reader:
         """The error of bytes that nobody read, to be raised by the caller."""
         left = self.end - self.pos
         return self.error("", f"{count_bytes(left)} left over")
-
-
-class Writer:
-    """Writes what a Reader reads, with the same names and bounds; `bytes(w.buffer)` is the result.
-
-    All methods raise EncodeError, which names the field, for what does not fit.
-    """
-
-    __slots__ = ("_scopes", "buffer", "names")
-
-    def __init__(self, name: str = "") -> None:
-        self.buffer = bytearray()
-        self.names: list[object] = [name]
-        self._scopes: list[tuple[int, int, int]] = []
-
-    def u8(self, value: int, name: str) -> None:
-        """A uint8."""
-        try:
-            self.buffer.append(value)
-        except ValueError:
-            raise self._too_big(name, value, 1) from None
-
-    def u16(self, value: int, name: str) -> None:
-        """A uint16."""
-        try:
-            self.buffer += _U16.pack(value)
-        except StructError:
-            raise self._too_big(name, value, 2) from None
-
-    def u24(self, value: int, name: str) -> None:
-        """A uint24."""
-        if not 0 <= value <= 0xFFFFFF:
-            raise self._too_big(name, value, 3)
-        self.buffer += value.to_bytes(3, "big")
-
-    def u32(self, value: int, name: str) -> None:
-        """A uint32."""
-        if not 0 <= value <= 0xFFFFFFFF:
-            raise self._too_big(name, value, 4)
-        self.buffer += value.to_bytes(4, "big")
-
-    def fixed(self, value: bytes, count: int, name: str) -> None:
-        """Exactly `count` bytes."""
-        if len(value) != count:
-            raise self.error(name, f"{len(value)} bytes instead of {count}")
-        self.buffer += value
-
-    def rest(self, value: bytes) -> None:
-        """Bytes up to the end of the open scope."""
-        self.buffer += value
-
-    def vector8(self, value: bytes, name: str, at_least: int = 0, at_most: int = 0xFF) -> None:
-        """Bytes behind a one-byte length."""
-        length = len(value)
-        if not at_least <= length <= at_most:
-            raise self._bad_length(name, length, at_least, at_most)
-        self.buffer.append(length)
-        self.buffer += value
-
-    def vector16(self, value: bytes, name: str, at_least: int = 0) -> None:
-        """Bytes behind a two-byte length."""
-        length = len(value)
-        if not at_least <= length <= 0xFFFF:
-            raise self._bad_length(name, length, at_least, 0xFFFF)
-        self.buffer += _U16.pack(length)
-        self.buffer += value
-
-    def vector24(self, value: bytes, name: str, at_least: int = 0) -> None:
-        """Bytes behind a three-byte length."""
-        length = len(value)
-        if not at_least <= length <= 0xFFFFFF:
-            raise self._bad_length(name, length, at_least, 0xFFFFFF)
-        self.buffer += length.to_bytes(3, "big")
-        self.buffer += value
-
-    def list8(self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0) -> None:
-        """Code points behind a one-byte length; the bound is in bytes."""
-        self.vector8(self._codes(values, name, DECODERS[kind][0]), name, at_least)
-
-    def list16(self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0) -> None:
-        """Code points behind a two-byte length; the bound is in bytes."""
-        self.vector16(self._codes(values, name, DECODERS[kind][0]), name, at_least)
-
-    def _codes(self, values: tuple[C, ...], name: str, size: int) -> bytes:
-        try:
-            if size == 1:
-                return bytes(values)
-            count = len(values)
-            return (_U16S[count] if count < 64 else Struct(f">{count}H")).pack(*values)
-        except (ValueError, StructError):
-            raise self.error(name, f"a value that does not fit {count_bytes(size)}") from None
-
-    def opaques(
-        self,
-        values: tuple[bytes, ...],
-        name: str,
-        size: int,
-        item: int,
-        at_least: int = 0,
-        item_at_least: int = 1,
-    ) -> None:
-        """A list of opaque vectors: a length of `size` bytes around the list, one of `item` bytes on each."""
-        # Joined, since a buffer that grows moves: 0.8 µs for three certificates, where adding each takes 2.4.
-        parts: list[bytes] = []
-        most = _MOST[item]
-        for value in values:
-            length = len(value)
-            if not item_at_least <= length <= most:
-                index = len(parts) // 2
-                raise self._bad_length(f"{name}[{index}]", length, item_at_least, most)
-            parts += (length.to_bytes(item, "big"), value)
-        body = b"".join(parts)
-        length = len(body)
-        if not at_least <= length <= _MOST[size]:
-            raise self._bad_length(name, length, at_least, _MOST[size])
-        self.buffer += length.to_bytes(size, "big")
-        self.buffer += body
-
-    def scope8(self, name: str, at_least: int = 0) -> Self:
-        """Open a one-byte length, filled in when the scope is left: `with w.scope8("..."):`."""
-        return self._open(name, 1, at_least)
-
-    def scope16(self, name: str, at_least: int = 0) -> Self:
-        """Open a two-byte length, filled in when the scope is left."""
-        return self._open(name, 2, at_least)
-
-    def scope24(self, name: str, at_least: int = 0) -> Self:
-        """Open a three-byte length, filled in when the scope is left."""
-        return self._open(name, 3, at_least)
-
-    def _open(self, name: str, size: int, at_least: int) -> Self:
-        self.names.append(name)
-        self._scopes.append((len(self.buffer), size, at_least))
-        self.buffer += _ROOM[size]
-        return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            start, size, at_least = self._scopes.pop()
-            body = start + size
-            length = len(self.buffer) - body
-            if not at_least <= length <= _MOST[size]:
-                raise self._bad_length("", length, at_least, _MOST[size])
-            self.buffer[start:body] = length.to_bytes(size, "big")
-            self.names.pop()
-
-    def structs(
-        self, values: tuple[T, ...], name: str, size: int, write: Callable[[T, Self], None], at_least: int = 0
-    ) -> None:
-        """A list of structures behind a length of `size` bytes: every value in turn, by `write(value, writer)`."""
-        buffer, names, progress = self.buffer, self.names, Progress(values)
-        start = len(buffer)
-        buffer += _ROOM[size]
-        names += (name, progress)
-        for value in progress.iterator:
-            write(value, self)
-        del names[-2:]
-        length = len(buffer) - start - size
-        if not at_least <= length <= _MOST[size]:
-            raise self._bad_length(name, length, at_least, _MOST[size])
-        buffer[start : start + size] = length.to_bytes(size, "big")
-
-    def error(self, name: str, message: str, alert: Alert | None = None) -> EncodeError:
-        """An EncodeError for the field `name`, to be raised by the caller.
-
-        `alert` is what a peer would answer to such a value; it is taken so that one `check` serves both
-        directions, and not used.
-        """
-        return EncodeError(f"{_path(self.names, name)}: {message}")
-
-    def _too_big(self, name: str, value: int, size: int) -> EncodeError:
-        return self.error(name, f"{value:d} does not fit {count_bytes(size)}")
-
-    def _bad_length(self, name: str, length: int, at_least: int, at_most: int) -> EncodeError:
-        return self.error(name, f"{count_bytes(length)} where {at_least}..{at_most} are allowed")

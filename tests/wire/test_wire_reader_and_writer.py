@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tls12.errors import DecodeError, EncodeError, LimitExceeded
 from tls12.registry import AlertLevel, NamedGroup
 from tls12.wire.closing import Payload
-from tls12.wire.codec import Reader, Writer
 from tls12.wire.extensions import NextProtocolNegotiation
+from tls12.wire.reader import Reader
+from tls12.wire.writer import Writer
 
 SIZES = [("u8", 1), ("u16", 2), ("u24", 3), ("u32", 4)]
 
