@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.harness import credential
+from tests.ends import credential
 from tls12 import (
     AcceptAnyPeer,
     ClientAuth,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import tls12
-from tests import harness, test_readme
-from tests.loopback import PATIENCE, listening
+from tests import ends, test_readme
+from tests.ends.loopback import PATIENCE, listening
 
 PAGES = sorted((Path(__file__).parents[1] / "docs").rglob("*.md"))
 _BLOCK = re.compile(r"(<!-- not run: (?P<why>.+?) -->\n)?^```python\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
@@ -56,7 +56,7 @@ def test_a_program_of_the_docs_runs_as_it_stands(name: str, tmp_path: Path) -> N
     if "example.com" in code:
         with listening(test_readme.example_com) as (port, _):
             code = test_readme.RESOLVER.format(port=port) + code
-            printed, complaints = test_readme.program(code, tmp_path, harness.trusted_file()).communicate(
+            printed, complaints = test_readme.program(code, tmp_path, ends.trusted_file()).communicate(
                 timeout=3 * PATIENCE
             )
     else:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import harness, loopback, pki
-from tests.loopback import PATIENCE, listening
+from tests import ends, pki
+from tests.ends import loopback
+from tests.ends.loopback import PATIENCE, listening
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PAGE = b"HTTP/1.0 200 OK\r\n\r\nthe page\n"
@@ -42,13 +43,13 @@ def test_every_example_is_tested() -> None:
 @pytest.mark.parametrize("example", ["client_socket.py", "client_asyncio.py", "client_by_hand.py"])
 def test_a_client_fetches_a_page(example: str) -> None:
     with listening(serve_page) as (port, asked):
-        printed = run(example, "127.0.0.1", str(port), harness.trusted_file())
+        printed = run(example, "127.0.0.1", str(port), ends.trusted_file())
         assert asked.result().startswith(b"GET / HTTP/1.0\r\n")
     assert "the page\n" in printed
 
 
 def test_the_server_echoes_to_openssl() -> None:
-    command = [sys.executable, str(EXAMPLES / "server_asyncio.py"), *harness.files_of(pki.server()), "0"]
+    command = [sys.executable, str(EXAMPLES / "server_asyncio.py"), *ends.files_of(pki.server()), "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None

@@ -13,7 +13,7 @@ import pytest
 
 import tls12
 from tests import pki
-from tests.harness import credential, our_client, our_server, pump
+from tests.ends import credential, our_client, our_server, talk
 from tls12 import (
     AcceptAnyPeer,
     ClientConfig,
@@ -56,7 +56,7 @@ SERVER = ServerConfig(credentials=(credential(),))
 
 def established(role: str) -> Any:
     client, server = our_client(), our_server()
-    pump(client, server)
+    talk(client, server)
     return (client if role == "client" else server).connection
 
 

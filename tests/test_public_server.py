@@ -11,8 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests import harness, pki
-from tests.loopback import PATIENCE
+from tests import ends, pki
+from tests.ends.loopback import PATIENCE
 from tls12 import Limits
 from tls12.asyncio import MAX_CONNECTIONS, MAX_HANDSHAKES
 from tls12.asyncio import PATIENCE as WHEN_OTHERS_WAIT
@@ -47,7 +47,7 @@ def test_the_server_runs_and_answers_openssl(tmp_path: Path) -> None:
     running = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     try:
         with connected(port) as sock:
-            context = harness.openssl_context(server_side=False)
+            context = ends.openssl_context(server_side=False)
             with context.wrap_socket(sock, server_hostname=pki.NAME) as tls:
                 tls.sendall(b"hello\n")
                 assert tls.recv(100) == b"hello\n"

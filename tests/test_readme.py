@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import harness, loopback, pki
-from tests.loopback import PATIENCE, listening
+from tests import ends, pki
+from tests.ends import loopback
+from tests.ends.loopback import PATIENCE, listening
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 OVER_A_SOCKET, A_SERVER, BY_HAND = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -44,7 +45,7 @@ def program(code: str, directory: Path, trusted: str) -> subprocess.Popen[str]:
 
 def example_com(sock: socket.socket) -> bytes:
     """A page, from OpenSSL."""
-    context = harness.openssl_context(
+    context = ends.openssl_context(
         server_side=True, credential=pki.server("ecdsa-p256", "example.com"), alpn=("http/1.1",)
     )
     with context.wrap_socket(sock, server_side=True) as tls:
@@ -62,7 +63,7 @@ def example_com(sock: socket.socket) -> bytes:
 def test_a_first_connection_fetches_a_page(sample: str, asked: bytes, tmp_path: Path) -> None:
     with listening(example_com) as (port, heard):
         sample = RESOLVER.format(port=port) + sample
-        printed, complaints = program(sample, tmp_path, harness.trusted_file()).communicate(timeout=3 * PATIENCE)
+        printed, complaints = program(sample, tmp_path, ends.trusted_file()).communicate(timeout=3 * PATIENCE)
         assert complaints == ""
         assert heard.result().startswith(asked)
     assert "the page" in printed
@@ -76,7 +77,7 @@ def served(tmp_path: Path) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     assert A_SERVER.count("8443") == 1
-    with program(A_SERVER.replace("8443", str(port)), tmp_path, harness.trusted_file()) as server:
+    with program(A_SERVER.replace("8443", str(port)), tmp_path, ends.trusted_file()) as server:
         try:
             yield port
         finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 import tls12.asyncio
 from tests import pki
-from tests.loopback import PATIENCE, client_config, server_config
+from tests.ends.loopback import PATIENCE, client_config, server_config
 from tls12.asyncio import TLSTransport
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

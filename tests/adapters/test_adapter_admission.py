@@ -18,7 +18,7 @@ import pytest
 import tls12.asyncio
 from tests.adapters.streams import Streams, closed, echo, opened, serving
 from tests.adapters.streams import run as run_watched
-from tests.loopback import server_config
+from tests.ends.loopback import server_config
 from tls12 import CipherSuite, ServerConfig, ServerConnection, UsageError
 from tls12.asyncio import admission, pace, quiet
 from tls12.lab.script import Script

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 import tls12.asyncio
-from tests import harness, loopback, pki
+from tests import ends, pki
 from tests.adapters.streams import both_ends, closed, echo, opened, run, serving, transport_of
-from tests.loopback import PATIENCE, client_config, listening, read_to_end, server_config
+from tests.ends import loopback
+from tests.ends.loopback import PATIENCE, client_config, listening, read_to_end, server_config
 from tls12 import (
     Accept,
     Alert,
@@ -667,12 +668,12 @@ def test_a_handshake_that_its_owner_gives_up_ends() -> None:
     async def main() -> None:
         failures: list[BaseException] = []
         async with serving(
-            config=server_config(client_auth=ClientAuth.REQUIRED, verifier=harness.verifier()),
+            config=server_config(client_auth=ClientAuth.REQUIRED, verifier=ends.verifier()),
             answers={PeerCertificateReceived: give_up},
             make_connection=make,
             on_failure=lambda _, error: failures.append(error),
         ) as port:
-            credential = harness.credential_of(pki.client())
+            credential = ends.credential_of(pki.client())
             with pytest.raises((tls12.TLSError, OSError)):
                 await opened(port, client_config(credentials=(credential,)))
             while not failures:
@@ -1117,8 +1118,8 @@ def test_a_connection_lost_while_an_answer_is_awaited_cancels_it() -> None:
 
 def test_client_certificates_under_asyncio() -> None:
     async def main() -> None:
-        config = server_config(client_auth=ClientAuth.REQUIRED, verifier=harness.verifier())
-        ours = client_config(credentials=(harness.credential_of(pki.client()),))
+        config = server_config(client_auth=ClientAuth.REQUIRED, verifier=ends.verifier())
+        ours = client_config(credentials=(ends.credential_of(pki.client()),))
         async with both_ends(ours, config) as (_, (_, server)):
             assert server.get_extra_info("negotiated").peer_certificates[0] == pki.client().chain_der[0]
 

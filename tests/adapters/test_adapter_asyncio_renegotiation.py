@@ -11,7 +11,7 @@ import pytest
 
 from tests import pki
 from tests.adapters.streams import run, serving, transport_of
-from tests.loopback import PATIENCE, client_config, server_config
+from tests.ends.loopback import PATIENCE, client_config, server_config
 from tls12 import (
     Alert,
     ClientConnection,

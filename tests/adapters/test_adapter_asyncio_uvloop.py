@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import tls12.asyncio
-from tests import loopback
 from tests.adapters.streams import both_ends, closed, opened, serving, transport_of
-from tests.loopback import PATIENCE, client_config, listening
+from tests.ends import loopback
+from tests.ends.loopback import PATIENCE, client_config, listening
 from tls12 import Alert, PeerAlert
 from tls12.errors import BadRecordMac, NameMismatch
 from tls12.registry import ContentType

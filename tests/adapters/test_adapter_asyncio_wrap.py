@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 import tls12.asyncio
-from tests import loopback, pki
+from tests import pki
 from tests.adapters.streams import Streams, closed, echo, opened, run, serving
-from tests.loopback import client_config, listening, server_config
+from tests.ends import loopback
+from tests.ends.loopback import client_config, listening, server_config
 from tls12 import ClientConnection, ServerConnection, TruncatedError
 from tls12.errors import NameMismatch, NotTLS
 

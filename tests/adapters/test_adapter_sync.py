@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 import tls12
-from tests import harness, loopback, pki
-from tests.loopback import (
+from tests import ends, pki
+from tests.ends import loopback
+from tests.ends.loopback import (
     PATIENCE,
     client_config,
     in_thread,
@@ -607,10 +608,10 @@ def test_answers_decide_what_the_connection_waits_for() -> None:
 
     def choose(event: CertificateRequested) -> tls12.Credential:
         asked.append(event)
-        return harness.credential_of(pki.client())
+        return ends.credential_of(pki.client())
 
     with both_ends(
-        server={"client_auth": ClientAuth.REQUIRED, "verifier": harness.verifier()},
+        server={"client_auth": ClientAuth.REQUIRED, "verifier": ends.verifier()},
         answers={CertificateRequested: choose},
     ) as (_, server):
         assert len(asked) == 1
@@ -624,7 +625,7 @@ def test_an_answer_that_takes_two_arguments_gets_the_connection() -> None:
         seen.append(connection)
 
     with both_ends(
-        server={"client_auth": ClientAuth.OPTIONAL, "verifier": harness.verifier()},
+        server={"client_auth": ClientAuth.OPTIONAL, "verifier": ends.verifier()},
         answers={CertificateRequested: choose},
     ) as (client, _):
         assert seen == [client.connection]

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests import loopback
 from tests.adapters.streams import both_ends, closed, echo, opened, run, serving, transport_of
-from tests.loopback import PATIENCE, listening
+from tests.ends import loopback
+from tests.ends.loopback import PATIENCE, listening
 from tls12 import Alert, ClientHelloReceived, PeerAlert, Policy, Renegotiation, TruncatedError, UsageError
 from tls12.asyncio import TLSStreamReader, TLSStreamWriter
 from tls12.connection import Connection

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests import loopback, pki
-from tests.loopback import PATIENCE, server_config
+from tests import pki
+from tests.ends import loopback
+from tests.ends.loopback import PATIENCE, server_config
 from tls12 import ClientConnection, ServerConnection, sync
 
 HANDSHAKE_TIMEOUT = 1.0

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests import loopback, pki
-from tests.loopback import client_config, in_thread, listening, tcp_pair
+from tests import pki
+from tests.ends import loopback
+from tests.ends.loopback import client_config, in_thread, listening, tcp_pair
 from tls12 import Alert, ClientConnection, PeerAlert, ServerConnection, TruncatedError, sync
 from tls12.errors import BadRecordMac
 

@@ -25,8 +25,9 @@ from typing import Any
 import pytest
 
 import tls12
-from tests import loopback, pki
-from tests.loopback import PATIENCE, client_config, in_thread, tcp_pair
+from tests import pki
+from tests.ends import loopback
+from tests.ends.loopback import PATIENCE, client_config, in_thread, tcp_pair
 from tls12 import ClientConnection, sync
 
 assert asyncio

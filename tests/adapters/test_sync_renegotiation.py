@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import pki
-from tests.loopback import PATIENCE, client_config, in_thread, read_to_end, server_config, tcp_pair
+from tests.ends.loopback import PATIENCE, client_config, in_thread, read_to_end, server_config, tcp_pair
 from tls12 import Alert, ClientConnection, ConnectionFailed, HandshakeCompleted, PeerAlert, Policy, Renegotiation, sync
 from tls12 import ServerConnection as Server
 from tls12.events import DataReceived

@@ -12,8 +12,8 @@ import pytest
 
 import tls12.asyncio
 from tests.attacks.weakening import WITHOUT_SHORTCUTS, Defence, assert_defended, removed, together
-from tests.harness import Ours, our_client
-from tests.loopback import PATIENCE, in_thread, server_config, tcp_pair
+from tests.ends import Ours, our_client
+from tests.ends.loopback import PATIENCE, in_thread, server_config, tcp_pair
 from tls12 import DataReceived, ServerConnection, TLSError, sync
 from tls12.asyncio import TLSTransport
 from tls12.connection import Connection

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests import pki
-from tests.attacks.weakening import allowed, assert_defended, carry, removed
-from tests.harness import Ours, credential, our_client, our_server, pump, verifier
+from tests.attacks.weakening import allowed, assert_defended, removed
+from tests.ends import Ours, Scripted, credential, our_client, our_server, talk, verifier
 from tls12 import CipherSuite, ClientAuth, Credential, NamedGroup, Policy, SignatureScheme, lab
 from tls12.connection import Connection, ServerConnection
 from tls12.crypto import signatures
@@ -24,7 +24,6 @@ from tls12.handshake.proofs import VerifiedSignature
 from tls12.handshake.server import ServerHandshake
 from tls12.handshake.steps import Steps
 from tls12.lab.hellos import without_extensions
-from tls12.lab.script import Script
 from tls12.registry import ConnectionEnd, ContentType, ExtensionType, ProtocolVersion
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
@@ -39,28 +38,28 @@ NOT_OFFERED = ExtensionType.of(0x3374)
 ANONYMOUS = CipherSuite.TLS_ECDH_ANON_WITH_AES_128_CBC_SHA
 
 
-def greeted(script: Script, client: Ours) -> None:
+def greeted(script: Scripted, client: Ours) -> None:
     """The attacker as server has our client's hello."""
     client.start()
-    script.receive_data(client.take())
+    script.receive(client.take())
 
 
 def share_of(
-    script: Script, scheme: SignatureScheme | None = SignatureScheme.ECDSA_SECP256R1_SHA256
+    script: Scripted, scheme: SignatureScheme | None = SignatureScheme.ECDSA_SECP256R1_SHA256
 ) -> ServerKeyExchange:
     share = script.offer(NamedGroup.X25519, pki.key(), scheme)
     assert share is not None
     return share
 
 
-def finish_as_server(script: Script, client: Ours) -> bool:
+def finish_as_server(script: Scripted, client: Ours) -> bool:
     """The rest of an honest server's handshake; whether the client goes along."""
-    carry(client, script)
+    talk(client, script)
     if script.last(ClientKeyExchange) is None:
         return False
     script.accept()
     script.finish()
-    carry(client, script)
+    talk(client, script)
     return client.completed
 
 
@@ -77,15 +76,15 @@ def test_early_change_cipher_spec() -> None:
             randoms.append(message.random)
 
     def attack() -> bool:
-        ours, script = Ours(ServerConnection(our_server().connection.config, on_message=watch)), Script("client")
+        ours, script = Ours(ServerConnection(our_server().connection.config, on_message=watch)), Scripted("client")
         script.send(script.hello())
-        carry(ours, script)
+        talk(ours, script)
         message = script.respond()
         script.send(ChangeCipherSpec())
         script.resume(b"")
         script.change_write_keys()
         script.send(message)
-        carry(ours, script)
+        talk(ours, script)
         return ours.error is None and ours.connection.expecting == ("ChangeCipherSpec",)
 
     def at_any_time(self: Connection, payload: bytes) -> None:
@@ -105,13 +104,13 @@ def test_skipped_certificate_verify() -> None:
 
     def attack() -> bool:
         ours = our_server(client_auth=ClientAuth.REQUIRED, verifier=verifier())
-        script = Script("client")
+        script = Scripted("client")
         script.send(script.hello())
-        carry(ours, script)
+        talk(ours, script)
         script.send(Credential.from_objects(victim.certificates, None).certificate_message, script.respond())
         script.derive()
         script.finish()
-        carry(ours, script)
+        talk(ours, script)
         return ours.completed and ours.negotiated.peer_certificates == victim.chain_der
 
     def believe(self: ServerHandshake, peer: Any) -> Iterator[Any]:
@@ -129,14 +128,14 @@ def test_skipped_finished() -> None:
     """Data before the Finished would be data of a handshake that nobody has compared with the other side's."""
 
     def attack() -> bool:
-        ours, script = our_server(), Script("client")
+        ours, script = our_server(), Scripted("client")
         script.send(script.hello())
-        carry(ours, script)
+        talk(ours, script)
         script.send(script.respond())
         script.derive()
         script.change_cipher_spec()
         script.send_data(b"and action")
-        carry(ours, script)
+        talk(ours, script)
         return ours.data == b"and action"
 
     assert_defended(attack, removed(Conversation, "data_allowed", lambda self, sender: True))
@@ -156,7 +155,7 @@ def test_altered_hellos() -> None:
         weaker = replace(without_extensions(hello, ExtendedMasterSecret), cipher_suites=(RSA,))
         data = messages.serialize(weaker)
         ours.receive(b"\x16\x03\x01" + len(data).to_bytes(2, "big") + data)
-        pump(client, ours)
+        talk(client, ours)
         return client.completed and ours.completed and client.negotiated.cipher_suite is RSA
 
     assert_defended(attack, removed(steps, "hmac", SimpleNamespace(compare_digest=lambda a, b: True)))
@@ -169,17 +168,17 @@ def test_version_downgrades() -> None:
     """The dance of POODLE ends at once: nothing below TLS 1.2 is spoken, whoever proposes it."""
 
     def attack_client() -> bool:
-        client, script = our_client(), Script("server")
+        client, script = our_client(), Scripted("server")
         greeted(script, client)
         script.send(script.answer(ECDHE, server_version=ProtocolVersion.SSL_3_0))
-        carry(client, script)
+        talk(client, script)
         return client.error is None
 
     def attack_server() -> bool:
-        ours, script = our_server(), Script("client")
+        ours, script = our_server(), Scripted("client")
         suites = (ECDHE, CipherSuite.TLS_FALLBACK_SCSV)
         script.send(script.hello(*suites, client_version=ProtocolVersion.TLS_1_1))
-        carry(ours, script)
+        talk(ours, script)
         return script.last(ServerHello) is not None
 
     check = ClientHandshake.check_server_hello
@@ -195,7 +194,7 @@ def test_unrequested_extensions() -> None:
     """A server that answers what was not asked could turn on what nobody expects."""
 
     def attack() -> bool:
-        client, script = our_client(), Script("server")
+        client, script = our_client(), Scripted("server")
         greeted(script, client)
         hello = script.answer(ECDHE)
         surprise = RawExtension(NOT_OFFERED, b"")
@@ -211,7 +210,7 @@ def test_unrequested_signature_schemes() -> None:
     """A signature with SHA-1, whose collisions can be bought, from a server that was offered SHA-2 only."""
 
     def attack() -> bool:
-        client, script = our_client(), Script("server")
+        client, script = our_client(), Scripted("server")
         greeted(script, client)
         script.send(script.answer(ECDHE), credential().certificate_message)
         script.send(share_of(script, SignatureScheme.ECDSA_SHA1), ServerHelloDone())
@@ -228,7 +227,7 @@ def test_unauthenticated_suites() -> None:
     """An attacker in the middle chooses a suite without certificates, which the client did not offer."""
 
     def attack() -> bool:
-        client, script = our_client(verifier=verifier()), Script("server")
+        client, script = our_client(verifier=verifier()), Scripted("server")
         greeted(script, client)
         script.send(script.answer(ANONYMOUS))
         script.send(share_of(script, None), ServerHelloDone())

@@ -13,14 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from tests import pki
-from tests.attacks.weakening import assert_defended, carry, removed
-from tests.harness import credential, credential_of, our_client, our_server, pump
+from tests.attacks.weakening import assert_defended, removed
+from tests.ends import Scripted, credential, credential_of, our_client, our_server, talk
 from tls12 import CipherSuite, ClientAuth, NamedGroup, SignatureScheme, TrustStore, X509Verifier
 from tls12.crypto.signatures import KeyKind
 from tls12.errors import NameMismatch, UnknownIssuer
 from tls12.handshake import negotiation, server_hello
 from tls12.lab.pki import IssuedCertificate
-from tls12.lab.script import Script
 from tls12.trust import peer
 from tls12.trust.names import CertificateNames
 from tls12.trust.paths import Walk
@@ -105,7 +104,7 @@ def test_names_that_look_alike(trick: str) -> None:
 
     def attack() -> bool:
         client = our_client(name=name, verifier=trusting())
-        pump(client, our_server(credentials=(certificate,)))
+        talk(client, our_server(credentials=(certificate,)))
         return client.completed
 
     assert_defended(attack, removed(X509Verifier, "_find_chain", careless(naive)))
@@ -123,7 +122,7 @@ def test_leaves_that_issue() -> None:
 
     def attack() -> bool:
         client = our_client(verifier=trusting())
-        pump(client, our_server(credentials=(forged,)))
+        talk(client, our_server(credentials=(forged,)))
         return client.completed
 
     assert_defended(attack, removed(X509Verifier, "_find_chain", careless(lambda want, dns, _: want in dns)))
@@ -135,7 +134,7 @@ def test_certificates_of_another_purpose() -> None:
 
     def attack() -> bool:
         client = our_client(credentials=(credential_of(operators),))
-        pump(client, ours := our_server(client_auth=ClientAuth.REQUIRED, verifier=trusting()))
+        talk(client, ours := our_server(client_auth=ClientAuth.REQUIRED, verifier=trusting()))
         return ours.completed and ours.negotiated.peer_certificates == operators.chain_der
 
     assert_defended(attack, removed(X509Verifier, "_find_chain", careless(lambda *_: True)))
@@ -147,19 +146,19 @@ def test_raw_keys() -> None:
     bare = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
     def attack() -> bool:
-        client, script = our_client(verifier=trusting()), Script("server")
+        client, script = our_client(verifier=trusting()), Scripted("server")
         client.start()
-        script.receive_data(client.take())
+        script.receive(client.take())
         script.send(script.answer(CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256), Certificate((bare,)))
         share = script.offer(NamedGroup.X25519, key, SignatureScheme.ECDSA_SECP256R1_SHA256)
         assert share is not None
         script.send(share, ServerHelloDone())
-        carry(client, script)
+        talk(client, script)
         if script.last(ClientKeyExchange) is None:
             return False
         script.accept()
         script.finish()
-        carry(client, script)
+        talk(client, script)
         return client.completed
 
     def facts_of_any_key(der: bytes, role: str) -> LeafFacts:
@@ -183,7 +182,7 @@ def test_alpaca() -> None:
     def attack() -> bool:
         browser = our_client(name="www.wild.test", alpn_protocols=("http/1.1",), verifier=trusting())
         mail = our_server(credentials=(credential(),), **MAIL)
-        pump(browser, mail)
+        talk(browser, mail)
         if not browser.completed:
             return False
         browser.send(b"POST / HTTP/1.1\r\n\r\nLOGOUT <script>\r\n")

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests import pki
-from tests.attacks.weakening import allowed, assert_defended, carry, removed, together
-from tests.harness import Ours, credential, credential_of, our_client, our_server
+from tests.attacks.weakening import allowed, assert_defended, removed, together
+from tests.ends import Ours, Scripted, credential, credential_of, our_client, our_server, talk
 from tls12 import Alert, CipherSuite, Credential, NamedGroup, Policy, SignatureScheme, lab
 from tls12.crypto import finite_field, groups, signatures
 from tls12.crypto.finite_field import FiniteFieldShare
@@ -21,7 +21,6 @@ from tls12.crypto.key_exchange import RsaTransport
 from tls12.errors import InvalidKeyShare, PeerMisbehaved
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.grammar import Row, State
-from tls12.lab.script import Script
 from tls12.registry import ClientCertificateType, ConnectionEnd, HandshakeType
 from tls12.wire import key_exchange as wire
 from tls12.wire.certificates import Certificate, CertificateRequest
@@ -51,29 +50,29 @@ def compatible_client(**config: Any) -> Ours:
     return our_client(policy=Policy.compatible(), random=RANDOM, **config)
 
 
-def asked(*suites: CipherSuite, server: Ours | None = None) -> tuple[Script, Ours]:
+def asked(*suites: CipherSuite, server: Ours | None = None) -> tuple[Scripted, Ours]:
     """The attacker has said hello to our server and read its flight."""
-    ours, script = server or our_server("rsa-2048", policy=Policy.compatible()), Script("client")
+    ours, script = server or our_server("rsa-2048", policy=Policy.compatible()), Scripted("client")
     script.send(script.hello(*suites))
-    carry(ours, script)
+    talk(ours, script)
     return script, ours
 
 
-def completes_with(script: Script, ours: Ours, keys: wire.ExchangeKeys, premaster: bytes) -> bool:
+def completes_with(script: Scripted, ours: Ours, keys: wire.ExchangeKeys, premaster: bytes) -> bool:
     """The attacker sends these keys and knows the premaster secret without having computed it."""
     script.send(ClientKeyExchange(keys))
     script.premaster = premaster
     script.derive()
     script.finish()
-    carry(ours, script)
+    talk(ours, script)
     return ours.completed
 
 
-def impersonate(suite: CipherSuite, certificate: Credential, client: Ours) -> Script:
+def impersonate(suite: CipherSuite, certificate: Credential, client: Ours) -> Scripted:
     """The attacker has answered our client, and shown it somebody else's certificate."""
-    script = Script("server")
+    script = Scripted("server")
     client.start()
-    script.receive_data(client.take())
+    script.receive(client.take())
     script.send(script.answer(suite), certificate.certificate_message)
     return script
 
@@ -115,7 +114,7 @@ def test_bleichenbacher_and_robot() -> None:
             script.premaster = bytes(48)  # the attacker did not make this ciphertext
             script.derive()
             script.finish()
-        carry(ours, script)
+        talk(ours, script)
         alert = ours.error.alert if ours.error else None
         return alert, str(ours.error), ours.connection.expecting, len(script.records), tuple(drawn)
 
@@ -162,7 +161,7 @@ def test_freak() -> None:
         # The server still signs export keys for whoever asks; the attacker in the middle asked.
         share = script.sign_share(ServerKeyExchange(weak), pki.key("rsa-2048"), SignatureScheme.RSA_PKCS1_SHA256)
         script.send(share, ServerHelloDone())
-        carry(client, script)
+        talk(client, script)
         answer = script.last(ClientKeyExchange)
         if answer is None or not isinstance(answer.exchange_keys, EncryptedPreMasterSecret):
             return False
@@ -171,7 +170,7 @@ def test_freak() -> None:
         script.premaster = plain[-48:]
         script.derive()
         script.finish()
-        carry(client, script)
+        talk(client, script)
         return client.completed
 
     def receive_and_remember_share(self: ClientHandshake, suite: Any) -> Any:
@@ -220,7 +219,7 @@ def test_logjam() -> None:
         params = DheParams(p.to_bytes(64), b"\2", pow(2, exponent, p).to_bytes(64))
         share = script.sign_share(ServerKeyExchange(params), pki.key("rsa-2048"), SignatureScheme.RSA_PKCS1_SHA256)
         script.send(share, ServerHelloDone())
-        carry(client, script)
+        talk(client, script)
         answer = script.last(ClientKeyExchange)
         if answer is None or not isinstance(answer.exchange_keys, DhPublic):
             return False
@@ -228,7 +227,7 @@ def test_logjam() -> None:
         script.premaster = secret.to_bytes(64).lstrip(b"\0")
         script.derive()
         script.finish()
-        carry(client, script)
+        talk(client, script)
         return client.completed
 
     assert_defended(attack, removed(finite_field, "check", lambda *_, **__: None))
@@ -252,10 +251,10 @@ def test_raccoon() -> None:
             victim, server = asked(DHE)
             message = victim.respond()
             victim.send(message)
-            carry(server, victim)
+            talk(server, victim)
             attacker, server = asked(DHE)
             attacker.send(message)
-            carry(server, attacker)
+            talk(server, attacker)
         assert len(secrets) == 2
         return secrets[0] == secrets[1]
 
@@ -346,26 +345,26 @@ def test_replayed_key_shares() -> None:
         share = old.offer(NamedGroup.X25519, pki.key("rsa-2048"), SignatureScheme.RSA_PSS_RSAE_SHA256)
         assert share is not None
         old.send(share, ServerHelloDone())
-        carry(first, old)
+        talk(first, old)
         old.accept()
         old.finish()
-        carry(first, old)
+        talk(first, old)
         assert first.completed, first.error
 
         second = compatible_client()
-        new = Script("server")
+        new = Scripted("server")
         second.start()
-        new.receive_data(second.take())
+        new.receive(second.take())
         assert old.server_hello is not None
         new.send(replace(new.answer(ECDHE), random=old.server_hello.random), certificate.certificate_message)
         new.send(share, ServerHelloDone())
-        carry(second, new)
+        talk(second, new)
         new._exchange = old._exchange  # which is what leaked
         if new.last(ClientKeyExchange) is None:
             return False
         new.accept()
         new.finish()
-        carry(second, new)
+        talk(second, new)
         return second.completed
 
     assert_defended(attack, removed(sys.modules[__name__], "RANDOM", lambda count: b"\x07" * count))
@@ -398,12 +397,12 @@ def test_forged_rsa_signatures() -> None:
         forged = cube_root(int.from_bytes(start) << 8 * (256 - len(start))).to_bytes(256)
         signature = DigitallySigned(SignatureScheme.RSA_PKCS1_SHA256, forged)
         script.send(replace(share, signature=signature), ServerHelloDone())
-        carry(client, script)
+        talk(client, script)
         if script.last(ClientKeyExchange) is None:
             return False
         script.accept()
         script.finish()
-        carry(client, script)
+        talk(client, script)
         return client.completed
 
     def lax(public_key: Any, scheme: SignatureScheme, signature: bytes, data: bytes) -> None:
@@ -466,7 +465,7 @@ def test_key_compromise_impersonation() -> None:
         request = CertificateRequest(fixed, (SignatureScheme.ECDSA_SECP256R1_SHA256,), ())
         script.received.clear()
         script.send(share, request, ServerHelloDone())
-        carry(client, script)
+        talk(client, script)
         answer = script.last(Certificate)
         assert answer is not None
         return answer.certificate_list != ()

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.attacks.weakening import WITHOUT_SHORTCUTS, assert_defended, carry, removed, together
-from tests.harness import our_client, our_server, pump
+from tests.attacks.weakening import WITHOUT_SHORTCUTS, assert_defended, removed, together
+from tests.ends import Scripted, our_client, our_server, talk
 from tls12 import Alert, CipherSuite, ClientConnection, Policy
 from tls12.connection import Connection
 from tls12.crypto import cbc, key_schedule, limits, record_mac
@@ -26,7 +26,6 @@ from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import BadRecordMac, KeysExhausted
 from tls12.handshake.client import ClientHandshake
-from tls12.lab.script import Script
 from tls12.record_layer import shortcuts, states
 from tls12.record_layer.states import WriteState
 from tls12.registry import AlertLevel, CompressionMethod, ContentType
@@ -221,7 +220,7 @@ def test_repeated_gcm_nonces() -> None:
 
     def attack() -> bool:
         client, server = our_client(), our_server()
-        pump(client, server)
+        talk(client, server)
         for data in (known, secret, known * 4000, secret, known):
             client.send(data)
         seen: dict[bytes, bytes] = {}
@@ -248,7 +247,7 @@ def test_replayed_records() -> None:
 
     def attack() -> bool:
         client, server = our_client(), our_server()
-        pump(client, server)
+        talk(client, server)
         client.send(b"pay 100 to Mallory;")
         record = client.take()
         server.receive(record + record)
@@ -267,7 +266,7 @@ def test_reflected_records() -> None:
 
     def attack() -> bool:
         client, server = our_client(), our_server()
-        pump(client, server)
+        talk(client, server)
         client.send(b"who are you?")
         client.receive(client.take())
         return client.data == b"who are you?"
@@ -292,7 +291,7 @@ def test_crime_and_the_length_of_records() -> None:
         lengths = {}
         for guess in guesses:
             client, server = our_client(), our_server()
-            pump(client, server)
+            talk(client, server)
             client.send(b"GET /?session=" + guess + b" HTTP/1.1" + cookie)
             lengths[guess] = len(client.take())
         shortest = min(lengths.values())
@@ -307,13 +306,13 @@ def test_crime_and_the_choice_of_compression() -> None:
     """A server that chooses DEFLATE, which was not offered, does not get it."""
 
     def attack() -> bool:
-        client, server = our_client(), Script("server")
+        client, server = our_client(), Scripted("server")
         client.start()
-        server.receive_data(client.take())
+        server.receive(client.take())
         assert server.client_hello is not None
         assert server.client_hello.compression_methods == (CompressionMethod.NULL,)
         server.send(server.answer(compression_method=CompressionMethod.DEFLATE))
-        carry(client, server)
+        talk(client, server)
         return client.error is None
 
     honest = ClientHandshake.check_server_hello
@@ -330,7 +329,7 @@ def test_truncation() -> None:
 
     def attack() -> bool:
         client, server = our_client(), our_server()
-        pump(client, server)
+        talk(client, server)
         client.send(b"pay 1000")
         first = client.take()
         client.send(b".00, in cents")

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests import pki
-from tests.attacks.weakening import Defence, assert_defended, carry, removed, together
-from tests.harness import Ours, our_client, our_server, pump
+from tests.attacks.weakening import Defence, assert_defended, removed, together
+from tests.ends import Ours, Scripted, our_client, our_server, talk
 from tls12 import (
     Alert,
     CipherSuite,
@@ -37,7 +37,6 @@ from tls12.connection import Connection
 from tls12.crypto import finite_field
 from tls12.errors import CertificateError, DecodeError
 from tls12.handshake import negotiation
-from tls12.lab.script import Script
 from tls12.record_layer import reader
 from tls12.registry import AlertLevel, ContentType, HandshakeType, HeartbeatMessageType
 from tls12.trust import verifier
@@ -56,15 +55,15 @@ def unlimited(**changes: Any) -> Defence:
     return removed(sys.modules[__name__], "LIMITS", replace(LIMITS, **changes))
 
 
-def established(**server: Any) -> tuple[Script, Ours]:
+def established(**server: Any) -> tuple[Scripted, Ours]:
     """A script that has shaken hands with our server, honestly so far."""
-    ours, script = our_server(limits=LIMITS, **server), Script("client")
+    ours, script = our_server(limits=LIMITS, **server), Scripted("client")
     script.send(script.hello())
-    carry(ours, script)
+    talk(ours, script)
     script.send(script.respond())
     script.derive()
     script.finish()
-    carry(ours, script)
+    talk(ours, script)
     assert ours.completed, ours.error
     return script, ours
 
@@ -79,7 +78,7 @@ def test_empty_record_flood() -> None:
         script, ours = established()
         for _ in range(10_000):
             script.send_data(b"")
-        ours.receive(script.data_to_send())
+        ours.receive(script.take())
         return ours.error is None
 
     assert_defended(attack, unlimited(empty_records=1 << 40))
@@ -89,16 +88,16 @@ def test_alert_flood() -> None:
     """Warnings that change nothing, before and after the handshake (the "SSL death alert")."""
     warning = AlertMessage(AlertLevel.WARNING, Alert.USER_CANCELED)
 
-    def flood(script: Script, ours: Ours) -> bool:
+    def flood(script: Scripted, ours: Ours) -> bool:
         for _ in range(1_000):
             script.send(warning)
-        ours.receive(script.data_to_send())
+        ours.receive(script.take())
         return ours.error is None
 
     def attack_during() -> bool:
-        ours, script = our_server(limits=LIMITS), Script("client")
+        ours, script = our_server(limits=LIMITS), Scripted("client")
         script.send(script.hello())
-        carry(ours, script)
+        talk(ours, script)
         return flood(script, ours)
 
     assert_defended(attack_during, unlimited(warnings=1 << 40))
@@ -110,7 +109,7 @@ def test_hello_request_flood() -> None:
 
     def attack() -> bool:
         client, server = our_client(limits=LIMITS), our_server()
-        pump(client, server)
+        talk(client, server)
         writer = server.connection._outgoing.writer
         for _ in range(1_000):
             client.receive(bytes(writer.write(ContentType.HANDSHAKE, b"\0\0\0\0")))
@@ -127,7 +126,7 @@ def test_renegotiation_flood() -> None:
         client = our_client(policy=allowing, limits=replace(LIMITS, renegotiations=100))
         server = our_server(policy=allowing, limits=LIMITS)
         for _ in range(12):
-            pump(client, server)
+            talk(client, server)
             if server.error is not None:
                 return False
             client.connection.renegotiate()
@@ -143,11 +142,11 @@ def test_declared_lengths() -> None:
     """A message that says it is 16 MiB long is refused when it says so, not when memory is full of it."""
 
     def attack() -> bool:
-        ours, script = our_server(limits=LIMITS), Script("client")
+        ours, script = our_server(limits=LIMITS), Scripted("client")
         script.send_record(ContentType.HANDSHAKE, bytes([HandshakeType.CLIENT_HELLO, 0xFF, 0xFF, 0xFF]))
         for _ in range(64):
             script.send_record(ContentType.HANDSHAKE, bytes(2**14))
-        ours.receive(script.data_to_send())
+        ours.receive(script.take())
         return ours.connection._incoming.reassembler.pending > 2**20
 
     assert_defended(attack, unlimited(message_sizes={}, other_message_size=2**24 - 1))
@@ -176,7 +175,7 @@ def test_long_chains() -> None:
         fillers = tuple(honest.certificate_list[1:]) * 100
         long = type(honest).from_objects([*honest.certificate_list, *fillers], honest.private_key)
         client = our_client(limits=LIMITS)
-        pump(client, our_server(credentials=(long,)))
+        talk(client, our_server(credentials=(long,)))
         return client.completed
 
     assert_defended(attack, unlimited(certificates=1 << 40))
@@ -230,9 +229,9 @@ def test_dripping_handshakes() -> None:
     def attack() -> bool:
         now = [0.0]
         ours = our_server(limits=LIMITS, clock=lambda: now[0])
-        script = Script("client")
+        script = Scripted("client")
         script.send(script.hello())
-        stream = script.data_to_send()
+        stream = script.take()
         for byte in stream[:-1]:
             now[0] += 10.0
             ours.receive(bytes([byte]))
@@ -250,13 +249,13 @@ def test_dheat_against_servers() -> None:
     """A client that asks for the largest group makes the server compute, for one packet of its own."""
 
     def attack() -> bool:
-        ours, script = our_server("rsa-2048"), Script("client")
+        ours, script = our_server("rsa-2048"), Scripted("client")
         extensions = tuple(
             SupportedGroups((NamedGroup.FFDHE8192,)) if isinstance(one, SupportedGroups) else one
             for one in script.hello().extensions or ()
         )
         script.send(script.hello(DHE, extensions=extensions))
-        carry(ours, script)
+        talk(ours, script)
         share = script.last(ServerKeyExchange)
         return share is not None and isinstance(share.params, DheParams) and len(share.params.dh_p) == 1024
 
@@ -277,9 +276,9 @@ def test_dheat_against_clients() -> None:
 
     def attack() -> bool:
         reached.clear()
-        client, server = our_client(policy=Policy.compatible()), Script("server")
+        client, server = our_client(policy=Policy.compatible()), Scripted("server")
         client.start()
-        server.receive_data(client.take())
+        server.receive(client.take())
         server.send(server.answer(DHE))
         certificate = our_server("rsa-2048").connection.config.credentials[0]
         server.send(certificate.certificate_message)
@@ -287,7 +286,7 @@ def test_dheat_against_clients() -> None:
         scheme = certificate.schemes[0]
         server.send(server.sign_share(ServerKeyExchange(params), certificate.private_key, scheme), b"\x0e\0\0\0")
         with removed(finite_field, "answer", note)():
-            carry(client, server)
+            talk(client, server)
         return reached == [16_384]
 
     assert_defended(attack, removed(finite_field, "check", lambda *_, **__: None))
@@ -304,7 +303,7 @@ def test_heartbleed() -> None:
     def attack() -> bool:
         script, ours = established()
         script.send_record(ContentType.HEARTBEAT, request)
-        ours.receive(script.data_to_send())
+        ours.receive(script.take())
         answer = b"".join(record.fragment for record in split_records(ours.take()))
         return secret in answer
 

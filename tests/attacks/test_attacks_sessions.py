@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests import pki
-from tests.attacks.weakening import Attack, Defence, assert_defended, carry, removed
-from tests.harness import Ours, credential_of, our_client, our_server, pump, verifier
+from tests.attacks.weakening import Attack, Defence, assert_defended, removed
+from tests.ends import Ours, Scripted, credential_of, our_client, our_server, talk, verifier
 from tls12 import (
     CipherSuite,
     ClientAuth,
@@ -35,7 +35,6 @@ from tls12.handshake.negotiation import Choice, Offer, choose
 from tls12.handshake.server_hello import ServerHellos
 from tls12.handshake.steps import Steps
 from tls12.lab.hellos import without_extensions
-from tls12.lab.script import Script
 from tls12.registry import ContentType
 from tls12.resumption import tickets
 from tls12.wire.certificates import Certificate
@@ -63,13 +62,13 @@ def test_triple_handshake() -> None:
         """The attacker has a certificate of its own; the client has business with it, and it with the server."""
         client = our_client(policy=POLICY)
         server = our_server("rsa-2048", policy=POLICY)
-        facade, agent = Script("server"), Script("client")
+        facade, agent = Scripted("server"), Scripted("client")
         client.start()
-        facade.receive_data(client.take())
+        facade.receive(client.take())
         assert facade.client_hello is not None
         hello = agent.hello(RSA, random=facade.client_hello.random)
         agent.send(hello if extended else without_extensions(hello, ExtendedMasterSecret))
-        carry(server, agent)
+        talk(server, agent)
         if agent.server_hello is None:
             return False
         answer = facade.answer(RSA, random=agent.server_hello.random, session_id=agent.server_hello.session_id)
@@ -78,12 +77,12 @@ def test_triple_handshake() -> None:
         own = credential_of(pki.intermediate().issue("mallory.test", key=own_key))
         facade.send(own.certificate_message, ServerHelloDone())
         facade.offer(private_key=own_key)
-        carry(client, facade)
+        talk(client, facade)
         if facade.last(ClientKeyExchange) is None:
             return False
         facade.accept()
         facade.finish()
-        carry(client, facade)
+        talk(client, facade)
 
         chain = agent.last(Certificate)
         assert chain is not None
@@ -94,7 +93,7 @@ def test_triple_handshake() -> None:
         agent.send(ClientKeyExchange(EncryptedPreMasterSecret(public_key.encrypt(agent.premaster, padding.PKCS1v15()))))
         agent.derive()
         agent.finish()
-        carry(server, agent)
+        talk(server, agent)
         try:
             proofs = {end.connection.export_keying_material("EXPORTER-login", None, 32) for end in (client, server)}
         except UsageError:
@@ -128,13 +127,13 @@ def test_injected_prefix() -> None:
     prefix, request = b"GET /transfer?to=mallory HTTP/1.1\r\nX-Ignore: ", b"GET / HTTP/1.1\r\nCookie: victim\r\n"
 
     def attack() -> bool:
-        server, attacker, victim = our_server(policy=allowing), Script("client"), Script("client")
+        server, attacker, victim = our_server(policy=allowing), Scripted("client"), Scripted("client")
         attacker.send(attacker.hello())
-        carry(server, attacker)
+        talk(server, attacker)
         attacker.send(attacker.respond())
         attacker.derive()
         attacker.finish()
-        carry(server, attacker)
+        talk(server, attacker)
         attacker.send_data(prefix)
         relay = _inside(attacker, server)
         victim.send(victim.hello())
@@ -165,13 +164,13 @@ def test_changed_identity() -> None:
             "verifier": verifier(),
         }
         admin = our_client(policy=allowing, credentials=(other,))
-        pump(admin, our_server(**config))
+        talk(admin, our_server(**config))
         stolen = admin.connection.session
         guest, server = our_client(policy=allowing, credentials=(one,)), our_server(**config)
-        pump(guest, server)
+        talk(guest, server)
         with removed(ClientHellos, "usable_session", lambda self, suites: stolen)():
             guest.connection.renegotiate()
-        pump(guest, server)
+        talk(guest, server)
         identities = [
             event.negotiated.peer_certificates for event in server.events if isinstance(event, HandshakeCompleted)
         ]
@@ -180,7 +179,7 @@ def test_changed_identity() -> None:
     assert_defended(attack, removed(Steps, "is_same_peer", lambda *_: True))
 
 
-def _inside(attacker: Script, server: Ours) -> Callable[[Script], None]:
+def _inside(attacker: Scripted, server: Ours) -> Callable[[Scripted], None]:
     """Carries the victim's records inside the attacker's, and back, up to the victim's ChangeCipherSpec."""
     switched = {"victim": False, "server": False}
 
@@ -192,25 +191,25 @@ def _inside(attacker: Script, server: Ours) -> Callable[[Script], None]:
             data = data[end:]
         return found
 
-    def relay(victim: Script) -> None:
+    def relay(victim: Scripted) -> None:
         for _ in range(4):
-            for record in records(victim.data_to_send()):
+            for record in records(victim.take()):
                 if switched["victim"]:
                     attacker.send_bytes(record)
                 else:
                     attacker.send_record(record[0], record[HEADER:])
                 switched["victim"] |= record[0] == ContentType.CHANGE_CIPHER_SPEC
-            waiting = attacker.data_to_send()
+            waiting = attacker.take()
             if waiting:
                 server.receive(waiting)
             for record in records(server.take()):
                 if switched["server"]:
-                    victim.receive_data(record)
+                    victim.receive(record)
                     continue
                 assert attacker.opener is not None
                 plain = attacker.opener.open(record[0], record[5:])
                 if record[0] != ContentType.ALERT:
-                    victim.receive_data(record[:3] + len(plain).to_bytes(2) + plain)
+                    victim.receive(record[:3] + len(plain).to_bytes(2) + plain)
                 switched["server"] |= record[0] == ContentType.CHANGE_CIPHER_SPEC
 
     return relay
@@ -227,11 +226,11 @@ def test_stolen_ticket_keys() -> None:
         now = [pki.NOW.timestamp()]
         keys = TicketKeys.generate(lifetime, clock=lambda: now[0])
         client = our_client()
-        pump(client, our_server(ticket_keys=keys))
+        talk(client, our_server(ticket_keys=keys))
         session = client.connection.session
         assert session is not None
         now[0] += 2 * lifetime + 1
-        pump(our_client(), our_server(ticket_keys=keys))  # the server has gone on working
+        talk(our_client(), our_server(ticket_keys=keys))  # the server has gone on working
         for stolen in keys._keys:
             with suppress(InvalidTag):
                 opened = stolen.aead.decrypt(session.ticket[16:28], session.ticket[28:], session.ticket[:16])
@@ -264,7 +263,7 @@ def test_ticket_keys_of_zeros() -> None:
 def connected_with(session: Session | None, server: Ours, **config: Any) -> Ours:
     """Our careful client at this server; the name that it wants is pki.NAME."""
     client = our_client(session=session, **{"verifier": verifier(), **config})
-    pump(client, server)
+    talk(client, server)
     return client
 
 
@@ -287,7 +286,7 @@ def test_resumption_under_another_name() -> None:
     def attack() -> bool:
         keys, mallory = TicketKeys.generate(), credential_of(pki.intermediate().issue("mallory.test"))
         first = our_client(name="mallory.test", verifier=verifier())
-        pump(first, our_server(credentials=(mallory,), ticket_keys=keys))
+        talk(first, our_server(credentials=(mallory,), ticket_keys=keys))
         assert first.completed, first.error
         mallorys = our_server(credentials=(mallory,), ticket_keys=keys)
         with removed(ServerHellos, "check_resumption", resume_whatever_it_is)():
@@ -305,10 +304,10 @@ def test_resumption_under_another_verifier() -> None:
     def attack() -> bool:
         store, keys = MemorySessionStore(), TicketKeys.generate()
         forged = credential_of(pki.root(name="Unknown root").issue(pki.NAME, key=pki.key()))
-        pump(our_client(sessions=store), our_server(credentials=(forged,), ticket_keys=keys))
+        talk(our_client(sessions=store), our_server(credentials=(forged,), ticket_keys=keys))
         assert len(store) == 1
         client = our_client(sessions=store, verifier=verifier())
-        pump(client, our_server(credentials=(forged,), ticket_keys=keys))
+        talk(client, our_server(credentials=(forged,), ticket_keys=keys))
         return client.completed
 
     assert_defended(attack, removed(bindings, "client_trust", lambda config, pause_on: b""))
@@ -321,11 +320,11 @@ def test_resumption_under_another_policy() -> None:
     def attack() -> bool:
         store, keys = MemorySessionStore(), TicketKeys.generate()
         server = {"ticket_keys": keys, "policy": lenient}
-        pump(our_client(sessions=store, policy=lenient), our_server("rsa-2048", **server))
+        talk(our_client(sessions=store, policy=lenient), our_server("rsa-2048", **server))
         assert len(store) == 1
         strict = Policy.compatible().replace(minimum_rsa_bits=4096)
         client = our_client(sessions=store, policy=strict)
-        pump(client, our_server("rsa-2048", **server))
+        talk(client, our_server("rsa-2048", **server))
         return client.completed
 
     assert_defended(attack, removed(bindings, "client_rules", lambda config: b""))
@@ -342,9 +341,9 @@ def test_resumption_as_another_client(second: str, by: str) -> None:
         store, kept = MemorySessionStore(), {"ticket_keys": TicketKeys.generate()}
         server = {"client_auth": ClientAuth.OPTIONAL, "verifier": verifier()}
         server |= kept if by == "ticket" else {"sessions": MemorySessionStore()}
-        pump(our_client(sessions=store, credentials=(one,)), our_server(**server))
+        talk(our_client(sessions=store, credentials=(one,)), our_server(**server))
         victim = our_server(**server)
-        pump(our_client(sessions=store, credentials=second_credentials), victim)
+        talk(our_client(sessions=store, credentials=second_credentials), victim)
         return victim.negotiated.peer_certificates == one.certificate_list
 
     assert_defended(attack, removed(bindings, "client_identity", lambda config: b""))
@@ -357,11 +356,11 @@ def test_resumption_with_a_key_that_was_replaced() -> None:
     def attack() -> bool:
         keys = TicketKeys.generate()
         thief = our_client(psk=Psk(b"device", b"the key that leaked"), **names)
-        pump(thief, our_server(credentials=(), policy=Policy.psk(), ticket_keys=keys, psk={b"device": thief_key}))
+        talk(thief, our_server(credentials=(), policy=Policy.psk(), ticket_keys=keys, psk={b"device": thief_key}))
         session = thief.connection.session
         assert session is not None
         again = our_client(psk=Psk(b"device", thief_key), session=session, **names)
-        pump(again, our_server(credentials=(), policy=Policy.psk(), ticket_keys=keys, psk={b"device": b"a new key"}))
+        talk(again, our_server(credentials=(), policy=Policy.psk(), ticket_keys=keys, psk={b"device": b"a new key"}))
         return again.completed
 
     thief_key = b"the key that leaked"
@@ -380,7 +379,7 @@ def test_selfie() -> None:
     def attack() -> bool:
         client = our_client(verifier=None, policy=Policy.psk(), psk=Psk(b"device A", key))
         itself = our_server(credentials=(), policy=Policy.psk(), psk={b"device B": key})
-        pump(client, itself)
+        talk(client, itself)
         return client.completed and itself.completed
 
     assert_defended(attack, removed(ServerHellos, "look_up_psk", lambda self, identity: key))

@@ -16,9 +16,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from tests.harness import Ours
 from tls12.handshake.grammar import Conversation, Row
-from tls12.lab.script import Script
 from tls12.record_layer import reader, writer
 from tls12.record_layer.states import ReadState, WriteState
 from tls12.registry import ConnectionEnd
@@ -71,17 +69,3 @@ def assert_defended(attack: Attack, *defences: Defence) -> None:
         for defence in defences:
             stack.enter_context(defence())
         assert attack(), "the attack fails even without the defence: this test could not fail"
-
-
-def carry(ours: Ours, script: Script) -> None:
-    """Bytes to and fro between one of our ends and a script, until both are silent."""
-    ours.start()
-    for _ in range(100):
-        there, back = script.data_to_send(), ours.take()
-        if not there and not back:
-            return
-        if there:
-            ours.receive(there)
-        if back:
-            script.receive_data(back)
-    raise AssertionError("the two ends never come to rest")

@@ -1,9 +1,9 @@
 """Duels: one of our connections against a script, or against another of ours that lies.
 
 How it works: a `Duel` has a `subject`, the connection under test, and a `peer` that provokes it. `AgainstServer` and
-`AgainstClient` put a `Script` on the other side and tell its honest lines in one word each, so that a test spells out
-only where it deviates; `between` puts two of our connections together, for deviations that the `rewrite` hook of one
-of them can make. Everything is in memory and nothing waits.
+`AgainstClient` put a `Scripted` end on the other side and have one word for each of its honest lines, so that a test
+spells out only where it deviates. `between` puts two of our connections together, for deviations that the `rewrite`
+hook of one of them can make. Everything is in memory and nothing waits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from tests import pki
-from tests.harness import Ours, credential, our_client, our_server
+from tests.ends import Ours, Scripted, credential, our_client, our_server, talk
 from tls12 import (
     AcceptAnyPeer,
     Alert,
@@ -30,7 +30,6 @@ from tls12 import (
 )
 from tls12.crypto.key_exchange import IdentifiedKey
 from tls12.handshake.engine import Unit
-from tls12.lab.script import Script
 from tls12.wire.certificates import Certificate
 from tls12.wire.hello import ClientHello, ServerHelloDone
 
@@ -47,43 +46,14 @@ SCHEMES = {
 class Duel:
     """The connection under test and its peer."""
 
-    def __init__(self, subject: Ours, peer: Ours | Script, *, heard: bool = True) -> None:
+    def __init__(self, subject: Ours, peer: Ours | Scripted) -> None:
         self.subject = subject
         self.peer = peer
-        self.heard = heard
-        """Whether the peer has the keys to read our alert."""
 
     def carry(self) -> Self:
         """Bytes to and fro until both are silent."""
-        for end in (self.subject, self.peer):
-            if isinstance(end, Ours):
-                end.start()
-        for _ in range(100):
-            there, back = self._take(self.peer), self.subject.take()
-            if not there and not back:
-                return self
-            if there:
-                self.subject.receive(there)
-            if back and self.heard:
-                self._give(self.peer, back)
-        raise AssertionError("the two ends never come to rest")
-
-    @staticmethod
-    def _take(end: Ours | Script) -> bytes:
-        return end.take() if isinstance(end, Ours) else end.data_to_send()
-
-    @staticmethod
-    def _give(end: Ours | Script, data: bytes) -> None:
-        if isinstance(end, Ours):
-            end.receive(data)
-        else:
-            end.receive_data(data)
-
-    def _say(self, end: Ours | Script, data: bytes) -> None:
-        if isinstance(end, Ours):
-            end.send(data)
-        else:
-            end.send_data(data)
+        talk(self.subject, self.peer)
+        return self
 
     # -- judgement ----------------------------------------------------------------------------------------
 
@@ -96,12 +66,11 @@ class Duel:
         assert error.alert is alert, f"{error.alert}, not {alert}: {error}"
         assert error.message
         assert self.subject.connection.closed
-        if self.heard:
-            assert self.alert_heard() is alert
+        assert self.alert_received() is alert
 
-    def alert_heard(self) -> Alert | None:
+    def alert_received(self) -> Alert | None:
         """The fatal alert that the peer received."""
-        if isinstance(self.peer, Script):
+        if isinstance(self.peer, Scripted):
             return self.peer.alert
         return self.peer.error.received if isinstance(self.peer.error, PeerAlert) else None
 
@@ -111,7 +80,10 @@ class Duel:
         assert self.subject.error is None, str(self.subject.error)
         assert self.subject.completed
         before = self.subject.data, self.peer.data
-        self._say(self.peer, b"to the one under test")
+        if isinstance(self.peer, Scripted):
+            self.peer.send_data(b"to the one under test")
+        else:
+            self.peer.send(b"to the one under test")
         self.subject.send(b"and back")
         self.carry()
         assert self.subject.data == before[0] + b"to the one under test"
@@ -159,9 +131,9 @@ def change(kind: type[Any], how: Callable[[Any], Any]) -> Rewrite:
 class AgainstServer(Duel):
     """A script as client against our server."""
 
-    def __init__(self, *kinds: str, script: Script | None = None, **config: Any) -> None:
+    def __init__(self, *kinds: str, script: Scripted | None = None, **config: Any) -> None:
         config.setdefault("policy", Policy.compatible())
-        self.script = script or Script("client")
+        self.script = script or Scripted("client")
         super().__init__(our_server(*kinds, **config), self.script)
 
     def hello(self, *suites: CipherSuite, hello: ClientHello | bytes | None = None, **fields: Any) -> Self:
@@ -194,11 +166,11 @@ class AgainstClient(Duel):
         *,
         name: str | None = pki.NAME,
         session: Session | None = None,
-        script: Script | None = None,
+        script: Scripted | None = None,
         **config: Any,
     ) -> None:
         config.setdefault("policy", Policy.compatible())
-        self.script = script or Script("server")
+        self.script = script or Scripted("server")
         self.kind = kind
         self.suite = (
             CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256

@@ -9,7 +9,7 @@ import pytest
 
 from tests.checklists.behaviours import accepts, refuses, shows
 from tests.checklists.duels import AgainstClient, Duel
-from tests.harness import our_client
+from tests.ends import our_client
 from tls12 import AcceptAnyPeer, Alert, CipherSuite, Policy, Session, UsageError
 from tls12.lab.hellos import with_extensions, without_extensions
 from tls12.lab.script import Script

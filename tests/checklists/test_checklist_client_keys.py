@@ -11,7 +11,7 @@ import pytest
 from tests import pki
 from tests.checklists.behaviours import accepts, refuses, shows
 from tests.checklists.duels import SCHEMES, AgainstClient, Duel
-from tests.harness import credential_of, verifier
+from tests.ends import credential_of, verifier
 from tls12 import Alert, CertificateError, CipherSuite, NamedGroup, Policy, Psk, SignatureScheme
 from tls12.crypto import finite_field, signatures
 from tls12.errors import CertificateExpired, NameMismatch, UnknownIssuer, WrongPurpose

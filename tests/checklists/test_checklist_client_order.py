@@ -11,7 +11,7 @@ import pytest
 from tests import pki
 from tests.checklists.behaviours import accepts, refuses, shows
 from tests.checklists.duels import AgainstClient, Duel
-from tests.harness import verifier
+from tests.ends import verifier
 from tls12 import (
     Alert,
     AlertReceived,

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tests import pki
 from tests.checklists.behaviours import accepts, refuses, shows
 from tests.checklists.duels import AgainstServer, Duel
-from tests.harness import verifier
+from tests.ends import verifier
 from tls12 import Alert, CipherSuite, ClientAuth, MemorySessionStore, Policy, SignatureScheme
 from tls12.crypto.key_schedule import extended_master_secret
 from tls12.lab import policy as lab_policy

@@ -11,7 +11,7 @@ import pytest
 from tests import pki
 from tests.checklists.behaviours import accepts, refuses, shows
 from tests.checklists.duels import AgainstServer, Duel
-from tests.harness import Ours, pieces
+from tests.ends import Ours, pieces
 from tls12 import (
     Alert,
     AlertReceived,
@@ -97,7 +97,7 @@ def test_records_cut_into_small_reads_are_put_together(size: int) -> None:
 
 @accepts("S1.2")
 def test_many_messages_in_one_record_are_taken_apart() -> Duel:
-    from tests.harness import verifier
+    from tests.ends import verifier
 
     duel = AgainstServer(client_auth=ClientAuth.REQUIRED, verifier=verifier()).hello()
     script, mine = duel.script, pki.client()

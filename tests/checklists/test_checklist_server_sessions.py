@@ -13,7 +13,7 @@ import pytest
 from tests import pki
 from tests.checklists.behaviours import accepts, refuses, shows
 from tests.checklists.duels import AgainstServer, Duel, between
-from tests.harness import Ours, credential_of
+from tests.ends import Ours, credential_of
 from tls12 import (
     Alert,
     CipherSuite,

@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 
 import tls12 as library
-from tests import harness, loopback, pki
+from tests import ends, pki
 from tests.cli.command import PATIENCE, inside, tls12
-from tests.loopback import listening, openssl_reader, read_to_end, tcp_pair
+from tests.ends import loopback
+from tests.ends.loopback import listening, openssl_reader, read_to_end, tcp_pair
 from tls12.cli import main as program
 
 PAGE = bytes(range(256)) * 200
@@ -28,7 +29,7 @@ PAGE = bytes(range(256)) * 200
 
 def page_server(sock: socket.socket, page: bytes = PAGE) -> bytes:
     """Answer one request with bytes that no terminal likes; what was asked."""
-    context = harness.openssl_context(server_side=True, credential=pki.server(), alpn=("http/1.0",))
+    context = ends.openssl_context(server_side=True, credential=pki.server(), alpn=("http/1.0",))
     with context.wrap_socket(sock, server_side=True) as tls:
         asked = tls.recv(4096)
         tls.sendall(page)
@@ -42,7 +43,7 @@ def at(port: int) -> str:
 
 def trusting() -> tuple[str, ...]:
     """The options that make our everyday server trusted."""
-    return ("--ca", harness.trusted_file(), "--server-name", pki.NAME)
+    return ("--ca", ends.trusted_file(), "--server-name", pki.NAME)
 
 
 def test_standard_output_is_a_clean_copy_and_the_facts_go_to_standard_error() -> None:
@@ -92,9 +93,9 @@ def test_the_key_log_decrypts_and_belongs_to_its_owner(tmp_path: Path) -> None:
 
 def test_a_client_certificate_is_presented() -> None:
     def serve(sock: socket.socket) -> bytes:
-        context = harness.openssl_context(server_side=True, credential=pki.server())
+        context = ends.openssl_context(server_side=True, credential=pki.server())
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(harness.trusted_file())
+        context.load_verify_locations(ends.trusted_file())
         with context.wrap_socket(sock, server_side=True) as tls:
             presented = tls.getpeercert(binary_form=True)
             tls.recv(100)
@@ -103,7 +104,7 @@ def test_a_client_certificate_is_presented() -> None:
             assert presented is not None
             return presented
 
-    chain, key = harness.files_of(pki.client())
+    chain, key = ends.files_of(pki.client())
     with listening(serve) as (port, presented):
         outcome = tls12("connect", at(port), *trusting(), "--cert", chain, "--key", key, stdin=b"?")
         assert presented.result() == pki.client().chain_der[0]
@@ -113,7 +114,7 @@ def test_a_client_certificate_is_presented() -> None:
 def test_against_the_openssl_program() -> None:
     openssl = shutil.which("openssl")
     assert openssl is not None, "these tests need the program openssl"
-    chain, key = harness.files_of(pki.server())
+    chain, key = ends.files_of(pki.server())
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     server = subprocess.Popen(
@@ -237,7 +238,7 @@ def test_an_unknown_ca_is_a_certificate_error_that_names_the_option() -> None:
 
 
 def test_a_self_signed_certificate_is_trusted_alone_by_its_file_or_the_digest_of_its_key() -> None:
-    chain, key = harness.files_of(pki.self_signed_ca())
+    chain, key = ends.files_of(pki.self_signed_ca())
 
     def serve(sock: socket.socket) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -269,9 +270,9 @@ def test_a_self_signed_certificate_is_trusted_alone_by_its_file_or_the_digest_of
 
 def test_a_server_that_wants_a_certificate_is_understood() -> None:
     def serve(sock: socket.socket) -> None:
-        context = harness.openssl_context(server_side=True, credential=pki.server())
+        context = ends.openssl_context(server_side=True, credential=pki.server())
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(harness.trusted_file())
+        context.load_verify_locations(ends.trusted_file())
         with pytest.raises(ssl.SSLError):
             context.wrap_socket(sock, server_side=True)
 
@@ -290,7 +291,7 @@ def test_insecure_goes_on_and_says_so_loudly() -> None:
 
 def test_a_wrong_name_is_a_certificate_error_for_programs_too() -> None:
     with listening(page_server) as (port, _):
-        outcome = inside("connect", at(port), "--ca", harness.trusted_file(), "--server-name", "other.test", "--json")
+        outcome = inside("connect", at(port), "--ca", ends.trusted_file(), "--server-name", "other.test", "--json")
     error = outcome.event("error")
     assert (outcome.code, error["code"]) == (4, 4)
     assert (error["kind"], error["alert"]) == ("NameMismatch", "bad_certificate")
@@ -360,7 +361,7 @@ def test_a_truncated_answer_is_printed_and_then_reported() -> None:
         (("localhost:1", "--server-name", "no name"), "no name"),
         (("localhost:1", "--ca", __file__), "name a file with CA certificates"),
         (("localhost:1", "--pin", __file__), "name a file with one certificate"),
-        (("localhost:1", "--cert", harness.trusted_file()), "no PEM private key"),
+        (("localhost:1", "--cert", ends.trusted_file()), "no PEM private key"),
         (("localhost:1", "--server-name", ""), "--server-name is empty"),
         (("",), "not HOST:PORT"),
         (("https://localhost/",), "not HOST:PORT"),

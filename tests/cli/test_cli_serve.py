@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import harness, pki
+from tests import ends, pki
 from tests.cli.command import PATIENCE, inside, serving, tls12
-from tests.loopback import read_to_end
+from tests.ends.loopback import read_to_end
 
 
 def openssl_client(ca: str | None) -> ssl.SSLContext:
@@ -120,15 +120,15 @@ def test_clients_that_fail_are_reported_and_the_server_goes_on() -> None:
 
 
 def test_a_certificate_of_ones_own() -> None:
-    chain, key = harness.files_of(pki.server())
+    chain, key = ends.files_of(pki.server())
     with serving("--cert", chain, "--key", key) as server:
         assert server.ca is None
-        assert talk(server.port, harness.trusted_file(), b"hello", pki.NAME) == b"hello"
+        assert talk(server.port, ends.trusted_file(), b"hello", pki.NAME) == b"hello"
 
 
 def test_client_certificates_may_be_required() -> None:
-    with serving("--client-ca", harness.trusted_file(), "--require-client-cert") as server:
-        chain, key = harness.files_of(pki.client())
+    with serving("--client-ca", ends.trusted_file(), "--require-client-cert") as server:
+        chain, key = ends.files_of(pki.client())
         assert server.ca is not None
         trust = ("--ca", server.ca, "--wait", "0.2")
         outcome = tls12("connect", f"127.0.0.1:{server.port}", *trust, "--cert", chain, "--key", key, stdin=b"me")

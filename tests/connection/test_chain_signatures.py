@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from tests import pki
-from tests.harness import Ours, credential_of, our_client, our_server, pump
+from tests.ends import Ours, credential_of, our_client, our_server, talk
 from tls12 import Credential, MemorySessionStore, Policy, SignatureScheme
 from tls12.lab.hellos import with_extensions
 from tls12.lab.pki import ThrowawayCA
@@ -119,7 +119,7 @@ def test_pss_inside_a_certificate_goes_by_both_names() -> None:
 def test_a_session_resumes_whatever_chain_signatures_are_named() -> None:
     both, store = (BY_ECDSA, BY_RSA), MemorySessionStore()
     client, server = our_client(name=None), our_server(credentials=both, sessions=store)
-    pump(client, server)
+    talk(client, server)
     session_id = client.negotiated.session_id
     assert client.negotiated.peer_certificates == BY_ECDSA.certificate_list
     for scheme in (RSA, ECDSA, ED25519):
@@ -144,7 +144,7 @@ def test_a_client_names_the_chain_signatures_of_its_policy_if_they_differ() -> N
     assert named is not None
     assert named.supported_signature_algorithms == (P384, ECDSA)
     client, server = our_client(policy=policy), our_server(credentials=(BY_RSA, BY_ECDSA))
-    pump(client, server)
+    talk(client, server)
     assert client.negotiated.peer_certificates == BY_ECDSA.certificate_list
 
 

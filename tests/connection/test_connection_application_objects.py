@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.connection.ends import (
+from tests.ends import (
     AUTHENTICATED,
     BOOM,
     PSK,
     PSK_POLICY,
     ROLES,
     Boom,
+    Ours,
     boom,
     connected,
     last_alert,
     pair,
     talk,
 )
-from tests.harness import Ours
 from tls12 import (
     Alert,
     CertificateError,

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.connection.ends import PSK, ROLES, client_credential, connected, pair, renegotiable, talk
-from tests.harness import Ours, credential_of
+from tests.ends import PSK, ROLES, Ours, client_credential, connected, credential_of, pair, renegotiable, talk
 from tls12 import (
     AcceptAnyPeer,
     Alert,

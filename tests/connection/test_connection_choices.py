@@ -9,20 +9,21 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.connection.ends import (
+from tests.ends import (
     AUTHENTICATED,
     PSK,
     PSK_POLICY,
     ROLES,
+    Ours,
     connected,
+    credential_of,
     other,
     pair,
     record,
     renegotiable,
-    server_credential,
+    stapled_credential,
     talk,
 )
-from tests.harness import Ours, credential_of
 from tls12 import (
     Accept,
     Alert,
@@ -125,7 +126,7 @@ def test_a_ticket_of_another_release_means_a_full_handshake() -> None:
 
 def test_a_session_with_another_certificate_of_the_server_is_not_offered_in_a_renegotiation() -> None:
     other = session_of(
-        server={"sessions": MemorySessionStore(), "credentials": (server_credential("rsa-2048"),)},
+        server={"sessions": MemorySessionStore(), "credentials": (stapled_credential("rsa-2048"),)},
         policy=renegotiable(),
     )
 
@@ -230,11 +231,11 @@ def test_a_certificate_on_a_curve_that_the_client_did_not_offer_is_not_chosen() 
     client, server = pair(
         "client",
         client={"policy": Policy.default().replace(groups=groups)},
-        server={"credentials": (server_credential("ecdsa-p256"), server_credential("rsa-2048"))},
+        server={"credentials": (stapled_credential("ecdsa-p256"), stapled_credential("rsa-2048"))},
     )
     talk(client, server)
     assert client.completed, server.error
-    assert client.negotiated.peer_certificates[0] == server_credential("rsa-2048").certificate_list[0]
+    assert client.negotiated.peer_certificates[0] == stapled_credential("rsa-2048").certificate_list[0]
 
 
 def test_rsa_transport_needs_a_key_that_may_decrypt() -> None:
@@ -244,7 +245,7 @@ def test_rsa_transport_needs_a_key_that_may_decrypt() -> None:
     talk(server, client)
     assert isinstance(server.error, PeerIncompatible)
     assert "keyEncipherment" in str(server.error)
-    both = (credential_of(signing_only), server_credential("rsa-2048"))
+    both = (credential_of(signing_only), stapled_credential("rsa-2048"))
     server, _ = connected("server", policy=policy, server={"credentials": both})
     assert server.negotiated.cipher_suite is CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256
 

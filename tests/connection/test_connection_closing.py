@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.connection.ends import (
+from tests.ends import (
     CLOSE_NOTIFY,
     ROLES,
     alert,

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.connection.ends import ROLES, connected, other, renegotiable, talk
-from tests.harness import Ours
+from tests.ends import ROLES, Ours, connected, other, renegotiable, talk
 from tls12 import Alert, ConnectionFailed, Limits, PeerAlert
 from tls12.errors import LimitExceeded
 

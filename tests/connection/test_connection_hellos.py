@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.connection.ends import AUTHENTICATED, connected, other, pair, server_credential, talk
-from tests.harness import Ours
+from tests.ends import AUTHENTICATED, Ours, connected, other, pair, stapled_credential, talk
 from tls12 import (
     Alert,
     CipherSuite,
@@ -99,7 +98,7 @@ class Fault:
 P256_ONLY = {"client": {"policy": Policy.default().replace(groups=(NamedGroup.X25519,))}}
 DHE_ONLY = {
     "policy": Policy.compatible().replace(cipher_suites=(DHE,)),
-    "server": {"credentials": (server_credential("rsa-2048"),)},
+    "server": {"credentials": (stapled_credential("rsa-2048"),)},
 }
 OLD = changed(server_version=ProtocolVersion.TLS_1_1)
 PSS, P384 = SignatureScheme.RSA_PSS_RSAE_SHA256, SignatureScheme.ECDSA_SHA1
@@ -156,13 +155,13 @@ FAULTS = (
     Fault(
         "a key of another kind",
         Certificate,
-        lambda _: Certificate(server_credential("rsa-2048").certificate_list),
+        lambda _: Certificate(stapled_credential("rsa-2048").certificate_list),
         Alert.ILLEGAL_PARAMETER,
     ),
     Fault(
         "a certificate on a curve not offered",
         Certificate,
-        lambda _: Certificate(server_credential("ecdsa-p384").certificate_list),
+        lambda _: Certificate(stapled_credential("ecdsa-p384").certificate_list),
         Alert.ILLEGAL_PARAMETER,
         {"client": {"policy": Policy.default().replace(groups=(NamedGroup.X25519, NamedGroup.SECP256R1))}},
     ),
@@ -199,7 +198,7 @@ FAULTS = (
         ClientHello,
         with_extension(SupportedGroups((NamedGroup.SECP256K1,))),
         Alert.HANDSHAKE_FAILURE,
-        {"server": {"credentials": (server_credential("rsa-2048"),)}},
+        {"server": {"credentials": (stapled_credential("rsa-2048"),)}},
     ),
     Fault(
         "no finite-field group of ours",
@@ -236,7 +235,7 @@ def test_a_fault_in_one_message_is_found_by_its_receiver(fault: Fault) -> None:
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_without_the_fault_the_same_two_complete(fault: Fault) -> None:
     if fault.name == "a certificate on a curve not offered":
-        fault.options["server"] = {"credentials": (server_credential("rsa-2048"),)}
+        fault.options["server"] = {"credentials": (stapled_credential("rsa-2048"),)}
     options = {**(AUTHENTICATED if fault.message is CertificateVerify else {}), **fault.options}
     ours, _ = connected(fault.finder, **options)
     assert ours.completed

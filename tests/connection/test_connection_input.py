@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.connection.ends import CLOSE_NOTIFY, ROLES, alert, connected, handshake, pair, protected, record, talk
+from tests.ends import CLOSE_NOTIFY, ROLES, alert, connected, handshake, pair, protected, record, talk
 from tls12 import (
     Alert,
     ConnectionClosed,

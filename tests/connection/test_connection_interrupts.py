@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 import tls12
-from tests.connection.ends import PSK, PSK_POLICY, ROLES, alert, connected, pair, renegotiable, talk
-from tests.harness import Ours
+from tests.ends import PSK, PSK_POLICY, ROLES, Ours, alert, connected, pair, renegotiable, talk
 from tls12 import (
     CipherSuite,
     ClientConnection,

@@ -8,20 +8,21 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.connection.ends import (
+from tests.ends import (
     AUTHENTICATED,
     PSK,
     PSK_POLICY,
     ROLES,
+    Ours,
     connected,
     handshake,
+    our_server,
     pair,
     protected,
     record,
-    server_credential,
+    stapled_credential,
     talk,
 )
-from tests.harness import Ours, our_server
 from tls12 import (
     Alert,
     ClientAuth,
@@ -394,6 +395,6 @@ def test_the_limits_of_the_format_let_the_largest_legal_hello_through() -> None:
     assert limits.message_sizes[HandshakeType.CLIENT_HELLO] >= 131_396
     assert limits.extensions >= 0xFFFF // 4
     assert limits.list_entries >= 0xFFFF
-    ours, theirs = connected("client", server={"credentials": (server_credential("rsa-2048"),)})
+    ours, theirs = connected("client", server={"credentials": (stapled_credential("rsa-2048"),)})
     assert ours.completed
     assert handshake(theirs, b"") != b""

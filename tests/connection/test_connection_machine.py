@@ -13,8 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.connection.ends import AUTHENTICATED, client_credential, other, pair
-from tests.harness import Ours
+from tests.ends import AUTHENTICATED, Ours, client_credential, other, pair
 from tls12 import (
     Accept,
     Alert,

@@ -11,10 +11,11 @@ from time import process_time
 
 import pytest
 
-from tests.connection.ends import (
+from tests.ends import (
     CLOSE_NOTIFY,
     ROLES,
     USER_CANCELED,
+    Ours,
     alert,
     connected,
     handshake,
@@ -22,7 +23,6 @@ from tests.connection.ends import (
     protected,
     record,
 )
-from tests.harness import Ours
 from tls12 import Alert, CipherSuite, ClientHelloReceived, Limits, Policy, Renegotiation
 from tls12.connection.connection import Connection
 from tls12.registry import CompressionMethod, ContentType, ExtensionType, HandshakeType, ProtocolVersion

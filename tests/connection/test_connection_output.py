@@ -7,7 +7,7 @@ from time import process_time
 
 import pytest
 
-from tests.connection.ends import ROLES, connected, pair, talk
+from tests.ends import ROLES, connected, pair, talk
 from tls12 import DataReceived, HandshakeCompleted, Policy, Renegotiation, UsageError
 
 

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from tests.connection.ends import (
+from tests.ends import (
     AUTHENTICATED,
     CLOSE_NOTIFY,
     PSK,
     PSK_POLICY,
     USER_CANCELED,
+    Ours,
     alert,
     client_credential,
     connected,
     pair,
     renegotiable,
-    server_credential,
+    stapled_credential,
     talk,
 )
-from tests.harness import Ours
 from tls12 import (
     Accept,
     AcceptAnyPeer,
@@ -299,11 +299,11 @@ def test_a_client_hello_can_be_answered_with_another_configuration() -> None:
     ours, theirs = QUESTIONS[0].ask(client={"alpn_protocols": ("other",)})
     store = MemorySessionStore()
     other = ServerConfig(
-        credentials=(server_credential("rsa-2048"),), alpn_protocols=("other",), sessions=store, half_close=True
+        credentials=(stapled_credential("rsa-2048"),), alpn_protocols=("other",), sessions=store, half_close=True
     )
     QUESTIONS[0].answer(ours, theirs, other)
     assert ours.negotiated.alpn_protocol == "other"
-    assert theirs.negotiated.peer_certificates[0] == server_credential("rsa-2048").certificate_list[0]
+    assert theirs.negotiated.peer_certificates[0] == stapled_credential("rsa-2048").certificate_list[0]
     assert ours.connection.config is other
     assert len(store) == 1
     ours.receive(alert(theirs, b"\x02\x28"))  # forgotten in the store where it is kept
@@ -339,7 +339,7 @@ def test_a_certificate_request_can_be_answered_with_any_credential() -> None:
 def test_a_credential_that_the_server_cannot_verify_is_incompatible() -> None:
     narrow = Policy.default().replace(signature_schemes=Policy.default().signature_schemes[:1])
     ours, theirs = QUESTIONS[1].ask(server={**AUTHENTICATED["server"], "policy": narrow})
-    QUESTIONS[1].answer(ours, theirs, server_credential("rsa-2048"))
+    QUESTIONS[1].answer(ours, theirs, stapled_credential("rsa-2048"))
     assert isinstance(ours.error, PeerIncompatible)
 
 

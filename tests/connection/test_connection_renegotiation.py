@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.connection.ends import (
+from tests.ends import (
     AUTHENTICATED,
     NO_RENEGOTIATION,
     PSK,
     PSK_POLICY,
     ROLES,
     USER_CANCELED,
+    Ours,
     alert,
     client_credential,
     connected,
@@ -22,10 +23,9 @@ from tests.connection.ends import (
     pair,
     protected,
     renegotiable,
-    server_credential,
+    stapled_credential,
     talk,
 )
-from tests.harness import Ours
 from tls12 import (
     AcceptAnyPeer,
     Alert,
@@ -129,7 +129,7 @@ def test_both_begin_at_once() -> None:
 
 
 def test_a_renegotiation_can_add_a_client_certificate() -> None:
-    plain = ServerConfig(credentials=(server_credential(),), **ALLOW)
+    plain = ServerConfig(credentials=(stapled_credential(),), **ALLOW)
     asking = replace(plain, client_auth=ClientAuth.REQUIRED, verifier=AcceptAnyPeer())
     server, client = pair(
         "server", mine={"pause_on": {ClientHelloReceived}}, client={"credentials": (client_credential(),)}, **ALLOW
@@ -580,8 +580,8 @@ def second_answers(*configs: ServerConfig, **client: Any) -> tuple[Ours, Ours]:
 
 
 def test_the_servers_certificate_may_not_change() -> None:
-    one = ServerConfig(credentials=(server_credential(),), **ALLOW)
-    two = ServerConfig(credentials=(server_credential("rsa-2048"),), **ALLOW)
+    one = ServerConfig(credentials=(stapled_credential(),), **ALLOW)
+    two = ServerConfig(credentials=(stapled_credential("rsa-2048"),), **ALLOW)
     server, client = second_answers(one, two, verifier=AcceptAnyPeer(), **ALLOW)
     assert handshakes(client) == 1
     assert isinstance(client.error, PeerMisbehaved)
@@ -594,7 +594,7 @@ def test_the_server_may_not_drop_its_certificate() -> None:
     both = renegotiable(Policy.default().replace(cipher_suites=(*PSK_POLICY.cipher_suites, *GCM)))
     psk = {PSK.identity: PSK.key}
     one = ServerConfig(
-        credentials=(server_credential(),), policy=renegotiable(Policy.default().replace(cipher_suites=GCM))
+        credentials=(stapled_credential(),), policy=renegotiable(Policy.default().replace(cipher_suites=GCM))
     )
     two = ServerConfig(psk=psk, policy=renegotiable(PSK_POLICY))
     _, client = second_answers(one, two, verifier=AcceptAnyPeer(), psk=PSK, policy=both)

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.connection.ends import AUTHENTICATED, PSK, client_credential, server_credential
-from tests.harness import Ours
+from tests.ends import AUTHENTICATED, PSK, Ours, client_credential, stapled_credential
 from tls12 import (
     AcceptAnyPeer,
     CipherSuite,
@@ -66,7 +65,7 @@ def conversation(suite: CipherSuite, seed: str = "", **options: Any) -> tuple[by
     server = Ours(
         ServerConnection(
             ServerConfig(
-                credentials=(server_credential(kind),),
+                credentials=(stapled_credential(kind),),
                 random=Seeded(seed + "server"),
                 ticket_keys=tickets,
                 psk={PSK.identity: PSK.key},
@@ -127,7 +126,7 @@ def test_other_seeds_give_other_bytes() -> None:
 def test_an_rsa_pss_signature_is_the_named_exception() -> None:
     """The salt comes from the backend; everything before the signature is still the same."""
     data = b"to be signed"
-    credential = server_credential("rsa-2048")
+    credential = stapled_credential("rsa-2048")
     scheme = SignatureScheme.RSA_PSS_RSAE_SHA256
     assert credential.sign(scheme, data, deterministic=True) != credential.sign(scheme, data, deterministic=True)
     ecdsa, scheme = client_credential(), SignatureScheme.ECDSA_SECP256R1_SHA256

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.connection.ends import ROLES, connected, pair, renegotiable, talk
-from tests.harness import Ours
+from tests.ends import ROLES, Ours, connected, pair, renegotiable, talk
 from tls12 import Alert, PeerAlert, RenegotiationRequested, TicketKeys
 from tls12.errors import BadSignature, DecodeError, PeerMisbehaved, UnexpectedMessage
 from tls12.handshake.engine import Unit

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.connection.ends import AUTHENTICATED, PSK, ROLES, connected, pair, renegotiable, talk
 from tests.connection.test_connection_callbacks import Meddler, scene
 from tests.connection.test_connection_interrupts import PACKAGE, Interrupt
-from tests.harness import Ours
+from tests.ends import AUTHENTICATED, PSK, ROLES, Ours, connected, pair, renegotiable, talk
 from tls12 import (
     ClientAuth,
     ClientConfig,

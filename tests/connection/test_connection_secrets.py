@@ -13,8 +13,19 @@ import pytest
 from cryptography import x509
 
 from tests import pki
-from tests.connection.ends import BOOM, PSK, PSK_POLICY, ROLES, connected, pair, renegotiable, server_credential, talk
-from tests.harness import Ours, credential_of
+from tests.ends import (
+    BOOM,
+    PSK,
+    PSK_POLICY,
+    ROLES,
+    Ours,
+    connected,
+    credential_of,
+    pair,
+    renegotiable,
+    stapled_credential,
+    talk,
+)
 from tls12 import (
     AcceptAnyPeer,
     CipherSuite,
@@ -231,7 +242,7 @@ def test_tls_unique_is_refused_without_rfc_7627(again: bool) -> None:
 @pytest.mark.parametrize("resume", [False, True])
 def test_tls_server_end_point_is_the_hash_of_the_leaf(resume: bool) -> None:
     client, server = resumed() if resume else connected("client")
-    leaf = server_credential().certificate_list[0]
+    leaf = stapled_credential().certificate_list[0]
     for end in (client, server):
         assert end.connection.channel_binding("tls-server-end-point") == hashlib.sha256(leaf).digest()
 

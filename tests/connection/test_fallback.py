@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests import pki
-from tests.harness import Ours, our_client, our_server, pump
+from tests.ends import Ours, our_client, our_server, talk
 from tls12 import (
     AcceptAnyPeer,
     Alert,
@@ -41,7 +41,7 @@ def test_a_client_sends_the_signal_last_and_only_if_it_is_asked_to() -> None:
 
 def test_a_server_whose_latest_version_is_tls_1_2_goes_on() -> None:
     client, server = our_client(fallback_scsv=True), our_server()
-    pump(client, server)
+    talk(client, server)
     assert client.completed
     assert server.completed
 
@@ -49,10 +49,10 @@ def test_a_server_whose_latest_version_is_tls_1_2_goes_on() -> None:
 def test_a_client_that_offers_a_session_does_not_send_it() -> None:
     store, keys = MemorySessionStore(), TicketKeys.generate()
     options: dict[str, Any] = {"sessions": store, "fallback_scsv": True}
-    pump(our_client(**options), our_server(ticket_keys=keys))
+    talk(our_client(**options), our_server(ticket_keys=keys))
     assert SIGNAL not in suites_of(our_client(**options))
     again = our_client(**options)
-    pump(again, our_server(ticket_keys=keys))
+    talk(again, our_server(ticket_keys=keys))
     assert again.negotiated.resumed
 
 
@@ -66,9 +66,9 @@ def test_a_renegotiation_does_not_send_it() -> None:
 
     config = ClientConfig(verifier=AcceptAnyPeer(), fallback_scsv=True, policy=policy)
     client, server = Ours(ClientConnection(config, pki.NAME, on_message=watch)), our_server(policy=policy)
-    pump(client, server)
+    talk(client, server)
     client.connection.renegotiate()
-    pump(client, server)
+    talk(client, server)
     assert [SIGNAL in hello.cipher_suites for hello in seen] == [True, False]
 
 

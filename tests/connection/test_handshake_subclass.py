@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests import pki
-from tests.connection.ends import pair, talk
+from tests.ends import pair, talk
 from tls12 import Alert
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.negotiation import Agreed, Offer

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.connection.ends import record
-from tests.harness import our_server
+from tests.ends import our_server, record
 from tls12 import Alert, CipherSuite, ClientHelloReceived, Limits, NamedGroup, ServerConnection
 from tls12 import SignatureScheme as Scheme
 from tls12.errors import LimitExceeded

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Ours, our_client, our_server, pump
+from tests.ends import Ours, our_client, our_server, talk
 from tls12 import AcceptAnyPeer, Alert, ClientConfig, ClientConnection, Policy
 from tls12.handshake.embellish import add_grease
 from tls12.handshake.engine import Unit
@@ -38,7 +38,7 @@ def test_grease_stands_first_among_suites_groups_and_extensions_and_the_handshak
     assert hello.extensions[0].extension_type.is_grease
     assert hello.extensions[-1].extension_type.is_grease
     client, server = our_client(policy=policy), our_server()
-    pump(client, server)
+    talk(client, server)
     assert client.negotiated is not None
     assert server.negotiated is not None
 
@@ -79,7 +79,7 @@ def test_a_server_takes_only_zeros_as_padding(padding: bytes, accepted: bool) ->
         Ours(ClientConnection(ClientConfig(verifier=AcceptAnyPeer()), "pad.test", rewrite=pad)),
         our_server(),
     )
-    pump(client, server)
+    talk(client, server)
     assert server.completed is accepted
     assert accepted or (server.error is not None and server.error.alert is Alert.ILLEGAL_PARAMETER)
 
@@ -99,7 +99,7 @@ def test_a_server_overlooks_a_malformed_extension_that_only_tls_1_3_gives_a_mean
     kind: ExtensionType, accepted: bool
 ) -> None:
     client, server = our_client(extensions=(RawExtension(kind, b"\xff\xff\xff"),)), our_server()
-    pump(client, server)
+    talk(client, server)
     assert server.completed is accepted
     assert accepted or (server.error is not None and server.error.alert is Alert.DECODE_ERROR)
 
@@ -113,6 +113,6 @@ def test_an_extension_of_ones_own_travels_both_ways(answers: bool) -> None:
 
     client = our_client(extensions=(RawExtension(OWN, b"abc"),))
     server = our_server(extensions=answer if answers else None)
-    pump(client, server)
+    talk(client, server)
     assert client.negotiated is not None
     assert client.negotiated.custom_extensions == ((RawExtension(OWN, b"cba"),) if answers else ())

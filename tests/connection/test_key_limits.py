@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import Ours, our_client, our_server, pump
+from tests.ends import Ours, our_client, our_server, talk
 from tls12 import CipherSuite, ConnectionFailed, ConnectionState, KeysNearLimit, Policy, Renegotiation
 from tls12.errors import KeysExhausted
 
@@ -12,7 +12,7 @@ from tls12.errors import KeysExhausted
 def near_the_limit(policy: Policy) -> tuple[Ours, Ours]:
     """Two ends whose client has eight records left, one of them until the warning."""
     client, server = our_client(policy=policy), our_server(policy=policy)
-    pump(client, server)
+    talk(client, server)
     state = client.connection._outgoing.writer.state
     assert state is not None
     state.limit, state.attention = 64, 55
@@ -51,7 +51,7 @@ def test_new_keys_are_made_where_the_policy_allows_it_and_no_data_is_lost() -> N
     client, server = near_the_limit(Policy.default().replace(renegotiation=Renegotiation.ALLOW))
     for _ in range(20):
         client.connection.send_data(b"y")
-    pump(client, server)
+    talk(client, server)
     assert server.data == b"y" * 20
     assert client.connection.state is server.connection.state is ConnectionState.ESTABLISHED
     assert client.connection._outgoing.writer.state is not None
@@ -65,7 +65,7 @@ def test_where_bytes_are_counted_the_warning_comes_at_seven_eighths_of_them(size
         cipher_suites=[CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256], encrypt_then_mac=encrypt_then_mac
     )
     client, server = our_client(policy=policy), our_server(policy=policy)
-    pump(client, server)
+    talk(client, server)
     state = client.connection._outgoing.writer.state
     assert state is not None
     state._room, state._reserve = (1 << 20) - (1 << 17), 1 << 17
@@ -82,7 +82,7 @@ def test_where_bytes_are_counted_the_warning_comes_at_seven_eighths_of_them(size
 
 def test_a_memoryview_of_any_format_is_sent_as_its_bytes() -> None:
     client, server = our_client(), our_server()
-    pump(client, server)
+    talk(client, server)
     numbers = memoryview(bytes(range(64))).cast("I")
     client.connection.send_data(numbers)
     server.receive(client.take())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.harness import Ours, credential, credential_of, our_client, our_server, pump
+from tests.ends import Ours, credential, credential_of, our_client, our_server, talk
 from tls12 import Alert, PeerAlert, PeerIncompatible, Policy, ServerConfig, UsageError
 
 WILD = "www.wild.test"
@@ -15,7 +15,7 @@ WILD = "www.wild.test"
 
 def connect(name: str | None, alpn: tuple[str, ...] = (), **server: Any) -> tuple[Ours, Ours]:
     client, ours = our_client(name=name, alpn_protocols=alpn), our_server(**server)
-    pump(client, ours)
+    talk(client, ours)
     return client, ours
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.connection.ends import CLOSE_NOTIFY, ROLES, alert, connected, pair, renegotiable
-from tests.harness import Ours
+from tests.ends import CLOSE_NOTIFY, ROLES, Ours, alert, connected, pair, renegotiable
 from tls12 import Alert, ConnectionState
 from tls12.connection.lifecycle import (
     DATA_FLOWS_OUT,

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.connection.ends import ROLES, connected, protected, record, talk
-from tests.harness import Ours
+from tests.ends import ROLES, Ours, connected, protected, record, talk
 from tls12 import (
     CipherSuite,
     ConnectionFailed,

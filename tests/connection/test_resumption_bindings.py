@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.harness import Ours, credential, credential_of, our_client, pump, verifier
+from tests.ends import Ours, credential, credential_of, our_client, talk, verifier
 from tls12 import (
     AcceptAnyPeer,
     Alert,
@@ -38,7 +38,7 @@ def keeping(by: str) -> dict[str, Any]:
 
 def visit(kept: MemorySessionStore, server: ServerConfig, **client: Any) -> Ours:
     ours = our_client(**{"sessions": kept, "verifier": verifier(), **client})
-    pump(ours, Ours(ServerConnection(server)))
+    talk(ours, Ours(ServerConnection(server)))
     return ours
 
 
@@ -167,14 +167,14 @@ def test_a_session_of_a_client_is_none_for_a_server(whose: str) -> None:
     server = {"credentials": (), "psk": {b"one": b"a key of sixteen"}, **psk}
     mine = {"verifier": None, "psk": Psk(b"one", b"a key of sixteen"), **psk}
     client, first = our_client(**mine), Ours(ServerConnection(ServerConfig(sessions=MemorySessionStore(), **server)))
-    pump(client, first)
+    talk(client, first)
     session, kept = client.connection.session, (client if whose == "client" else first).connection.session
     assert session is not None
     assert kept is not None
     store = MemorySessionStore()
     store.put(session.session_id, kept)
     again = our_client(session=session, **mine)
-    pump(again, Ours(ServerConnection(ServerConfig(sessions=store, **server))))
+    talk(again, Ours(ServerConnection(ServerConfig(sessions=store, **server))))
     assert again.negotiated.resumed is (whose == "server")
 
 
@@ -199,7 +199,7 @@ def test_both_sides_compute_the_same_binding_to_the_servers_certificate_when_res
     certificates = (issued(), issued()) if renewed else (issued(),) * 2
     for resumed, certificate in zip((False, True), certificates, strict=True):
         client, server = our_client(sessions=kept), Ours(ServerConnection(config(certificate, **shared)))
-        pump(client, server)
+        talk(client, server)
         assert client.negotiated.resumed is resumed
         binding = client.connection.channel_binding("tls-server-end-point")
         assert binding == server.connection.channel_binding("tls-server-end-point")
@@ -214,7 +214,7 @@ def answered(first: ServerConfig, second: ServerConfig, **client: Any) -> tuple[
     assert theirs.connection.state is ConnectionState.PAUSED
     theirs.connection.answer(second)
     theirs.events += theirs.connection.events()
-    pump(ours, theirs)
+    talk(ours, theirs)
     assert theirs.completed, theirs.error
     return ours, theirs
 
@@ -232,6 +232,6 @@ def test_the_policy_of_the_configuration_that_was_answered_holds_for_the_rest_of
     allows = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
     client, server = answered(config(policy=allows), config(), policy=allows)
     client.connection.renegotiate()
-    pump(client, server)
+    talk(client, server)
     assert len([event for event in server.events if type(event).__name__ == "HandshakeCompleted"]) == 1
     assert server.connection.config.policy == Policy.default()

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests import pki
-from tests.harness import Ours, credential, credential_of, pump, verifier
+from tests.ends import Ours, credential, credential_of, talk, verifier
 from tls12 import (
     Accept,
     AcceptAnyPeer,
@@ -149,7 +149,7 @@ class Place:
     def meet(self, session: Session | None, client: dict[str, Any], server: dict[str, Any]) -> tuple[Ours, Ours]:
         ours = ClientConnection(ClientConfig(**{"verifier": AcceptAnyPeer(), **client}), pki.NAME, session=session)
         mine, theirs = Ours(ours), Ours(ServerConnection(ServerConfig(**{"credentials": (credential(),), **server})))
-        pump(mine, theirs)
+        talk(mine, theirs)
         return mine, theirs
 
     def resumes(self, role: str, field: str, row: Row) -> bool:
@@ -242,10 +242,10 @@ def test_limits_bound_what_a_peer_costs_and_no_session(role: str) -> None:
 Answers = dict[type, Callable[[Any], object]]
 
 
-def pump_answering(client: Ours, server: Ours, answers: Answers) -> None:
-    """`pump`, and an answer to each question in between."""
+def talk_answering(client: Ours, server: Ours, answers: Answers) -> None:
+    """`talk`, and an answer to each question in between."""
     for _ in range(6):
-        pump(client, server)
+        talk(client, server)
         for end in (client, server):
             question = next((event for event in reversed(end.events) if type(event) in answers), None)
             if end.connection.state is ConnectionState.PAUSED and question is not None:
@@ -267,7 +267,7 @@ def paused(
     ours = Ours(ClientConnection(config, pki.NAME, session=session, pause_on=frozenset(clients or ())))
     other = ServerConfig(**{"credentials": (credential(),), **kept, **(server or {})})
     theirs = Ours(ServerConnection(other, pause_on=frozenset(servers or ())))
-    pump_answering(ours, theirs, {**(clients or {}), **(servers or {})})
+    talk_answering(ours, theirs, {**(clients or {}), **(servers or {})})
     assert ours.completed, ours.error
     assert theirs.completed, theirs.error
     return ours, theirs

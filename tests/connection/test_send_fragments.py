@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.connection.ends import ROLES, connected, pair, talk
-from tests.harness import OpenSSL, Ours, our_client, our_server, pump, their_client, their_server
+from tests.ends import ROLES, Ours, Theirs, connected, our_client, our_server, pair, talk, their_client, their_server
 from tls12 import ClientConfig, ClientHelloReceived, Policy, Renegotiation, ServerConfig, UsageError
 from tls12.wire.records import HEADER
 
@@ -126,13 +125,13 @@ def test_the_configuration_that_is_answered_decides() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_openssl_reads_it(role: str) -> None:
-    ends: tuple[Ours, OpenSSL]
+    ends: tuple[Ours, Theirs]
     if role == "client":
         ends = our_client(max_send_fragment=512), their_server()
-        pump(*ends)
+        talk(*ends)
     else:
         ends = our_server(max_send_fragment=512), their_client()
-        pump(*ends[::-1])
+        talk(*ends[::-1])
     ours, theirs = ends
     ours.send(DATA)
     theirs.receive(ours.take())

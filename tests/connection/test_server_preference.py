@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import our_client, our_server, pump, their_client
+from tests.ends import our_client, our_server, talk, their_client
 from tls12 import CipherSuite, NamedGroup, Policy, ServerConfig
 from tls12.handshake import negotiation
 from tls12.handshake.negotiation import Offer, choose
@@ -24,7 +24,7 @@ OURS = (AES_128, AES_256, CHACHA, CBC)
 def chosen(theirs: tuple[CipherSuite, ...], **changes: Any) -> CipherSuite:
     client = our_client(policy=Policy.compatible().replace(cipher_suites=theirs))
     server = our_server(policy=Policy.compatible().replace(cipher_suites=OURS, **changes))
-    pump(client, server)
+    talk(client, server)
     assert client.negotiated.cipher_suite == server.negotiated.cipher_suite
     return client.negotiated.cipher_suite
 
@@ -62,7 +62,7 @@ def test_openssl_gets_chacha20_when_it_puts_it_first_and_aes_otherwise(first: Ci
         ciphers = ":".join(reversed(ciphers.split(":")))
     policy = Policy.default().replace(equal_preference=STRONG)
     client, server = their_client(ciphers=ciphers), our_server(policy=policy)
-    pump(client, server)
+    talk(client, server)
     assert server.negotiated.cipher_suite is first
 
 
@@ -84,7 +84,7 @@ def test_whose_order_of_suites_wins_decides_about_curves_too(
 ) -> None:
     ours = Policy.default().replace(groups=(X25519, P256, P384), server_preference=server_preference)
     client, server = our_client(policy=Policy.default().replace(groups=theirs)), our_server(policy=ours)
-    pump(client, server)
+    talk(client, server)
     assert client.negotiated.group is server.negotiated.group is expected
 
 

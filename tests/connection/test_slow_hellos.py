@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import Ours, our_client, our_server, pump
+from tests.ends import Ours, our_client, our_server, talk
 from tls12 import HandshakeCompleted, Limits, Policy, Renegotiation
 from tls12.errors import LimitExceeded
 
@@ -38,7 +38,7 @@ def test_waiting_for_the_first_byte_is_not_counted() -> None:
     clock = Hands()
     client, server = our_client(), slow_server(clock)
     clock.now += 1e6
-    pump(client, server)
+    talk(client, server)
     assert server.completed
 
 
@@ -47,10 +47,10 @@ def test_a_renegotiation_that_the_peer_declined_does_not_count_against_the_next(
     allowing = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
     client = our_client(clock=clock, limits=Limits(handshake_seconds=30.0), policy=allowing)
     server = our_server()
-    pump(client, server)
+    talk(client, server)
     for _ in range(3):
         client.connection.renegotiate()
-        pump(client, server)
+        talk(client, server)
         clock.now += 20.0
     assert client.error is None
     assert sum(isinstance(event, HandshakeCompleted) for event in client.events) == 1

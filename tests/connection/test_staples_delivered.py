@@ -9,7 +9,7 @@ import pytest
 from cryptography.x509 import ocsp
 
 from tests import pki
-from tests.harness import Ours, our_client, our_server, pump
+from tests.ends import Ours, our_client, our_server, talk
 from tests.staples import ocsp_response, sct, with_scts
 from tls12 import Alert, CertificateError, Credential, MemorySessionStore, TicketKeys
 from tls12.errors import CertificateRevoked
@@ -38,7 +38,7 @@ def connect(credential: Credential, client: dict[str, Any] | None = None, **serv
     verifier = Watching()
     ours = our_client(verifier=verifier, **(client or {}))
     theirs = our_server(credentials=(credential,), **server)
-    pump(ours, theirs)
+    talk(ours, theirs)
     assert ours.completed, ours.error
     assert theirs.negotiated.ocsp_response is None
     assert theirs.negotiated.scts == ()
@@ -71,7 +71,7 @@ def test_each_credential_has_a_staple_of_its_own() -> None:
     credentials = tuple(stapled(issued, ocsp_response=ocsp_response(issued)) for issued in (one, two))
     for issued, credential in zip((one, two), credentials, strict=True):
         client = our_client(name=f"{'one' if issued is one else 'two'}.test")
-        pump(client, our_server(credentials=credentials))
+        talk(client, our_server(credentials=credentials))
         assert client.negotiated.ocsp_response == credential.ocsp_response
         response = ocsp.load_der_ocsp_response(client.negotiated.ocsp_response or b"")
         assert response.serial_number == issued.leaf.serial_number
@@ -99,7 +99,7 @@ def test_a_verifier_may_judge_the_staple_and_refuse() -> None:
     issued = pki.server()
     staple = ocsp_response(issued, ocsp.OCSPCertStatus.REVOKED)
     client, server = our_client(verifier=Judge()), our_server(credentials=(stapled(issued, ocsp_response=staple),))
-    pump(client, server)
+    talk(client, server)
     assert isinstance(client.error, CertificateError)
     assert client.error.alert is Alert.CERTIFICATE_REVOKED
 
@@ -123,7 +123,7 @@ def test_a_resumption_remembers_what_the_first_handshake_delivered_however_often
     verifier = Watching()
     for resumed in (False, True, True):
         client = our_client(verifier=verifier, sessions=kept)
-        pump(client, our_server(credentials=(credential,), **keeps))
+        talk(client, our_server(credentials=(credential,), **keeps))
         agreed = client.negotiated
         assert agreed.resumed is resumed
         assert (agreed.ocsp_response, agreed.scts) == (staple, (sct(3),))

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests import pki
-from tests.harness import Ours, our_client, our_server, pump
+from tests.ends import Ours, our_client, our_server, talk
 from tls12 import (
     AcceptAnyPeer,
     Alert,
@@ -35,7 +35,7 @@ def connect(policy: Policy, verifier: Verifier) -> tuple[Ours, Ours]:
     credential = Credential.from_pem(issued.chain_pem, issued.key_pem)
     client = Ours(ClientConnection(ClientConfig(verifier=verifier, policy=policy), "server.test"))
     server = Ours(ServerConnection(ServerConfig(credentials=(credential,), policy=Policy.legacy_device())))
-    pump(client, server)
+    talk(client, server)
     return client, server
 
 
@@ -76,7 +76,7 @@ def test_a_client_key_on_a_curve_weaker_than_rsa_of_2048_bits_is_refused(
     issued = pki.intermediate().issue(key=ec.generate_private_key(curve), common_name="a client", purposes=CLIENT)
     client = our_client(credentials=(Credential.from_objects(issued.certificates, issued.private_key),))
     server = our_server(client_auth=ClientAuth.REQUIRED, verifier=verifier, policy=policy)
-    pump(client, server)
+    talk(client, server)
     assert server.completed is accepted
     if not accepted:
         assert isinstance(server.error, WeakKey)
@@ -98,12 +98,12 @@ def test_an_rsa_key_longer_than_the_policy_allows_is_refused_and_the_expression_
     issued = pki.server("rsa-2048")
     credentials = (Credential.from_objects(issued.certificates, issued.private_key),)
     client, server = our_client(policy=policy, verifier=verifier), our_server(credentials=credentials)
-    pump(client, server)
+    talk(client, server)
     error = client.connection.error
     assert isinstance(error, CertificateError)
     assert "the server's certificate has an RSA key of 2048 bits, more than 1024" in str(error)
     expression = error.remedy.partition("allow it with ")[2].partition(";")[0]
     wider = eval(expression, {"policy": policy})
     client, server = our_client(policy=wider, verifier=verifier), our_server(credentials=credentials)
-    pump(client, server)
+    talk(client, server)
     assert client.completed, client.error

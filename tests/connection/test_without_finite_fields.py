@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import dh_parameters, our_client, our_server, pump, their_client, their_server
+from tests.ends import dh_parameters, our_client, our_server, talk, their_client, their_server
 from tls12 import Alert, NamedGroup, PeerAlert, Policy, UsageError
 from tls12.crypto import finite_field
 
@@ -23,19 +23,19 @@ def _without_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_client_offers_no_suite_that_needs_it() -> None:
     client = our_client(policy=Policy.compatible())
     server = their_server("rsa-2048", ciphers=DHE_FIRST, dh_parameters=dh_parameters(NamedGroup.FFDHE2048))
-    pump(client, server)
+    talk(client, server)
     assert client.negotiated.cipher_suite.name.startswith("TLS_ECDHE_RSA")
 
 
 def test_a_server_passes_such_suites_over() -> None:
     client, server = their_client(ciphers=DHE_FIRST), our_server("rsa-2048", policy=Policy.compatible())
-    pump(client, server)
+    talk(client, server)
     assert server.negotiated.cipher_suite.name.startswith("TLS_ECDHE_RSA")
 
 
 def test_a_server_tells_a_client_that_has_nothing_else_why_there_is_no_handshake() -> None:
     client, server = their_client(ciphers=DHE_ONLY), our_server("rsa-2048", policy=DHE_POLICY)
-    pump(client, server)
+    talk(client, server)
     assert server.error is not None
     assert server.error.alert is Alert.HANDSHAKE_FAILURE
     assert "no longer computes finite-field Diffie-Hellman" in str(server.error)
@@ -44,7 +44,7 @@ def test_a_server_tells_a_client_that_has_nothing_else_why_there_is_no_handshake
 def test_a_client_of_a_server_that_has_nothing_else_fails_as_with_any_other_peer() -> None:
     client = our_client(policy=Policy.compatible())
     server = their_server("rsa-2048", ciphers=DHE_ONLY, dh_parameters=dh_parameters(NamedGroup.FFDHE2048))
-    pump(client, server)
+    talk(client, server)
     assert isinstance(client.error, PeerAlert)
 
 

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from cryptography.hazmat.primitives.asymmetric import dsa, ec
 
 from tests import peers, pki
-from tests.harness import Ours, credential_of, dh_parameters, directory, files_of, our_client, our_server, pump
+from tests.ends import Ours, credential_of, dh_parameters, directory, files_of, our_client, our_server, talk
 from tests.interop import openssl_program
 from tests.interop.programs import Program, accepted_from, connected, drive, part
 from tls12 import CipherSuite, ClientAuth, NamedGroup, Psk, SignatureScheme, lab
@@ -233,14 +233,14 @@ def as_server(peer: Peer, meeting: Meeting) -> str:
 def among_ourselves(meeting: Meeting) -> None:
     """Our client meets our server, in memory."""
     client, server = our_end("client", meeting), our_end("server", meeting)
-    pump(client, server)
+    talk(client, server)
     assert client.completed, (client.error, server.error)
     client.send(LONG)
     server.send(LONG[::-1])
-    pump(client, server)
+    talk(client, server)
     assert (server.data, client.data) == (LONG, LONG[::-1])
     client.close()
-    pump(client, server)
+    talk(client, server)
     check(client, "client", meeting)
     check(server, "server", meeting)
 

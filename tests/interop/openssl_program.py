@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests import peers, pki
-from tests.harness import files_of, intermediates_of, trusted_file
+from tests.ends import files_of, intermediates_of, trusted_file
 from tests.interop.programs import Program, accepted_from
 from tls12.lab.pki import IssuedCertificate
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from tests.harness import Ours, directory
+from tests.ends import Ours, directory
 
 PATIENCE = 20.0
 

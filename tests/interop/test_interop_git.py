@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests import peers, pki
-from tests.harness import credential_of, trusted_file
+from tests.ends import credential_of, trusted_file
 from tests.interop.programs import PATIENCE
 from tls12 import ServerConfig, ServerConnection, sync
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests import peers, pki
-from tests.harness import credential_of, directory, verifier
+from tests.ends import credential_of, directory, verifier
 from tests.interop.programs import PATIENCE, Program
 from tls12 import (
     ClientConfig,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.harness import Ours, anything, credential_of, directory, our_client, our_server, verifier
+from tests.ends import Ours, anything, credential_of, directory, our_client, our_server, verifier
 from tests.interop.openssl_program import certificate_options, s_client, s_server
 from tests.interop.programs import connected, drive, part
 from tls12 import (

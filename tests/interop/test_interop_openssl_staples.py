@@ -10,7 +10,7 @@ import pytest
 from cryptography.x509 import ocsp
 
 from tests import pki
-from tests.harness import directory, our_client, our_server
+from tests.ends import directory, our_client, our_server
 from tests.interop.openssl_program import s_client, s_server
 from tests.interop.programs import connected, drive, part
 from tests.staples import ocsp_response, sct, with_scts

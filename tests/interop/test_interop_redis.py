@@ -10,7 +10,7 @@ import pytest
 
 import tls12
 from tests import peers, pki
-from tests.harness import credential_of, files_of, trusted_file, verifier
+from tests.ends import credential_of, files_of, trusted_file, verifier
 from tests.interop.programs import Program
 from tls12 import Alert, ClientConfig, MemorySessionStore, PeerAlert
 

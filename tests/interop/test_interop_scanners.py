@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests import peers, pki
-from tests.harness import files_of
+from tests.ends import files_of
 from tests.interop.matrix import OpenSSLPrograms
 from tests.interop.programs import Program
 from tls12 import Policy

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests import pki
-from tests.harness import OpenSSL as Theirs
-from tests.harness import (
+from tests.ends import (
+    Theirs,
     credential_of,
     openssl_context,
     our_client,
     our_server,
-    pump,
+    talk,
     their_client,
     their_server,
     verifier,
@@ -39,7 +39,7 @@ def says(theirs: Theirs, alert: Alert | None) -> bool:
 @pytest.mark.parametrize("kind", pki.LEAF_KINDS)
 def test_our_client_verifies_a_chain_of_every_kind_of_leaf(kind: str) -> None:
     ours, theirs = our_client(verifier=verifier()), their_server(kind)
-    pump(ours, theirs)
+    talk(ours, theirs)
     chain = pki.server(kind).chain_der
     assert ours.negotiated.peer_certificates == chain
     assert ours.negotiated.verified_chain == (*chain, pki.root().der)
@@ -48,7 +48,7 @@ def test_our_client_verifies_a_chain_of_every_kind_of_leaf(kind: str) -> None:
 @pytest.mark.parametrize("kind", pki.LEAF_KINDS)
 def test_openssl_verifies_a_chain_of_every_kind_of_leaf_from_our_server(kind: str) -> None:
     ours, theirs = our_server(kind), their_client(verify=True)
-    pump(theirs, ours)
+    talk(theirs, ours)
     assert theirs.completed, theirs.error
     assert theirs.object.getpeercert(binary_form=True) == pki.server(kind).chain_der[0]
 
@@ -56,14 +56,14 @@ def test_openssl_verifies_a_chain_of_every_kind_of_leaf_from_our_server(kind: st
 @pytest.mark.parametrize("name", ["server.test", "SERVER.test", "one.wild.test", "bücher.test", "127.0.0.1", "::1"])
 def test_names_that_the_certificate_covers(name: str) -> None:
     ours, theirs = our_client(verifier=verifier(), name=name), their_server()
-    pump(ours, theirs)
+    talk(ours, theirs)
     assert ours.completed, ours.error
 
 
 @pytest.mark.parametrize("name", ["other.test", "wild.test", "a.b.wild.test", "server.test.test", "127.0.0.2", "::2"])
 def test_names_that_the_certificate_does_not_cover(name: str) -> None:
     ours, theirs = our_client(verifier=verifier(), name=name), their_server()
-    pump(ours, theirs)
+    talk(ours, theirs)
     assert isinstance(ours.error, NameMismatch)
     assert not ours.completed
     assert theirs.error is not None
@@ -95,7 +95,7 @@ REASONS: dict[str, tuple[type[TLSError], Alert]] = {
 def test_our_client_refuses_every_bad_certificate_with_its_own_reason(fault: str) -> None:
     ours = our_client(verifier=verifier())
     theirs = their_server(credential=pki.BAD_SERVER_CERTIFICATES[fault]())
-    pump(ours, theirs)
+    talk(ours, theirs)
     error, alert = REASONS[fault]
     assert isinstance(ours.error, error)
     assert ours.error.alert is alert
@@ -119,7 +119,7 @@ REFUSED_BY_OPENSSL = {
 def test_our_server_reports_the_alert_of_a_client_that_refuses_its_certificate(fault: str) -> None:
     ours = our_server(credentials=(credential_of(pki.BAD_SERVER_CERTIFICATES[fault]()),))
     theirs = their_client(verify=True)
-    pump(theirs, ours)
+    talk(theirs, ours)
     assert isinstance(ours.error, PeerAlert)
     assert ours.error.received in REFUSED_BY_OPENSSL[fault]
     assert ours.error.alert is None
@@ -133,7 +133,7 @@ def test_our_server_reports_the_alert_of_a_client_that_refuses_its_certificate(f
 def test_our_server_verifies_a_client_certificate_of_every_kind(kind: str) -> None:
     ours = our_server(client_auth=ClientAuth.REQUIRED, verifier=verifier())
     theirs = their_client(credential=pki.client(kind))
-    pump(theirs, ours)
+    talk(theirs, ours)
     assert theirs.completed, theirs.error
     chain = pki.client(kind).chain_der
     assert ours.negotiated.peer_certificates == chain
@@ -144,7 +144,7 @@ def test_our_server_verifies_a_client_certificate_of_every_kind(kind: str) -> No
 def test_our_client_proves_a_certificate_of_every_kind(kind: str) -> None:
     ours = our_client(credentials=(credential_of(pki.client(kind)),))
     theirs = their_server(verify=True)
-    pump(ours, theirs)
+    talk(ours, theirs)
     assert ours.completed, ours.error
     assert theirs.object.getpeercert(binary_form=True) == pki.client(kind).chain_der[0]
 
@@ -152,7 +152,7 @@ def test_our_client_proves_a_certificate_of_every_kind(kind: str) -> None:
 def test_a_client_without_a_certificate_is_served_where_it_is_optional() -> None:
     ours = our_server(client_auth=ClientAuth.OPTIONAL, verifier=verifier())
     theirs = their_client()
-    pump(theirs, ours)
+    talk(theirs, ours)
     assert theirs.completed
     assert ours.negotiated.peer_certificates == ()
 
@@ -160,7 +160,7 @@ def test_a_client_without_a_certificate_is_served_where_it_is_optional() -> None
 def test_a_client_without_a_certificate_is_refused_where_it_is_required() -> None:
     ours = our_server(client_auth=ClientAuth.REQUIRED, verifier=verifier())
     theirs = their_client()
-    pump(theirs, ours)
+    talk(theirs, ours)
     assert ours.error is not None
     assert ours.error.alert is Alert.HANDSHAKE_FAILURE
     assert says(theirs, Alert.HANDSHAKE_FAILURE)
@@ -168,14 +168,14 @@ def test_a_client_without_a_certificate_is_refused_where_it_is_required() -> Non
 
 def test_a_server_that_does_not_ask_gets_no_client_certificate() -> None:
     ours, theirs = our_server(), their_client(credential=pki.client())
-    pump(theirs, ours)
+    talk(theirs, ours)
     assert ours.completed
     assert ours.negotiated.peer_certificates == ()
 
 
 def test_our_client_without_a_certificate_hears_that_one_was_required() -> None:
     ours, theirs = our_client(), their_server(verify=True)
-    pump(ours, theirs)
+    talk(ours, theirs)
     assert isinstance(ours.error, PeerAlert)
     assert ours.error.received is Alert.HANDSHAKE_FAILURE
 
@@ -185,7 +185,7 @@ def test_the_client_picks_the_credential_that_the_server_can_use() -> None:
     ours = our_client(credentials=both)
     context = openssl_context(server_side=True, credential=pki.server(), verify=True)
     theirs = Theirs(context, server_side=True)
-    pump(ours, theirs)
+    talk(ours, theirs)
     assert ours.completed
     presented = theirs.object.getpeercert(binary_form=True)
     assert presented in {pki.client(kind).chain_der[0] for kind in ("rsa-2048", "ed25519")}
@@ -203,7 +203,7 @@ BAD_CLIENTS = {
 def test_our_server_refuses_a_bad_client_certificate_even_where_none_is_needed(fault: str, auth: ClientAuth) -> None:
     make, error = BAD_CLIENTS[fault]
     ours, theirs = our_server(client_auth=auth, verifier=verifier()), their_client(credential=make())
-    pump(theirs, ours)
+    talk(theirs, ours)
     assert isinstance(ours.error, error)
     assert not ours.completed
     assert says(theirs, ours.error.alert)

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.harness import End, OpenSSL, Ours, our_client, our_server, pump, their_client, their_server
+from tests.ends import End, Ours, Theirs, our_client, our_server, talk, their_client, their_server
 from tls12 import Alert, ConnectionClosed, ConnectionFailed, DataReceived, PeerAlert, TruncatedError
 
 ROLES = ("client", "server")
 
 
-def connected(role: str, **config: Any) -> tuple[Ours, OpenSSL, tuple[End, End]]:
+def connected(role: str, **config: Any) -> tuple[Ours, Theirs, tuple[End, End]]:
     """Our end in this role, theirs, and both as (client, server)."""
     if role == "client":
         ours, theirs = our_client(**config), their_server()
@@ -20,7 +20,7 @@ def connected(role: str, **config: Any) -> tuple[Ours, OpenSSL, tuple[End, End]]
     else:
         ours, theirs = our_server(**config), their_client()
         ends = (theirs, ours)
-    pump(*ends)
+    talk(*ends)
     assert ours.completed
     return ours, theirs, ends
 
@@ -30,11 +30,11 @@ def test_our_close_notify_is_understood_and_answered(role: str) -> None:
     ours, theirs, ends = connected(role)
     ours.send(b"last words")
     ours.close()
-    pump(*ends)
+    talk(*ends)
     assert theirs.data == b"last words"
     assert theirs.closed_cleanly
     theirs.close()
-    pump(*ends)
+    talk(*ends)
     assert ours.closed_cleanly
     assert ours.connection.closed
     assert ours.error is None
@@ -45,7 +45,7 @@ def test_their_close_notify_is_answered_by_itself(role: str) -> None:
     ours, theirs, ends = connected(role)
     theirs.send(b"last words")
     theirs.close()
-    pump(*ends)
+    talk(*ends)
     assert ours.events[-2:] == [DataReceived(b"last words"), ConnectionClosed()]
     assert ours.connection.closed
     assert theirs.closed_cleanly
@@ -57,14 +57,14 @@ def test_their_close_notify_is_answered_by_itself(role: str) -> None:
 def test_with_half_close_we_go_on_sending_after_their_close_notify(role: str) -> None:
     ours, theirs, ends = connected(role, half_close=True)
     theirs.close()
-    pump(*ends)
+    talk(*ends)
     assert ours.closed_cleanly
     assert not ours.connection.closed
     ours.send(b"still here")
-    pump(*ends)
+    talk(*ends)
     assert theirs.data == b"still here"
     ours.close()
-    pump(*ends)
+    talk(*ends)
     assert theirs.closed_cleanly
     assert ours.connection.closed
 
@@ -75,7 +75,7 @@ def test_with_half_close_we_go_on_reading_after_our_close_notify(role: str) -> N
     ours.close()
     theirs.send(b"not done yet")
     theirs.close()
-    pump(*ends)
+    talk(*ends)
     assert ours.data == b"not done yet"
     assert ours.connection.closed
 
@@ -84,7 +84,7 @@ def test_with_half_close_we_go_on_reading_after_our_close_notify(role: str) -> N
 def test_a_stream_that_just_ends_is_a_truncation_and_the_data_stays_delivered(role: str) -> None:
     ours, theirs, ends = connected(role)
     theirs.send(b"half of")
-    pump(*ends)
+    talk(*ends)
     ours.receive(b"")
     assert ours.data == b"half of"
     assert isinstance(ours.events[-1], ConnectionFailed)
@@ -109,7 +109,7 @@ def test_an_altered_record_ends_both_sides_with_bad_record_mac(role: str) -> Non
     altered = bytearray(theirs.take())
     altered[-20] ^= 1
     ours.receive(bytes(altered))
-    pump(*ends)
+    talk(*ends)
     assert ours.data == b""
     assert ours.error is not None
     assert ours.error.alert is Alert.BAD_RECORD_MAC
@@ -123,7 +123,7 @@ def test_a_record_that_they_find_altered_comes_back_as_their_alert(role: str) ->
     altered = bytearray(ours.take())
     altered[-20] ^= 1
     theirs.receive(bytes(altered))
-    pump(*ends)
+    talk(*ends)
     assert isinstance(ours.error, PeerAlert)
     assert ours.error.received is Alert.BAD_RECORD_MAC
 
@@ -132,6 +132,6 @@ def test_a_record_that_they_find_altered_comes_back_as_their_alert(role: str) ->
 def test_abort_is_a_fatal_alert_for_them(role: str) -> None:
     ours, theirs, ends = connected(role)
     ours.connection.abort(Alert.INTERNAL_ERROR)
-    pump(*ends)
+    talk(*ends)
     assert ours.connection.closed
     assert "INTERNAL_ERROR" in theirs.reason

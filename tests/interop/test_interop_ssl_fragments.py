@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests import pki
-from tests.harness import OpenSSL, openssl_context, our_client, pump, their_server
+from tests.ends import Theirs, openssl_context, our_client, talk, their_server
 from tls12.wire.records import split_records
 
 
-class Recorded(OpenSSL):
+class Recorded(Theirs):
     """An end that keeps what it sends."""
 
-    def __init__(self, end: OpenSSL) -> None:
+    def __init__(self, end: Theirs) -> None:
         self.__dict__.update(end.__dict__)
         self.sent = b""
 
@@ -29,7 +29,7 @@ def lengths(data: bytes) -> list[int]:
 @pytest.mark.parametrize("size", [512, 1024, 2048, 4096])
 def test_openssl_keeps_to_our_max_fragment_length_and_we_do_too(size: int) -> None:
     ours, theirs = our_client(max_fragment_length=size), Recorded(their_server("rsa-2048"))
-    pump(ours, theirs)
+    talk(ours, theirs)
     assert ours.completed
     assert theirs.completed
     overhead = 64
@@ -51,8 +51,8 @@ def test_a_resumption_with_openssl_keeps_our_max_fragment_length() -> None:
     session = None
     for resumed in (False, True):
         ours = our_client(max_fragment_length=512, session=session)
-        theirs = OpenSSL(context, server_side=True)
-        pump(ours, theirs)
+        theirs = Theirs(context, server_side=True)
+        talk(ours, theirs)
         assert ours.completed, str(ours.error)
         assert ours.negotiated.resumed is resumed
         ours.send(bytes(1000))

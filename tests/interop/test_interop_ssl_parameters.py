@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests import harness
-from tests.harness import anything, dh_parameters, our_client, our_server, pump, their_client, their_server
+from tests import ends
+from tests.ends import anything, dh_parameters, our_client, our_server, talk, their_client, their_server
 from tls12 import Alert, CipherSuite, NamedGroup, PeerAlert, SignatureScheme
 from tls12.crypto.suites import SUITES, Authentication
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
@@ -19,7 +19,7 @@ LONG = bytes(range(256)) * 160
 
 def shared_suites() -> list[CipherSuite]:
     """The suites with certificates of an ordinary policy that this OpenSSL has."""
-    context = harness.openssl_context(server_side=False)
+    context = ends.openssl_context(server_side=False)
     theirs = {CipherSuite.of(cipher["id"] & 0xFFFF) for cipher in context.get_ciphers()}
     return [
         suite
@@ -31,14 +31,14 @@ def shared_suites() -> list[CipherSuite]:
 KEY_OF = {Authentication.ECDSA: "ecdsa-p256", Authentication.RSA: "rsa-2048"}
 
 
-def exchange(client: harness.End, server: harness.End) -> None:
+def exchange(client: ends.End, server: ends.End) -> None:
     """Handshake, then more than a record in both directions."""
-    pump(client, server)
+    talk(client, server)
     assert client.completed, (client.error, server.error)
     assert server.completed, (client.error, server.error)
     client.send(LONG)
     server.send(LONG[::-1])
-    pump(client, server)
+    talk(client, server)
     assert server.data == LONG
     assert client.data == LONG[::-1]
 
@@ -158,10 +158,10 @@ def test_every_signature_scheme(scheme: SignatureScheme, kind: str, role: str) -
 @pytest.mark.parametrize("piece", [1, 7, 1400])
 def test_bytes_that_arrive_in_pieces(piece: int, role: str) -> None:
     client, server = (our_client(), their_server()) if role == "client" else (their_client(), our_server())
-    pump(client, server, piece=piece)
+    talk(client, server, piece=piece)
     client.send(LONG)
     server.send(LONG)
-    pump(client, server, piece=piece)
+    talk(client, server, piece=piece)
     assert client.data == LONG
     assert server.data == LONG
 
@@ -171,12 +171,12 @@ def test_nothing_in_common_is_a_handshake_failure_and_names_it(role: str) -> Non
     policy = anything().replace(cipher_suites=(CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,))
     if role == "client":
         ours, theirs = our_client(policy=policy), their_server(ciphers="ECDHE-ECDSA-AES256-GCM-SHA384")
-        pump(ours, theirs)
+        talk(ours, theirs)
         assert isinstance(ours.error, PeerAlert)
         assert ours.error.received is Alert.HANDSHAKE_FAILURE
     else:
         ours, theirs = our_server(policy=policy), their_client(ciphers="ECDHE-ECDSA-AES256-GCM-SHA384")
-        pump(theirs, ours)
+        talk(theirs, ours)
         assert ours.error is not None
         assert ours.error.alert is Alert.HANDSHAKE_FAILURE
         assert "HANDSHAKE_FAILURE" in theirs.reason

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.captures import ACK, SYN, A, B, capture, carrier, cooked, ethernet, fragment, parts, tcp, vlan, vxlan
-from tests.harness import our_client, our_server
+from tests.ends import our_client, our_server
 from tls12 import KeyLog, UsageError
 from tls12.errors import DecodeError
 from tls12.lab import Observer, read_capture

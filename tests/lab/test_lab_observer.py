@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import pki
-from tests.harness import (
+from tests.ends import (
     End,
     Ours,
     credential_of,
     our_client,
     our_server,
     pieces,
-    pump,
+    talk,
     their_client,
     their_server,
     verifier,
@@ -90,13 +90,13 @@ def converse(client: End, server: End) -> Flow:
     """A handshake, data both ways, and a good end; what went over the wire."""
     flow: Flow = []
     ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
-    pump(*ends)
+    talk(*ends)
     client.send(b"a question" * 2000)
-    pump(*ends)
+    talk(*ends)
     server.send(b"an answer")
-    pump(*ends)
+    talk(*ends)
     client.close()
-    pump(*ends)
+    talk(*ends)
     return flow
 
 
@@ -214,13 +214,13 @@ def test_a_renegotiation_is_followed_inside_the_encryption() -> None:
     client, server = our_client(policy=policy, keylog=keylog), our_server(policy=policy)
     flow: Flow = []
     ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
-    pump(*ends)
+    talk(*ends)
     server.connection.renegotiate()
-    pump(*ends)
+    talk(*ends)
     client.connection.renegotiate()
-    pump(*ends)
+    talk(*ends)
     server.send(b"afterwards")
-    pump(*ends)
+    talk(*ends)
     seen = observe(flow, keylog)
     assert not only(seen, RuleBroken)
     assert [item.protected for item in only(seen, MessageSeen) if isinstance(item.message, ClientHello)] == [
@@ -383,7 +383,7 @@ def test_a_wrong_finished_is_told_from_a_right_one() -> None:
     client, server = Ours(ClientConnection(config, pki.NAME, rewrite=forge)), our_server()
     flow: Flow = []
     ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
-    pump(*ends)
+    talk(*ends)
     seen = observe(flow, keylog)
     assert [item.verified for item in only(seen, MessageSeen) if isinstance(item.message, Finished)] == [False]
     assert [item.description for item in only(seen, AlertSeen)] == [Alert.DECRYPT_ERROR]
@@ -491,7 +491,7 @@ def test_a_protected_heartbeat_is_decrypted() -> None:
     client, server = our_client(keylog=keylog), our_server()
     flow: Flow = []
     ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
-    pump(*ends)
+    talk(*ends)
     flow.append(("client", client.connection._outgoing.writer.seal(ContentType.HEARTBEAT, beat())))
     seen = observe(flow, keylog)
     assert seen[-1] == RecordSeen("client", ContentType.HEARTBEAT, beat(), protected=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tests import harness, pki
+from tests import ends, pki
 from tls12 import (
     Alert,
     CipherSuite,
@@ -77,14 +77,14 @@ def as_server(
 
 @pytest.fixture
 def server() -> ServerConnection:
-    connection = harness.our_server("ecdsa-p256", "rsa-2048", policy=lab_policy()).connection
+    connection = ends.our_server("ecdsa-p256", "rsa-2048", policy=lab_policy()).connection
     assert isinstance(connection, ServerConnection)
     return connection
 
 
 @pytest.fixture
 def client() -> ClientConnection:
-    connection = harness.our_client(policy=Policy.compatible()).connection
+    connection = ends.our_client(policy=Policy.compatible()).connection
     assert isinstance(connection, ClientConnection)
     return connection
 
@@ -246,7 +246,7 @@ def test_what_went_into_a_record_can_be_asked_of_its_cipher(server: ServerConnec
 
 
 def test_encrypt_then_mac_follows_the_server_hello() -> None:
-    end = harness.our_server("rsa-2048", policy=Policy.compatible())
+    end = ends.our_server("rsa-2048", policy=Policy.compatible())
     assert isinstance(end.connection, ServerConnection)
     script = Script("client")
     script.send(with_extensions(script.hello(CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA), EncryptThenMac()))
@@ -273,7 +273,7 @@ def test_the_wrong_master_secret_can_be_derived_on_purpose(server: ServerConnect
 
 
 def test_a_client_certificate_is_proved_honestly_in_one_record_with_the_rest(server: ServerConnection) -> None:
-    end = harness.our_server(client_auth=ClientAuth.REQUIRED, verifier=harness.verifier())
+    end = ends.our_server(client_auth=ClientAuth.REQUIRED, verifier=ends.verifier())
     assert isinstance(end.connection, ServerConnection)
     script, mine = Script("client"), pki.client()
     script.send(script.hello())
@@ -300,12 +300,12 @@ def test_alerts_are_sent_and_received(server: ServerConnection) -> None:
 def test_a_second_handshake_on_the_same_connection_begins_with_fresh_keys_to_be_made(role: str) -> None:
     policy = Policy.compatible().replace(renegotiation=Renegotiation.ALLOW)
     if role == "client":
-        end = harness.our_server(policy=policy).connection
+        end = ends.our_server(policy=policy).connection
         assert isinstance(end, ServerConnection)
         script = as_client(end)
         as_client(end, script=script)
     else:
-        ours = harness.our_client(policy=policy).connection
+        ours = ends.our_client(policy=policy).connection
         assert isinstance(ours, ClientConnection)
         script = as_server(ours)
         ours.renegotiate()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.harness import Ours
+from tests.ends import Ours
 from tests.laws.recordings import records
 from tls12 import ConnectionFailed, PeerAlert, TruncatedError
 

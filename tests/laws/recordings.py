@@ -17,7 +17,7 @@ from functools import cache, partial
 from typing import Any
 
 from tests import pki
-from tests.harness import Ours, credential_of, verifier
+from tests.ends import Ours, credential_of, verifier
 from tls12 import (
     CipherSuite,
     ClientAuth,

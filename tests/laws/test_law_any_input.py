@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.harness import Ours, our_client, our_server
+from tests.ends import Ours, our_client, our_server
 from tests.laws.oracle import check_failure
 from tests.laws.recordings import NAMES, recording, records
 from tls12 import AlertReceived, ClientAuth, ConnectionClosed, ConnectionFailed, Limits, Policy

@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests import pki
-from tests.harness import Ours, credential, credential_of, pump
+from tests.ends import Ours, credential, credential_of, talk
 from tls12 import (
     AcceptAnyPeer,
     Alert,
@@ -124,7 +124,7 @@ def narrow(*suites: CipherSuite, **changes: Any) -> Policy:
 def server_meets(client: Callable[[], Ours], *kinds: str, **config: Any) -> Callable[[Policy], Outcome]:
     def run(policy: Policy) -> Outcome:
         server = serving(policy, *kinds, **config)
-        pump(client(), server)
+        talk(client(), server)
         return outcome(server)
 
     return run
@@ -133,10 +133,10 @@ def server_meets(client: Callable[[], Ours], *kinds: str, **config: Any) -> Call
 def server_is_asked_again(policy: Policy) -> Outcome:
     """By a client that renegotiates."""
     client, server = asking(narrow(C.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)), serving(policy)
-    pump(client, server)
+    talk(client, server)
     if server.completed:
         client.connection.renegotiate()
-        pump(client, server)
+        talk(client, server)
     return outcome(server)
 
 
@@ -146,7 +146,7 @@ def server_is_asked_again(policy: Policy) -> Outcome:
 def client_meets(server: Callable[[], Ours], **config: Any) -> Callable[[Policy], Outcome]:
     def run(policy: Policy) -> Outcome:
         client = asking(policy, **config)
-        pump(client, server())
+        talk(client, server())
         return outcome(client)
 
     return run
@@ -169,12 +169,12 @@ def client_is_asked_again(give_up: Callable[[Ours, Ours], None], **changes: Any)
         hook = without(*changes.get("without", ()), of=ServerHello)
         client = asking(policy)
         server = serving(narrow(C.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256), rewrite=hook)
-        pump(client, server)
+        talk(client, server)
         if client.completed:
             client.receive(serialized_hello_request(server))
             if client.connection.can_renegotiate:
                 client.connection.renegotiate()
-                pump(client, server)
+                talk(client, server)
             else:
                 give_up(client, server)
         return outcome(client)
@@ -353,11 +353,11 @@ def test_every_kind_of_remedy_is_met() -> None:
 def test_a_client_with_a_psk_alone_is_told_what_a_server_with_a_certificate_needs(policy: Policy, remedy: str) -> None:
     config = ClientConfig(verifier=None, policy=policy, psk=Psk(b"me", bytes(16)))
     client = Ours(ClientConnection(config, pki.NAME))
-    pump(client, serving(narrow(C.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)))
+    talk(client, serving(narrow(C.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)))
     assert client.error is not None
     assert client.error.remedy.endswith(remedy)
     assert NO_POLICY not in client.error.remedy
     meant = replace(config, verifier=AcceptAnyPeer(), policy=Policy.default())
     client = Ours(ClientConnection(meant, pki.NAME))
-    pump(client, serving(narrow(C.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)))
+    talk(client, serving(narrow(C.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)))
     assert client.completed

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.harness import Ours, our_client, our_server, pump
+from tests.ends import Ours, our_client, our_server, talk
 from tests.record_protections import AEAD, Protection
 from tls12 import CipherSuite, Policy
 from tls12.errors import BadRecordMac
@@ -133,7 +133,7 @@ def connected(suite: CipherSuite) -> tuple[Ours, Ours, Counting]:
     """Two ends, and the count of what the server decrypts."""
     policy = Policy.default().replace(cipher_suites=(suite,))
     client, server = our_client(policy=policy), our_server(policy=policy)
-    pump(client, server)
+    talk(client, server)
     state: Any = server.connection._incoming.reader.state
     state.cipher.aead = counting = Counting(state.cipher.aead)
     return client, server, counting
@@ -225,7 +225,7 @@ def test_a_connection_without_shortcuts_says_and_hears_the_same(suite: CipherSui
     def conversation() -> tuple[bytes, list[int]]:
         policy = Policy.default().replace(cipher_suites=(suite,))
         client, server = our_client(policy=policy), our_server(policy=policy)
-        pump(client, server)
+        talk(client, server)
         lengths = []
         for data in (b"x", bytes(600), bytes(100_000), b"y" * 2**14, bytes(10)):
             client.connection.send_data(data)

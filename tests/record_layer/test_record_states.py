@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.harness import our_client, our_server, pump
+from tests.ends import our_client, our_server, talk
 from tests.record_protections import AEAD, CBC, PROTECTIONS, Protection
 from tls12 import CipherSuite, Limits, Policy
 from tls12.crypto.limits import SEQUENCE_NUMBERS, USAGE_LIMITS
@@ -154,7 +154,7 @@ def test_a_damaged_or_surplus_record_that_comes_alone_is_refused(protection: Pro
 def test_empty_records_that_come_alone_are_bounded_in_a_row_on_a_connection(suite: CipherSuite) -> None:
     policy = Policy.compatible().replace(cipher_suites=(suite,))
     client, server = our_client(policy=policy), our_server(policy=policy, limits=Limits(empty_records=3))
-    pump(client, server)
+    talk(client, server)
     writing = client.connection._outgoing.writer.state
     assert writing is not None
     for _ in range(2):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import pki
-from tests.harness import our_client, our_server, pump
+from tests.ends import our_client, our_server, talk
 from tls12 import ClientAuth, Credential, Limits
 from tls12.errors import UsageError
 from tls12.registry import HandshakeType
@@ -229,7 +229,7 @@ def test_a_client_gets_no_ticket_that_its_next_hello_could_not_bring_back(certif
         ticket_keys=TicketKeys.generate(),
         limits=Limits(message_sizes={**Limits().message_sizes, HandshakeType.CLIENT_HELLO: 10_000}),
     )
-    pump(client, server)
+    talk(client, server)
     assert client.completed
     session = client.connection.session
     assert (session is not None) is (certificates == 2)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pytest
 
 from tests import pki
-from tests.harness import credential, credential_of
+from tests.ends import credential, credential_of
 from tests.state_machine.language import EMPTY, Sentence, Terms
 from tls12 import (
     AcceptAnyPeer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import pki
-from tests.harness import our_client, our_server, pump, their_client
+from tests.ends import our_client, our_server, talk, their_client
 from tls12 import Alert, CipherSuite, Credential, NamedGroup, PeerMisbehaved, SignatureScheme
 from tls12.lab.script import Script
 from tls12.trust.pss import allowed_schemes
@@ -64,14 +64,14 @@ def restricted() -> Credential:
 
 def test_openssl_takes_what_a_restricted_key_of_ours_signs() -> None:
     client, server = their_client(), our_server(credentials=(restricted(),))
-    pump(client, server)
+    talk(client, server)
     assert client.completed, client.error
     assert server.negotiated.signature_scheme is PSS384
 
 
 def test_both_our_ends_agree_on_the_scheme_of_a_restricted_key() -> None:
     client, server = our_client(), our_server(credentials=(restricted(),))
-    pump(client, server)
+    talk(client, server)
     assert client.negotiated.peer_signature_scheme is PSS384
 
 
@@ -79,7 +79,7 @@ def test_a_server_whose_restricted_key_has_no_scheme_of_tls_finds_no_suite() -> 
     issued = pki.restricted_rsa_pss(parameters())
     credential = Credential.from_objects(issued.certificates, issued.private_key)
     client, server = our_client(), our_server(credentials=(credential,))
-    pump(client, server)
+    talk(client, server)
     assert server.error is not None
     assert server.error.alert is Alert.HANDSHAKE_FAILURE
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from tests import harness, pki
+from tests import ends, pki
 from tls12 import ClientConfig, ServerConfig
 
 T = TypeVar("T")
@@ -24,24 +24,24 @@ PATIENCE = 10.0
 
 def client_config(**settings: Any) -> ClientConfig:
     """A client that trusts pki.root()."""
-    settings.setdefault("verifier", harness.verifier())
+    settings.setdefault("verifier", ends.verifier())
     return ClientConfig(**settings)
 
 
 def server_config(**settings: Any) -> ServerConfig:
     """A server with an everyday certificate."""
-    settings.setdefault("credentials", (harness.credential(),))
+    settings.setdefault("credentials", (ends.credential(),))
     return ServerConfig(**settings)
 
 
 def openssl_server() -> ssl.SSLContext:
     """CPython's ssl as a TLS 1.2 server with an everyday certificate."""
-    return harness.openssl_context(server_side=True, credential=pki.server())
+    return ends.openssl_context(server_side=True, credential=pki.server())
 
 
 def openssl_client() -> ssl.SSLContext:
     """CPython's ssl as a TLS 1.2 client that verifies."""
-    return harness.openssl_context(server_side=False, verify=True)
+    return ends.openssl_context(server_side=False, verify=True)
 
 
 @contextlib.contextmanager
