@@ -24,8 +24,11 @@ from tls12.registry import ConnectionEnd
 MASTER_SECRET_LENGTH = 48
 VERIFY_DATA_LENGTH = 12
 
-_FINISHED = {ConnectionEnd.CLIENT: b"client finished", ConnectionEnd.SERVER: b"server finished"}
-_RESERVED = (*_FINISHED.values(), b"master secret", b"key expansion", b"extended master secret")
+MASTER_SECRET, EXTENDED_MASTER_SECRET, KEY_EXPANSION = b"master secret", b"extended master secret", b"key expansion"
+FINISHED = {ConnectionEnd.CLIENT: b"client finished", ConnectionEnd.SERVER: b"server finished"}
+"""The labels (RFC 5246 8.1, 6.3 and 7.4.9, RFC 7627 4)."""
+
+_RESERVED = (*FINISHED.values(), MASTER_SECRET, KEY_EXPANSION, EXTENDED_MASTER_SECRET)
 
 
 @dataclass(slots=True)
@@ -52,10 +55,15 @@ class KeyBlock:
     server: DirectionKeys
     """What the server writes with."""
 
+    def to_bytes(self) -> bytes:
+        """All of it, in the order of RFC 5246 6.3."""
+        client, server = self.client, self.server
+        return b"".join((client.mac_key, server.mac_key, client.key, server.key, client.iv, server.iv))
+
 
 def master_secret(prf_hash: str, premaster: bytes, client_random: bytes, server_random: bytes) -> bytes:
     """The 48-byte master secret (RFC 5246 8.1)."""
-    return prf(prf_hash, premaster, b"master secret", client_random + server_random, MASTER_SECRET_LENGTH)
+    return prf(prf_hash, premaster, MASTER_SECRET, client_random + server_random, MASTER_SECRET_LENGTH)
 
 
 def extended_master_secret(prf_hash: str, premaster: bytes, session_hash: bytes) -> bytes:
@@ -64,13 +72,13 @@ def extended_master_secret(prf_hash: str, premaster: bytes, session_hash: bytes)
     `session_hash` covers the messages up to and including ClientKeyExchange, so the secret belongs to this
     one handshake and cannot be made equal on two connections.
     """
-    return prf(prf_hash, premaster, b"extended master secret", session_hash, MASTER_SECRET_LENGTH)
+    return prf(prf_hash, premaster, EXTENDED_MASTER_SECRET, session_hash, MASTER_SECRET_LENGTH)
 
 
 def key_block(suite: Suite, master: bytes | Keyed, client_random: bytes, server_random: bytes) -> KeyBlock:
     """The keys of both directions (RFC 5246 6.3)."""
     mac, key, iv = suite.mac_length, suite.cipher.key_length, suite.cipher.fixed_iv_length
-    block = prf(suite.prf_hash, master, b"key expansion", server_random + client_random, 2 * (mac + key + iv))
+    block = prf(suite.prf_hash, master, KEY_EXPANSION, server_random + client_random, 2 * (mac + key + iv))
     keys, ivs = 2 * mac, 2 * (mac + key)
     return KeyBlock(
         DirectionKeys(block[:mac], block[keys : keys + key], block[ivs : ivs + iv]),
@@ -86,7 +94,7 @@ def verify_data(
     length: int = VERIFY_DATA_LENGTH,
 ) -> bytes:
     """What the Finished of `sender` says (RFC 5246 7.4.9)."""
-    return prf(prf_hash, master, _FINISHED[sender], transcript_hash, length)
+    return prf(prf_hash, master, FINISHED[sender], transcript_hash, length)
 
 
 def export_keying_material(

@@ -1,9 +1,9 @@
 """TLS out of a byte stream, for reading: records, the messages inside, and every field with its offset.
 
 How it works: a `Dissector` takes the bytes of both directions of a connection, in any portions, and gives `Item`s: a
-record, a message with the tree of its fields, or a remark. It follows a conversation only as far as reading needs it:
-the ServerHello settles what later messages mean, and behind a ChangeCipherSpec there is only ciphertext (secrets and
-rules are `tls12.lab.observer`'s business). Everything is read leniently: what is wrong is named, and reading goes on.
+record, a message with the tree of its fields, or a remark. A `Follower` puts the handshake messages together, and tells
+what the hellos have settled about later ones. Behind a ChangeCipherSpec there is only ciphertext: secrets and rules are
+the business of `tls12.lab.observer`. Everything is read leniently: what is wrong is named, and reading goes on.
 
 Plain text before the first record (STARTTLS) is passed over with a remark. A direction that stops being TLS is given
 up at that place, and so is the part behind a gap.
@@ -16,14 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tls12.errors import DecodeError
-from tls12.registry import CertificateType, CipherSuite, ContentType, ProtocolVersion
-from tls12.wire import extensions, trace
+from tls12.lab.follower import Follower, Half
+from tls12.registry import CipherSuite, ConnectionEnd, ContentType, ProtocolVersion
+from tls12.wire import trace
 from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Heartbeat
 from tls12.wire.context import Context
 from tls12.wire.context import KeyExchangeAlgorithm as Kx
 from tls12.wire.foreign import name_foreign
 from tls12.wire.hello import ClientHello, ServerHello, Sslv2ClientHello
-from tls12.wire.messages import HandshakeReassembler, MalformedMessage, Message, RawMessage
+from tls12.wire.messages import MalformedMessage, RawMessage
 from tls12.wire.records import HEADER, RecordHeader
 from tls12.wire.trace import Field, TracingReader
 
@@ -83,70 +84,49 @@ class Dissector:
     """Both directions of one connection; `context` is what is known of it beforehand."""
 
     def __init__(self, context: Context | None = None) -> None:
-        self.context = context
-        self.certificate_types = {"client": CertificateType.X509, "server": CertificateType.X509}
+        self._follower = Follower(judging=False, context=context, key_exchange_of=key_exchange_of)
         self._directions: dict[object, _Direction] = {}
 
     def role_of(self, direction: object) -> str:
         """ "client" or "server", as soon as a hello has told; "" before."""
         known = self._directions.get(direction)
-        if known is not None and known.role:
-            return known.role
-        others = {other.role for key, other in self._directions.items() if key != direction} - {""}
-        return {"client": "server", "server": "client"}[others.pop()] if others else ""
+        if known is not None and known.sender is not None:
+            return known.sender
+        others = {other.sender for key, other in self._directions.items() if key != direction} - {None}
+        other = others.pop() if others else None
+        return other.other if other is not None else ""
 
     def feed(self, direction: object, data: bytes) -> Iterator[Item]:
         """The next bytes of one direction; any two values tell the directions apart."""
-        return self._directions.setdefault(direction, _Direction(self)).feed(data)
+        return self._directions.setdefault(direction, _Direction(self._follower)).feed(data)
 
     def gap(self, direction: object) -> Iterator[Item]:
         """Bytes are missing here: what is incomplete is shown as it is, and what follows cannot be read."""
-        known = self._directions.setdefault(direction, _Direction(self))
+        known = self._directions.setdefault(direction, _Direction(self._follower))
         yield from known.end()
         known.given_up = True
 
     def messages(self, data: bytes) -> Iterator[Item]:
         """Handshake messages without records around them."""
-        return self._directions.setdefault(None, _Direction(self)).handshake(data, 0)
+        return self._directions.setdefault(None, _Direction(self._follower)).handshake(data, 0)
 
     def end(self, direction: object) -> Iterator[Item]:
         """No more bytes will come in this direction: what is incomplete is shown as it is."""
         known = self._directions.get(direction)
         return known.end() if known is not None else iter(())
 
-    def learn(self, message: Message) -> None:
-        """Keep what a ServerHello settles."""
-        if not isinstance(message, ServerHello):
-            return
-        selected = message.find(extensions.SelectedVersion)
-        version = selected.selected_version if selected is not None else message.server_version
-        self.context = Context(key_exchange_of(message.cipher_suite), version=version)
-        for role, kind in (
-            ("client", extensions.SelectedClientCertificateType),
-            ("server", extensions.SelectedServerCertificateType),
-        ):
-            answer = message.find(kind)
-            if answer is not None:
-                self.certificate_types[role] = answer.certificate_type
-
-    def context_for(self, role: str) -> Context | None:
-        """What is known about the messages of one side."""
-        if self.context is None or role not in self.certificate_types:
-            return self.context
-        return Context(self.context.key_exchange, self.certificate_types[role], self.context.version)
-
 
 class _Direction:
-    def __init__(self, dissector: Dissector) -> None:
-        self.dissector = dissector
-        self.role = ""
+    def __init__(self, follower: Follower) -> None:
+        self.follower = follower
+        self.half = Half()
+        self.sender: ConnectionEnd | None = None  # as the latest hello says
         self.begun = False
         self.given_up = False
         self.encrypted = False
         self.buffer = b""
         self.searched = 0  # bytes of the buffer at which no first record begins
         self.offset = 0  # of the buffer's first byte in the stream
-        self.reassembler = HandshakeReassembler()
         self.message_offset = 0  # of the message that is being collected
 
     def feed(self, data: bytes) -> Iterator[Item]:
@@ -171,8 +151,8 @@ class _Direction:
     def end(self) -> Iterator[Item]:
         if self.buffer and not self.given_up:
             yield from self._cut_short()
-        if self.reassembler.pending:
-            yield self._message(self.reassembler.rest())
+        if self.half.pending:
+            yield self._message(self.half.rest())
 
     def _cut_short(self) -> Iterator[Item]:
         """What is left in the buffer: the beginning of a record, or nothing that is known."""
@@ -189,13 +169,12 @@ class _Direction:
 
     def handshake(self, data: bytes, offset: int) -> Iterator[Item]:
         """Handshake bytes that begin at `offset`."""
-        if not self.reassembler.pending:
+        if not self.half.pending:
             self.message_offset = offset
-        self.reassembler.feed(data)
         end = offset + len(data)
-        while (message := self.reassembler.next_message()) is not None:
+        for message in self.half.messages(data):
             yield self._message(message)
-            self.message_offset = end - self.reassembler.pending
+            self.message_offset = end - self.half.pending
 
     def _begin(self) -> Iterator[Item]:
         """Find the first record: at once, behind an SSL 2.0 hello or plain text, or not yet."""
@@ -225,7 +204,8 @@ class _Direction:
         header = RecordHeader.read(r)
         yield Item("record", f"{header.type} record, {header.version}", offset, len(data), r.fields)
         body, at = data[HEADER:], offset + HEADER
-        older = self.dissector.context is None or self.dissector.context.version < ProtocolVersion.TLS_1_3
+        context = self.follower.context_for(self.sender)
+        older = context is None or context.version < ProtocolVersion.TLS_1_3
         if header.type == ContentType.APPLICATION_DATA or self.encrypted:
             yield Item("remark", f"{len(body)} bytes of ciphertext", at, len(body))
         elif header.type == ContentType.HANDSHAKE:
@@ -235,12 +215,11 @@ class _Direction:
             self.encrypted = header.type == ContentType.CHANGE_CIPHER_SPEC and older
 
     def _message(self, data: bytes) -> Item:
-        message, fields = trace.read(data, self.dissector.context_for(self.role))
+        message, fields = trace.read(data, self.follower.context_for(self.sender))
         understood = message.understood if isinstance(message, MalformedMessage) else message
         if isinstance(understood, ClientHello | ServerHello):
-            self.role = "client" if isinstance(understood, ClientHello) else "server"
-        if understood is not None:
-            self.dissector.learn(understood)
+            self.sender = ConnectionEnd.CLIENT if isinstance(understood, ClientHello) else ConnectionEnd.SERVER
+        self.follower.learn(message)
         name = str(message.msg_type) if isinstance(message, RawMessage | MalformedMessage) else type(message).__name__
         error = str(message.error) if isinstance(message, MalformedMessage) else ""
         return Item("message", name, self.message_offset, len(data), fields, error)

@@ -182,7 +182,7 @@ class Script(Speaker):
         if extended is None:
             extended = self._answer().find(ExtendedMasterSecret) is not None
         if extended:
-            session_hash = self._exchanged.digest(prf_hash)
+            session_hash = self._follower.exchanged.digest(prf_hash)
             self.resume(key_schedule.extended_master_secret(prf_hash, self.premaster, session_hash))
         else:
             randoms = self._offer().random, self._answer().random

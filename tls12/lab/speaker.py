@@ -1,37 +1,36 @@
 """One end of a connection that speaks and listens without understanding: the bytes under `lab.Script`.
 
 How it works: like a connection it does no I/O, unlike one it has no state machine. Messages, records and bytes go out
-as they are given. What comes in is opened, put together, parsed leniently and kept in `received`. Two things follow
-from what passes by, because every honest line of a script needs them: handshake messages of both sides enter the
-transcript, which a ClientHello begins anew; and the peer's ChangeCipherSpec turns the read keys on. What comes
-behind it before there are keys waits as `Sealed`, and is read when `use_keys` brings them.
+as they are given. What comes in is read by a `Follower` and kept in `received`. The follower also sees each message
+that is sent, so it knows what every honest line of a script needs: the hellos and the transcript, which a ClientHello
+begins anew, and the keys that the peer's ChangeCipherSpec turns on. What comes behind it before there are keys waits as
+`Sealed`, and is read when `use_keys` brings them.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from tls12.crypto.groups import Random
 from tls12.crypto.key_schedule import KeyBlock
-from tls12.crypto.null import NullCipher
-from tls12.crypto.protection import make_opener, make_sealer
+from tls12.crypto.protection import make_sealer
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, UsageError
 from tls12.given import require
-from tls12.lab.patience import PatientReader
+from tls12.lab.follower import Follower
+from tls12.lab.seen import MessageSeen, RecordSeen, Seen
 from tls12.record_layer import RecordWriter
 from tls12.record_layer.states import ReadState, WriteState
-from tls12.registry import Alert, AlertLevel, ConnectionEnd, ContentType, EndName, HandshakeType, ProtocolVersion
-from tls12.wire import lenient, messages
-from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Finished
-from tls12.wire.context import Context
+from tls12.registry import Alert, AlertLevel, ConnectionEnd, ContentType, EndName, ProtocolVersion
+from tls12.wire import messages
+from tls12.wire.closing import AlertMessage, ChangeCipherSpec
 from tls12.wire.extensions import EncryptThenMac
 from tls12.wire.hello import ClientHello, ServerHello
-from tls12.wire.key_exchange import ClientKeyExchange
-from tls12.wire.messages import HandshakeReassembler, Message
+from tls12.wire.messages import Message
 from tls12.wire.records import Buffer
 
 
@@ -75,28 +74,14 @@ class Speaker:
             raise UsageError(f"role is {role!r:.40}; give 'client' or 'server'")
         self.role = ConnectionEnd(role)
         self.random = random
-        self.transcript = Transcript()
-        """The handshake messages since the last ClientHello, as they went over the wire."""
-        self.client_hello: ClientHello | None = None
-        self.server_hello: ServerHello | None = None
-        self.keys: KeyBlock | None = None
-        """What the next ChangeCipherSpec of either side turns on."""
-        self.client_verify_data = b""
-        """Of the last Finished that the client sent; renegotiation_info repeats it (RFC 5746 3.1)."""
-        self.server_verify_data = b""
         self.sealer: WriteState | None = None
         """What protects our records, with its sequence number; None in the clear."""
-        self.opener: ReadState | None = None
-        """What opens the peer's records, with its sequence number; None in the clear."""
         self.received: list[Received] = []
         """Everything that came, in order."""
         self.records: list[tuple[ContentType, bytes]] = []
         """The same as records: content type and plaintext fragment."""
-        self._reader = PatientReader(empty_record_limit=1 << 62)
+        self._follower = Follower(judging=False)
         self._writer = RecordWriter()
-        self._reassembler = HandshakeReassembler()
-        self._exchanged = self.transcript
-        self._blind = False
         self._out = bytearray()
 
     def __repr__(self) -> str:
@@ -111,9 +96,7 @@ class Speaker:
         Records that break a rule, by their type or length for one, are read like all others.
         """
         require("data", data, bytes | bytearray | memoryview, "the bytes that came")
-        for kind, fragment in self._reader.records(data):
-            self._take(ContentType.of(kind), fragment)
-        self._reader.objections.clear()
+        self._listen(self._follower.feed(self.role.other, data))
 
     def data_to_send(self) -> bytes:
         """The bytes that wait to be sent."""
@@ -150,7 +133,7 @@ class Speaker:
     def enter(self, message: Message | bytes) -> bytes:
         """Enter a handshake message into the transcript without sending it: its bytes, for `send_record`."""
         data = _bytes(message)
-        self._note(data, self.role)
+        list(self._follower.take_message(self.role, data))  # what it says is known here
         return data
 
     def send_data(self, data: bytes) -> None:
@@ -199,56 +182,53 @@ class Speaker:
         """All application data that was received."""
         return b"".join(item.data for item in self.received if isinstance(item, ApplicationData))
 
-    def _take(self, content_type: ContentType, fragment: bytes) -> None:
-        self.records.append((content_type, fragment))
-        if self._blind:
-            self.received.append(Sealed(content_type, fragment))
-        elif content_type == ContentType.HANDSHAKE:
-            self._reassembler.feed(fragment)
-            while (data := self._reassembler.next_message()) is not None:
-                self.received.append(self._note(data, self.role.other))
-        elif content_type == ContentType.APPLICATION_DATA:
-            self.received.append(ApplicationData(fragment))
-        elif content_type == ContentType.CHANGE_CIPHER_SPEC:
-            self.received.append(self._read(ChangeCipherSpec, content_type, fragment))
-            if self.keys is not None:
-                self.change_read_keys()
-            else:
-                self._blind = True
-                self._reader.install(NullCipher())
-        elif content_type == ContentType.ALERT:
-            self.received.append(self._read(AlertMessage, content_type, fragment))
-        else:
-            self.received.append(OtherRecord(content_type, fragment))
+    def _listen(self, seen: Iterable[Seen]) -> None:
+        """Keep what came. Raises what a record that does not open has broken."""
+        for item in seen:
+            if isinstance(item, RecordSeen):
+                self._take_record(item)
+            elif isinstance(item, MessageSeen) and not isinstance(item.message, ChangeCipherSpec):
+                self.received.append(item.message)
 
-    @staticmethod
-    def _read(
-        kind: type[ChangeCipherSpec | AlertMessage], content_type: ContentType, fragment: bytes
-    ) -> ChangeCipherSpec | AlertMessage | OtherRecord:
-        try:
-            return kind.parse(fragment)
-        except DecodeError:
-            return OtherRecord(content_type, fragment)
+    def _take_record(self, record: RecordSeen) -> None:
+        kind = record.content_type
+        if record.reason:
+            opener = self._follower.halves[self.role.other].opener
+            if opener is not None and opener.error is not None:
+                raise opener.error
+            self.received.append(Sealed(kind, record.fragment))
+        elif kind == ContentType.APPLICATION_DATA:
+            self.received.append(ApplicationData(record.fragment))
+        elif kind != ContentType.HANDSHAKE:
+            self.received.append(_read(kind, record.fragment))
+        self.records.append((kind, record.fragment))
 
-    def _note(self, data: bytes, sender: ConnectionEnd) -> Message:
-        """Keep from a message of either side what honest lines need later."""
-        suite = SUITES.get(self.server_hello.cipher_suite) if self.server_hello is not None else None
-        message = lenient.parse(data, Context(suite.key_exchange) if suite is not None else None)
-        if message.msg_type == HandshakeType.CLIENT_HELLO:
-            self.transcript, self.keys = Transcript(), None
-        if message.msg_type != HandshakeType.HELLO_REQUEST:  # never hashed (RFC 5246 7.4.1.1)
-            self.transcript.append(data)
-        if isinstance(message, ClientHello):
-            self.client_hello = message
-        elif isinstance(message, ServerHello):
-            self.server_hello = message
-        elif isinstance(message, ClientKeyExchange):
-            self._exchanged = self.transcript.copy()
-        elif isinstance(message, Finished) and sender == "client":
-            self.client_verify_data = message.verify_data
-        elif isinstance(message, Finished):
-            self.server_verify_data = message.verify_data
-        return message
+    # -- what both ends have said -------------------------------------------------------------------------
+
+    @property
+    def transcript(self) -> Transcript:
+        """The handshake messages since the last ClientHello, as they went over the wire."""
+        return self._follower.transcript
+
+    @property
+    def client_hello(self) -> ClientHello | None:
+        """The last ClientHello."""
+        return self._follower.client_hello
+
+    @property
+    def server_hello(self) -> ServerHello | None:
+        """The ServerHello that answers it."""
+        return self._follower.server_hello
+
+    @property
+    def client_verify_data(self) -> bytes:
+        """Of the last Finished that the client sent; renegotiation_info repeats it (RFC 5746 3.1)."""
+        return self._follower.verify_data[ConnectionEnd.CLIENT]
+
+    @property
+    def server_verify_data(self) -> bytes:
+        """Of the last Finished that the server sent."""
+        return self._follower.verify_data[ConnectionEnd.SERVER]
 
     # -- protection ---------------------------------------------------------------------------------------
 
@@ -262,22 +242,31 @@ class Speaker:
         """Whether the ServerHello turned RFC 7366 on."""
         return self._answer().find(EncryptThenMac) is not None
 
+    @property
+    def keys(self) -> KeyBlock | None:
+        """What the next ChangeCipherSpec of either end turns on."""
+        return self._follower.keys
+
+    @property
+    def opener(self) -> ReadState | None:
+        """What opens the peer's records, with its sequence number; None in the clear, and while there are no keys."""
+        half = self._follower.halves[self.role.other]
+        return half.reader.state if half.opener is not None and half.opener.keys is not None else None
+
     def use_keys(self, keys: KeyBlock) -> None:
         """Have these keys at hand, and read with them what waits as `Sealed`.
 
         Raises what the record layer raises for records that do not open.
         """
-        self.keys = keys
-        if not self._blind:
+        self._follower.keys = keys
+        if self._follower.halves[self.role.other].opener is None or self.opener is not None:
             return
-        self._blind = False
         self.change_read_keys()
-        assert self.opener is not None
         waiting = [item for item in self.received if isinstance(item, Sealed)]
         self.received = [item for item in self.received if not isinstance(item, Sealed)]
         del self.records[len(self.records) - len(waiting) :]
         for item in waiting:
-            self._take(item.content_type, self.opener.open(item.content_type, item.fragment))
+            self._listen(self._follower.reopen(self.role.other, item.content_type, item.fragment))
 
     def change_write_keys(self) -> None:
         """Protect from now on what is sent; no ChangeCipherSpec goes out."""
@@ -288,10 +277,9 @@ class Speaker:
         )
 
     def change_read_keys(self) -> None:
-        """Open from now on what is received."""
-        keys = self._keys()
-        theirs = keys.server if self.role == "client" else keys.client
-        self.opener = self._reader.install(make_opener(self.suite, theirs, encrypt_then_mac=self.encrypt_then_mac))
+        """Open from now on what is received. Raises UsageError without keys."""
+        self._keys()
+        self._follower.change_keys(self.role.other)
 
     def change_cipher_spec(self) -> None:
         """Send ChangeCipherSpec, and protect everything after it."""
@@ -312,6 +300,23 @@ class Speaker:
         if self.keys is None:
             raise UsageError("there are no keys yet: derive() or resume() makes them")
         return self.keys
+
+
+def _read(content_type: ContentType, fragment: bytes) -> ChangeCipherSpec | AlertMessage | OtherRecord:
+    """The payload of a record that carries neither data nor handshake messages."""
+    kind = _PAYLOADS.get(content_type)
+    if kind is not None:
+        try:
+            return kind.parse(fragment)
+        except DecodeError:
+            pass
+    return OtherRecord(content_type, fragment)
+
+
+_PAYLOADS: dict[ContentType, type[ChangeCipherSpec | AlertMessage]] = {
+    ContentType.CHANGE_CIPHER_SPEC: ChangeCipherSpec,
+    ContentType.ALERT: AlertMessage,
+}
 
 
 def _bytes(message: Message | bytes) -> bytes:
