@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tls12.crypto.prf import prf
+from tls12.crypto.prf import make_prf
 
 SECRET, SEED = bytes(range(48)), bytes(range(64))
 
 
 def ours(hash_name: str, length: int) -> bytes:
-    return prf(hash_name, SECRET, b"master secret", SEED, length)
+    return make_prf(hash_name, SECRET)(b"master secret", SEED, length)
 
 
 def hmac_digest(hash_name: str, length: int) -> bytes:

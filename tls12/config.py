@@ -4,9 +4,9 @@ How it works: `ClientConfig` and `ServerConfig` are frozen dataclasses. They are
 so that no connection has to; any number of connections and threads may share one. A client must say how the peer
 is verified: `verifier` has no default, and None offers no suite that would need one.
 
-`random` and `clock` are injected. With both fixed (and deterministic signatures, which follow from a `random`
-that is not `os.urandom`) a handshake is reproducible to the byte. That is for tests and research ONLY: a
-connection whose randomness can be guessed protects nothing.
+Cryptography (`crypto`), randomness (`random`) and time (`clock`) are injected. With the latter two fixed a handshake
+is reproducible to the byte, since signatures are deterministic whenever the randomness is not the system's. That is for
+tests and research ONLY: a connection whose randomness can be guessed protects nothing.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any, SupportsIndex, TypeAlias, cast
 
-from tls12.crypto import finite_field
+from tls12.crypto.provider import STANDARD, CryptoProvider, draw_of
+from tls12.crypto.randomness import Draw
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import UsageError
-from tls12.given import checked_clock, checked_random, name_value, require, require_function
+from tls12.given import checked_clock, name_value, require, require_function
 from tls12.keylog import KeyLog
 from tls12.policy import Policy
 from tls12.registry import CipherSuite, HandshakeType
@@ -265,12 +266,15 @@ class ClientConfig:
     """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
     max_send_fragment: int = 16_384
     """The largest plaintext record that we send, 512 to 16384 bytes, the handshake's too; the peer may want smaller."""
+    crypto: CryptoProvider = STANDARD
+    """What makes keys, signs, verifies, protects records and draws random bytes (`tls12.crypto.provider`)."""
     random: Callable[[int], bytes] = os.urandom
+    """Where random bytes come from, whatever they are for; `os.urandom` leaves that to `crypto`."""
     clock: Callable[[], float] = time.time
     suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
     """What is offered: the policy's suites, less those that this configuration could not carry through."""
-    draw: Callable[[int], bytes] = field(init=False, repr=False, compare=False)
-    """`random`, with what it gives checked."""
+    draw: Draw = field(init=False, repr=False, compare=False)
+    """What all random bytes are drawn with, by purpose: out of `random` or `crypto`, and checked."""
     now: Callable[[], float] = field(init=False, repr=False, compare=False)
     """`clock`, with what it gives checked."""
 
@@ -291,7 +295,7 @@ class ClientConfig:
             for row in rows
             if (self.psk is not None or not row.uses_psk)
             and (self.verifier is not None or not row.uses_certificate)
-            and (finite_field.is_available() or not row.is_dhe)
+            and (self.crypto.finite_fields or not row.is_dhe)
         )
         object.__setattr__(self, "suites", tuple(offered))
 
@@ -351,12 +355,15 @@ class ServerConfig:
     """The largest plaintext record that we want to receive, 64 to 16384 bytes (RFC 8449)."""
     max_send_fragment: int = 16_384
     """The largest plaintext record that we send, 512 to 16384 bytes, the handshake's too; the peer may want smaller."""
+    crypto: CryptoProvider = STANDARD
+    """What makes keys, signs, verifies, protects records and draws random bytes (`tls12.crypto.provider`)."""
     random: Callable[[int], bytes] = os.urandom
+    """Where random bytes come from, whatever they are for; `os.urandom` leaves that to `crypto`."""
     clock: Callable[[], float] = time.time
     suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
     """What can be chosen: the policy's suites, less those that this configuration could not carry through."""
-    draw: Callable[[int], bytes] = field(init=False, repr=False, compare=False)
-    """`random`, with what it gives checked."""
+    draw: Draw = field(init=False, repr=False, compare=False)
+    """What all random bytes are drawn with, by purpose: out of `random` or `crypto`, and checked."""
     now: Callable[[], float] = field(init=False, repr=False, compare=False)
     """`clock`, with what it gives checked."""
 
@@ -441,6 +448,10 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         ),
         (lambda value: isinstance(value, bool), "True or False"),
     ),
+    "crypto": (
+        lambda value: isinstance(value, CryptoProvider) and not isinstance(value, type),
+        "a CryptoProvider, such as an object of a subclass of StandardCrypto",
+    ),
     "random": (callable, "a function from a number to as many bytes"),
     "clock": (callable, "a function that gives seconds"),
 }
@@ -494,7 +505,7 @@ def _check_common(config: ClientConfig | ServerConfig) -> None:
     _check_verifier(config.verifier)
     for name in ("alpn_protocols", "credentials"):
         object.__setattr__(config, name, _several(name, getattr(config, name)))
-    object.__setattr__(config, "draw", checked_random(config.random))
+    object.__setattr__(config, "draw", draw_of(config.random, config.crypto))
     object.__setattr__(config, "now", checked_clock(config.clock))
     object.__setattr__(config, "limits", _by_policy(config.limits, config.policy))
     for protocol in config.alpn_protocols:

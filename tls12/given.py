@@ -1,15 +1,14 @@
 """What an application's own functions give, checked where it is taken.
 
-How it works: a hook, a look-up or a source of randomness that gives something of another type would fail far from
-there, or, worse, work in part: 16 random bytes where 32 were asked for. So each result passes `expect`, and `random`
-and `clock` of a configuration are wrapped, except for those of the standard library, which cost nothing that way. What
-is wrong is the application's bug: a `UsageError` that names the argument reaches the caller, after internal_error.
+How it works: a hook, a look-up or a clock that gives something of another type would fail far from there, or, worse,
+work in part. So each result passes `expect`, and the `clock` of a configuration is wrapped, unless it is the standard
+library's, which costs nothing that way (`random` likewise: `crypto/randomness.py`). What is wrong is the application's
+bug: a `UsageError` that names the argument reaches the caller, after internal_error.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,20 +85,6 @@ def functions_by_class(answers: Any) -> Mapping[type, Callable[..., Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedRandom:
-    """A configuration's `random`: as many bytes as were asked for, or `UsageError`."""
-
-    source: Callable[[int], bytes]
-
-    def __call__(self, count: int) -> bytes:
-        """So many bytes of the source."""
-        data: bytes = expect(self.source(count), bytes, f"random({count})", "it gives bytes, as os.urandom does")
-        if len(data) != count:
-            raise UsageError(f"random({count}) gave {len(data)} bytes; it gives as many as are asked for")
-        return data
-
-
-@dataclass(frozen=True, slots=True)
 class CheckedClock:
     """A configuration's `clock`: seconds, or `UsageError`."""
 
@@ -113,11 +98,6 @@ class CheckedClock:
         if not math.isfinite(now):
             raise UsageError(f"clock() gave {now}; it gives seconds since 1970, as time.time does")
         return now
-
-
-def checked_random(source: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """The source, wrapped unless it is the system's."""
-    return source if source is os.urandom else CheckedRandom(source)
 
 
 def checked_clock(source: Callable[[], float]) -> Callable[[], float]:

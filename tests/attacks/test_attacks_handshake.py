@@ -14,6 +14,7 @@ from tls12 import CipherSuite, ClientAuth, Credential, NamedGroup, Policy, Signa
 from tls12.connection import Connection, ServerConnection
 from tls12.crypto import signatures
 from tls12.crypto.key_schedule import key_block
+from tls12.crypto.prf import make_prf
 from tls12.crypto.protection import make_opener
 from tls12.crypto.suites import SUITES
 from tls12.handshake import server, steps
@@ -91,7 +92,7 @@ def test_early_change_cipher_spec() -> None:
         """OpenSSL until 2014 derived the keys from whatever master secret there was: here, none."""
         suite = self._handshakes.conversation.facts.suite
         assert suite is not None
-        keys = key_block(SUITES[suite], b"", *randoms[-2:])
+        keys = key_block(SUITES[suite], make_prf(SUITES[suite].prf_hash, b""), *randoms[-2:])
         self._incoming.reader.install(make_opener(SUITES[suite], keys.client, encrypt_then_mac=False))
 
     takers = {**Connection._TAKERS, ContentType.CHANGE_CIPHER_SPEC: at_any_time}

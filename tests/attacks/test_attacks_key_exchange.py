@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +15,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests import pki
-from tests.attacks.weakening import allowed, assert_defended, removed, together
+from tests.attacks.weakening import Defence, allowed, assert_defended, removed, together
 from tests.ends import Ours, Scripted, credential, credential_of, our_client, our_server, talk
 from tls12 import Alert, CipherSuite, Credential, NamedGroup, Policy, SignatureScheme, lab
-from tls12.crypto import finite_field, groups, signatures
-from tls12.crypto.finite_field import FiniteFieldShare
-from tls12.crypto.key_exchange import RsaTransport
+from tls12.crypto import finite_field, signatures
+from tls12.crypto.groups import KeyShare
+from tls12.crypto.provider import STANDARD, CryptoProvider, StandardCrypto
+from tls12.crypto.randomness import Random
 from tls12.errors import InvalidKeyShare, PeerMisbehaved
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.grammar import Row, State
@@ -45,9 +49,39 @@ ECDHE = CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 RANDOM = os.urandom
 """Where the victims' randomness comes from."""
 
+CRYPTO: CryptoProvider = STANDARD
+"""What the victims compute with."""
+
+
+def computing(weak: CryptoProvider) -> Defence:
+    """The victims with cryptography that has a hole."""
+    return removed(sys.modules[__name__], "CRYPTO", weak)
+
+
+@dataclass(frozen=True)
+class Verifying(StandardCrypto):
+    """Signatures are verified in another way: `way(public_key, scheme, signature, data)`."""
+
+    way: Callable[..., None]
+
+    def verify(self, *what: Any) -> None:
+        self.way(*what)
+
+
+@dataclass(frozen=True)
+class Exchanging(StandardCrypto):
+    """Every key share comes to its secret in another way: `way(share, peer_public)`."""
+
+    way: Callable[[Any, bytes], bytes]
+    maker: CryptoProvider = STANDARD
+
+    def generate_key_share(self, group: NamedGroup, random: Random) -> KeyShare:
+        share = self.maker.generate_key_share(group, random)
+        return SimpleNamespace(group=share.group, public=share.public, exchange=partial(self.way, share))
+
 
 def compatible_client(**config: Any) -> Ours:
-    return our_client(policy=Policy.compatible(), random=RANDOM, **config)
+    return our_client(policy=Policy.compatible(), random=RANDOM, crypto=CRYPTO, **config)
 
 
 def asked(*suites: CipherSuite, server: Ours | None = None) -> tuple[Scripted, Ours]:
@@ -106,7 +140,11 @@ def test_bleichenbacher_and_robot() -> None:
     def behaviour(plain: bytes, whole_flight: bool) -> tuple[object, ...]:
         """All that the sender of a ciphertext can see, and how much randomness was drawn for it."""
         drawn: list[int] = []
-        config = {"policy": Policy.compatible(), "random": lambda count: drawn.append(count) or os.urandom(count)}
+        config = {
+            "policy": Policy.compatible(),
+            "random": lambda count: drawn.append(count) or os.urandom(count),
+            "crypto": CRYPTO,
+        }
         script, ours = asked(RSA, server=our_server("rsa-2048", **config))
         ciphertext = pow(int.from_bytes(plain), numbers.e, numbers.n).to_bytes(256)
         script.send(ClientKeyExchange(EncryptedPreMasterSecret(ciphertext)))
@@ -121,17 +159,17 @@ def test_bleichenbacher_and_robot() -> None:
     def attack() -> bool:
         return any(len({behaviour(plain, whole) for plain in blocks.values()}) > 1 for whole in (True, False))
 
-    def accept_or_complain(self: RsaTransport, message: ClientKeyExchange, psk: bytes | None = None) -> bytes:
+    class Complaining(StandardCrypto):
         """What half of the servers of 2017 did."""
-        assert isinstance(message.exchange_keys, EncryptedPreMasterSecret)
-        private = self._private_key().private_numbers()
-        plain = pow(int.from_bytes(message.exchange_keys.ciphertext), private.d, numbers.n).to_bytes(256)
-        if plain[:2] != b"\0\2" or 0 not in plain[10:]:
-            raise PeerMisbehaved("bad padding", alert=Alert.DECRYPT_ERROR)
-        self._inputs.random(46)
-        return plain[plain.index(0, 2) + 1 :]
 
-    assert_defended(attack, removed(RsaTransport, "accept", accept_or_complain))
+        def decrypt_premaster(self, private_key: rsa.RSAPrivateKey, ciphertext: bytes) -> bytes:
+            private = private_key.private_numbers()
+            plain = pow(int.from_bytes(ciphertext), private.d, numbers.n).to_bytes(256)
+            if plain[:2] != b"\0\2" or 0 not in plain[10:]:
+                raise PeerMisbehaved("bad padding", alert=Alert.DECRYPT_ERROR)
+            return plain[plain.index(0, 2) + 1 :]
+
+    assert_defended(attack, computing(Complaining()))
 
 
 EXPORT_P = int("d9e19f75a9bf2e8e01b6df90e622db1822e4b70648379dc799fd03e3e53f3245", 16)
@@ -241,25 +279,31 @@ def test_raccoon() -> None:
 
     def attack() -> bool:
         secrets: list[bytes] = []
-        exchange = FiniteFieldShare.exchange
 
-        def overheard(self: FiniteFieldShare, peer: bytes) -> bytes:
-            secrets.append(exchange(self, peer))
+        def overheard(share: KeyShare, peer: bytes) -> bytes:
+            secrets.append(share.exchange(peer))
             return secrets[-1]
 
-        with removed(FiniteFieldShare, "exchange", overheard)():
-            victim, server = asked(DHE)
-            message = victim.respond()
-            victim.send(message)
-            talk(server, victim)
-            attacker, server = asked(DHE)
-            attacker.send(message)
-            talk(server, attacker)
+        def busy_server() -> Ours:
+            return our_server("rsa-2048", policy=Policy.compatible(), crypto=Exchanging(overheard, CRYPTO))
+
+        victim, server = asked(DHE, server=busy_server())
+        message = victim.respond()
+        victim.send(message)
+        talk(server, victim)
+        attacker, server = asked(DHE, server=busy_server())
+        attacker.send(message)
+        talk(server, attacker)
         assert len(secrets) == 2
         return secrets[0] == secrets[1]
 
-    one = finite_field.generate(NamedGroup.FFDHE2048, os.urandom)
-    assert_defended(attack, removed(finite_field, "generate", lambda group, random: one))
+    one = STANDARD.generate_key_share(NamedGroup.FFDHE2048, os.urandom)
+
+    class OneKey(StandardCrypto):
+        def generate_key_share(self, group: NamedGroup, random: Random) -> KeyShare:
+            return one
+
+    assert_defended(attack, computing(OneKey()))
 
 
 # -- elliptic curves ------------------------------------------------------------------------------------------
@@ -296,20 +340,20 @@ def test_invalid_curve() -> None:
 
     def attack() -> bool:
         for _ in range(24):  # an odd private key is enough, and each connection has one with probability 1/2
-            script, ours = asked(ECDHE, server=our_server("rsa-2048", policy=policy))
+            script, ours = asked(ECDHE, server=our_server("rsa-2048", policy=policy, crypto=CRYPTO))
             if completes_with(script, ours, EcdhPublic(b"\x04" + x + bytes(32)), x):
                 return True
         return False
 
-    def without_looking(self: Any, peer_public: bytes) -> bytes:
+    def without_looking(share: Any, peer_public: bytes) -> bytes:
         point = int.from_bytes(peer_public[1:33]), int.from_bytes(peer_public[33:])
-        product = multiplied(self._private.private_numbers().private_value, point)
+        product = multiplied(share._private.private_numbers().private_value, point)
         if product is None:
             raise InvalidKeyShare("the point at infinity")
         return product[0].to_bytes(32)
 
     assert multiplied(3, (5, 0)) == (5, 0)
-    assert_defended(attack, removed(groups._WeierstrassShare, "exchange", without_looking))
+    assert_defended(attack, computing(Exchanging(without_looking)))
 
 
 @pytest.mark.parametrize("group", [NamedGroup.X25519, NamedGroup.X448], ids=str)
@@ -317,19 +361,18 @@ def test_points_of_low_order(group: NamedGroup) -> None:
     """With a point of low order the secret is zero, whoever listens: nothing was exchanged at all."""
     policy = Policy.compatible().replace(groups=(group,))
     zeros = bytes(32 if group is NamedGroup.X25519 else 56)
-    honest = groups._MontgomeryShare.exchange
 
     def attack() -> bool:
-        script, ours = asked(ECDHE, server=our_server("rsa-2048", policy=policy))
+        script, ours = asked(ECDHE, server=our_server("rsa-2048", policy=policy, crypto=CRYPTO))
         return completes_with(script, ours, EcdhPublic(zeros), zeros)
 
-    def whatever_comes_out(self: Any, peer_public: bytes) -> bytes:
+    def whatever_comes_out(share: KeyShare, peer_public: bytes) -> bytes:
         try:
-            return honest(self, peer_public)
+            return share.exchange(peer_public)
         except InvalidKeyShare:
             return zeros
 
-    assert_defended(attack, removed(groups._MontgomeryShare, "exchange", whatever_comes_out))
+    assert_defended(attack, computing(Exchanging(whatever_comes_out)))
 
 
 # -- signatures and identities --------------------------------------------------------------------------------
@@ -368,7 +411,7 @@ def test_replayed_key_shares() -> None:
         return second.completed
 
     assert_defended(attack, removed(sys.modules[__name__], "RANDOM", lambda count: b"\x07" * count))
-    assert_defended(attack, removed(signatures, "verify", lambda *_: None))
+    assert_defended(attack, computing(Verifying(lambda *_: None)))
 
 
 def test_forged_rsa_signatures() -> None:
@@ -414,7 +457,7 @@ def test_forged_rsa_signatures() -> None:
         if plain[:2] != b"\0\1" or not content.startswith(digest_info + digest.finalize()):
             raise PeerMisbehaved("bad signature")
 
-    assert_defended(attack, removed(signatures, "verify", lax))
+    assert_defended(attack, computing(Verifying(lax)))
 
 
 COLLISION = (
@@ -441,13 +484,16 @@ def test_sloth() -> None:
 
     def attack() -> bool:
         try:
-            signatures.verify(key.public_key(), rsa_md5, signature, COLLISION[1])
+            CRYPTO.verify(key.public_key(), rsa_md5, signature, COLLISION[1])
         except PeerMisbehaved:
             return False
         return True
 
-    schemes = {**signatures.SCHEMES, rsa_md5: signatures._rsa_pkcs1(rsa_md5, hashes.MD5())}
-    assert_defended(attack, removed(signatures, "SCHEMES", schemes))
+    def verify_md5(public_key: Any, scheme: SignatureScheme, signature: bytes, data: bytes) -> None:
+        assert scheme is rsa_md5
+        public_key.verify(signature, data, padding.PKCS1v15(), hashes.MD5())
+
+    assert_defended(attack, computing(Verifying(verify_md5)))
     for base in (Policy.default(), Policy.compatible(), Policy.legacy_device(), Policy.psk(), lab.policy()):
         digests = [signatures.SCHEMES[scheme].digest for scheme in base.signature_schemes]
         assert not any(isinstance(digest, hashes.MD5) for digest in digests)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -29,6 +27,7 @@ from tls12 import (
     UsageError,
 )
 from tls12.connection.connection import Connection
+from tls12.crypto.aead import TicketCipher
 from tls12.handshake import bindings
 from tls12.handshake.client_hello import ClientHellos
 from tls12.handshake.negotiation import Choice, Offer, choose
@@ -232,8 +231,8 @@ def test_stolen_ticket_keys() -> None:
         now[0] += 2 * lifetime + 1
         talk(our_client(), our_server(ticket_keys=keys))  # the server has gone on working
         for stolen in keys._keys:
-            with suppress(InvalidTag):
-                opened = stolen.aead.decrypt(session.ticket[16:28], session.ticket[28:], session.ticket[:16])
+            opened = stolen.sealer.open(session.ticket[16:28], session.ticket[28:], session.ticket[:16])
+            if opened is not None:
                 return session.master_secret in opened
         return False
 
@@ -252,7 +251,7 @@ def test_ticket_keys_of_zeros() -> None:
         return AESGCM(bytes(32)).decrypt(ticket[16:28], ticket[28:], ticket[:16]).endswith(b"the master secret")
 
     def any_key(self: TicketKeys, now: float) -> Any:
-        return tickets._Key(self._random(16), AESGCM(self._random(32)), now)
+        return tickets._Key(bytes(16), TicketCipher(bytes(32)), now)
 
     assert_defended(attack, removed(TicketKeys, "_new_key", any_key))
 

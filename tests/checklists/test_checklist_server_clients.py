@@ -16,6 +16,7 @@ from tests.checklists.duels import AgainstServer, Duel
 from tests.ends import verifier
 from tls12 import Alert, CipherSuite, ClientAuth, MemorySessionStore, Policy, SignatureScheme
 from tls12.crypto.key_schedule import extended_master_secret
+from tls12.crypto.prf import make_prf
 from tls12.lab import policy as lab_policy
 from tls12.lab.pki import IssuedCertificate
 from tls12.registry import ClientCertificateType, HandshakeType
@@ -402,7 +403,7 @@ def test_a_session_hash_that_covers_the_certificate_verify_gives_other_keys() ->
     script = duel.script
     script.send(script.certificate_verify(mine.private_key, S.ECDSA_SECP256R1_SHA256))
     assert script.premaster is not None
-    script.resume(extended_master_secret("sha256", script.premaster, script.transcript.digest("sha256")))
+    script.resume(extended_master_secret(make_prf("sha256", script.premaster), script.transcript.digest("sha256")))
     return duel.finish()
 
 

@@ -38,7 +38,7 @@ from tls12 import (
     UsageError,
     X509Verifier,
 )
-from tls12.crypto.prf import prf
+from tls12.crypto.prf import make_prf
 from tls12.handshake.engine import Unit
 from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec, Finished
@@ -87,8 +87,10 @@ def test_exported_keys_are_those_of_rfc_5705() -> None:
     master = log.find(agreed.client_random)
     assert master is not None
     seed = agreed.client_random + agreed.server_random
-    assert client.connection.export_keying_material(LABEL, None, 40) == prf("sha256", master, LABEL.encode(), seed, 40)
-    with_context = prf("sha256", master, LABEL.encode(), seed + b"\x00\x02hi", 40)
+    assert client.connection.export_keying_material(LABEL, None, 40) == make_prf("sha256", master)(
+        LABEL.encode(), seed, 40
+    )
+    with_context = make_prf("sha256", master)(LABEL.encode(), seed + b"\x00\x02hi", 40)
     assert client.connection.export_keying_material(LABEL, b"hi", 40) == with_context
 
 

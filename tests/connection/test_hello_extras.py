@@ -9,6 +9,7 @@ import pytest
 
 from tests.ends import Ours, our_client, our_server, talk
 from tls12 import AcceptAnyPeer, Alert, ClientConfig, ClientConnection, Policy
+from tls12.crypto.randomness import CheckedRandom
 from tls12.handshake.embellish import add_grease
 from tls12.handshake.engine import Unit
 from tls12.lab.hellos import with_extensions
@@ -46,7 +47,7 @@ def test_grease_stands_first_among_suites_groups_and_extensions_and_the_handshak
 def test_grease_never_draws_the_same_extension_twice() -> None:
     plain = hello_of(our_client())
     for seed in range(300):
-        hello = add_grease(plain, random.Random(seed).randbytes)
+        hello = add_grease(plain, CheckedRandom(random.Random(seed).randbytes))
         types = [extension.extension_type for extension in hello.extensions or ()]
         assert len(set(types)) == len(types)
         assert types[0].is_grease

@@ -46,6 +46,7 @@ from tls12 import (
     SignatureRequested,
     TicketKeys,
 )
+from tls12.crypto.provider import StandardCrypto
 from tls12.events import PAUSABLE
 from tls12.registry import ExtensionType, HandshakeType, SignatureScheme
 from tls12.wire.extensions import RawExtension
@@ -65,6 +66,12 @@ class Row(NamedTuple):
     """Other fields, the same both times."""
     peer: dict[str, Any]
     """Fields of the other side, the same both times."""
+
+
+class OtherCrypto(StandardCrypto):
+    """It computes the same, and says that it is another one."""
+
+    name = "other"
 
 
 class Together(dict[str, Any]):
@@ -105,6 +112,7 @@ CLIENT: dict[str, Row] = {
     "extensions": free((), (RawExtension(ExtensionType.of(0xFE01), b"of our own"),)),
     "record_size_limit": free(16_384, 512),
     "max_send_fragment": free(16_384, 512),
+    "crypto": bound(StandardCrypto(), OtherCrypto()),
     "random": free(lambda n: bytes([7]) * n, lambda n: bytes([8]) * n),
     "clock": free(lambda: NOW, lambda: NOW + 60),
 }
@@ -131,6 +139,7 @@ SERVER: dict[str, Row] = {
     "extensions": free(None, lambda hello: ()),
     "record_size_limit": free(16_384, 512),
     "max_send_fragment": free(16_384, 512),
+    "crypto": bound(StandardCrypto(), OtherCrypto()),
     "random": free(lambda n: bytes([7]) * n, lambda n: bytes([8]) * n),
     "clock": free(lambda: NOW, lambda: NOW + 60),
 }

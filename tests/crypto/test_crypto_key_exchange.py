@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from tests.vectors_loader import Case, load, params
-from tls12.crypto import key_exchange
 from tls12.crypto.finite_field import FFDHE_PRIMES
 from tls12.crypto.groups import EC_GROUPS, generate
 from tls12.crypto.key_exchange import ExchangeInputs, KeyExchange, make_key_exchange
+from tls12.crypto.randomness import CheckedRandom
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import (
     DecodeError,
@@ -60,6 +60,9 @@ def rsa_key() -> rsa.RSAPrivateKey:
 
 
 def make(kx: Kx, **inputs: Any) -> KeyExchange:
+    """`random` draws for every purpose."""
+    if "random" in inputs:
+        inputs["draw"] = CheckedRandom(inputs.pop("random"))
     return make_key_exchange(SUITE[kx], ExchangeInputs(**inputs))
 
 
@@ -71,6 +74,14 @@ def server(kx: Kx, **inputs: Any) -> KeyExchange:
 def client(kx: Kx, **inputs: Any) -> KeyExchange:
     offered = (NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.FFDHE2048)
     return make(kx, **{"offered_groups": offered, "peer_public_key": rsa_key().public_key(), **inputs})
+
+
+def respond(
+    exchange: KeyExchange, message: ServerKeyExchange | None, psk: Identified | None = None
+) -> tuple[ClientKeyExchange, bytes]:
+    """Both steps of a client."""
+    exchange.check_server_key_exchange(message)
+    return exchange.make_client_key_exchange(psk)
 
 
 def over_the_wire(suite: Suite, message: ServerKeyExchange | None) -> ServerKeyExchange | None:
@@ -86,10 +97,10 @@ def over_the_wire(suite: Suite, message: ServerKeyExchange | None) -> ServerKeyE
 
 def exchange(kx: Kx, one: KeyExchange, other: KeyExchange) -> tuple[bytes, bytes]:
     """Both sides' premaster secrets."""
-    reply, secret = other.respond(over_the_wire(SUITE[kx], one.offer()), Identified())
+    reply, secret = respond(other, over_the_wire(SUITE[kx], one.make_server_key_exchange()), Identified())
     received = parse(serialize(reply), Context(kx))
     assert isinstance(received, ClientKeyExchange)
-    return one.accept(received, PSK), secret
+    return one.take_client_key_exchange(received, PSK), secret
 
 
 # -- all kinds ----------------------------------------------------------------------------------------------
@@ -116,8 +127,8 @@ def test_premaster_secrets_are_fresh_unless_there_is_only_the_psk(kx: Kx) -> Non
 def test_fixed_randomness_makes_the_key_exchange_reproducible_but_for_rsa_padding(kx: Kx) -> None:
     def run() -> tuple[object, object, bytes]:
         one, other = (side(kx, random=lambda n: b"\x2b" * n) for side in (server, client))
-        offered = one.offer()
-        reply, secret = other.respond(over_the_wire(SUITE[kx], offered), Identified())
+        offered = one.make_server_key_exchange()
+        reply, secret = respond(other, over_the_wire(SUITE[kx], offered), Identified())
         return offered, None if SUITE[kx].encrypts_premaster else reply, secret
 
     assert run() == run()
@@ -126,7 +137,7 @@ def test_fixed_randomness_makes_the_key_exchange_reproducible_but_for_rsa_paddin
 @EVERY_KIND
 @pytest.mark.parametrize("hint", [None, b"", b"hint"])
 def test_a_server_key_exchange_is_sent_where_there_is_something_to_say(kx: Kx, hint: bytes | None) -> None:
-    message = server(kx, psk_identity_hint=hint).offer()
+    message = server(kx, psk_identity_hint=hint).make_server_key_exchange()
     suite = SUITE[kx]
     assert (message is not None) == (suite.is_ephemeral or (suite.uses_psk and bool(hint)))
     if message is not None:
@@ -160,7 +171,7 @@ def test_every_curve_is_exchanged_over(group: NamedGroup) -> None:
 def test_a_group_that_was_not_offered_is_an_illegal_parameter(group: NamedGroup) -> None:
     message = ServerKeyExchange(EcdheParams(group, b"\x04" + bytes(96)))
     with pytest.raises(PeerMisbehaved, match="not offered") as error:
-        client(Kx.ECDHE).respond(message)
+        respond(client(Kx.ECDHE), message)
     assert error.value.alert is Alert.ILLEGAL_PARAMETER
     assert str(group) in str(error.value)
 
@@ -168,7 +179,7 @@ def test_a_group_that_was_not_offered_is_an_illegal_parameter(group: NamedGroup)
 def test_an_explicit_curve_is_an_illegal_parameter() -> None:
     curve = ExplicitCurveParams(b"\x07", b"\x01", b"\x01", b"\x04\x01\x01", b"\x05", b"\x01", b"\x04\x01\x01")
     with pytest.raises(PeerMisbehaved, match="curve") as error:
-        client(Kx.ECDHE).respond(ServerKeyExchange(curve))
+        respond(client(Kx.ECDHE), ServerKeyExchange(curve))
     assert error.value.alert is Alert.ILLEGAL_PARAMETER
 
 
@@ -179,13 +190,13 @@ def test_an_explicit_curve_is_an_illegal_parameter() -> None:
 def test_both_sides_refuse_published_points_that_are_invalid_or_of_low_order(kx: Kx, case: Case) -> None:
     group, point = NamedGroup[case["group"]], case.hex("public")
     one = server(kx, group=group)
-    one.offer()
+    one.make_server_key_exchange()
     with pytest.raises(InvalidKeyShare) as error:
-        one.accept(ClientKeyExchange(EcdhPublic(point)), PSK)
+        one.take_client_key_exchange(ClientKeyExchange(EcdhPublic(point)), PSK)
     assert error.value.alert is Alert.ILLEGAL_PARAMETER
     other = client(kx, offered_groups=(group,))
     with pytest.raises(InvalidKeyShare) as error:
-        other.respond(ServerKeyExchange(EcdheParams(group, point), b""), Identified())
+        respond(other, ServerKeyExchange(EcdheParams(group, point), b""), Identified())
     assert error.value.alert is Alert.ILLEGAL_PARAMETER
 
 
@@ -245,12 +256,12 @@ def test_a_dhe_psk_premaster_secret_holds_the_stripped_number() -> None:
 @pytest.mark.parametrize("y", [0, 1, P - 1, P, P + 1], ids=["0", "1", "p-1", "p", "p+1"])
 def test_a_public_key_out_of_range_is_an_illegal_parameter_on_both_sides(kx: Kx, y: int) -> None:
     one = server(kx)
-    one.offer()
+    one.make_server_key_exchange()
     with pytest.raises(InvalidKeyShare) as error:
-        one.accept(ClientKeyExchange(DhPublic(number(y))), PSK)
+        one.take_client_key_exchange(ClientKeyExchange(DhPublic(number(y))), PSK)
     assert error.value.alert is Alert.ILLEGAL_PARAMETER
     with pytest.raises(InvalidKeyShare) as error:
-        client(kx).respond(dhe_message(number(P), ys=y), Identified())
+        respond(client(kx), dhe_message(number(P), ys=y), Identified())
     assert error.value.alert is Alert.ILLEGAL_PARAMETER
 
 
@@ -262,24 +273,24 @@ def test_a_public_key_out_of_range_is_an_illegal_parameter_on_both_sides(kx: Kx,
 )
 def test_absurd_parameters_are_illegal(kx: Kx, p: int, g: int) -> None:
     with pytest.raises(InvalidKeyShare) as error:
-        client(kx).respond(dhe_message(number(p), g), Identified())
+        respond(client(kx), dhe_message(number(p), g), Identified())
     assert error.value.alert is Alert.ILLEGAL_PARAMETER
 
 
 def test_a_modulus_below_the_policys_size_is_insufficient_security() -> None:
     with pytest.raises(PeerIncompatible, match="512 bits") as error:
-        client(Kx.DHE, minimum_dh_bits=1024).respond(dhe_message(SAFE))
+        respond(client(Kx.DHE, minimum_dh_bits=1024), dhe_message(SAFE))
     assert error.value.alert is Alert.INSUFFICIENT_SECURITY
 
 
 def test_a_modulus_that_is_no_safe_prime_is_an_illegal_parameter() -> None:
     with pytest.raises(InvalidKeyShare, match="safe prime"):
-        client(Kx.DHE, minimum_dh_bits=512).respond(dhe_message(UNSAFE))
+        respond(client(Kx.DHE, minimum_dh_bits=512), dhe_message(UNSAFE))
 
 
 def test_a_group_without_a_name_is_accepted_by_default_and_has_none() -> None:
     other = client(Kx.DHE, minimum_dh_bits=512)
-    reply, secret = other.respond(dhe_message(SAFE))
+    reply, secret = respond(other, dhe_message(SAFE))
     assert isinstance(reply.exchange_keys, DhPublic)
     assert other.group is None
     assert secret
@@ -289,7 +300,7 @@ def test_a_group_without_a_name_is_accepted_by_default_and_has_none() -> None:
 def test_a_strict_client_that_offered_rfc_7919_takes_no_other_group(p: bytes) -> None:
     strict = client(Kx.DHE, minimum_dh_bits=512, accept_custom_dh=False)
     with pytest.raises(PeerIncompatible, match="none of those") as error:
-        strict.respond(dhe_message(p))
+        respond(strict, dhe_message(p))
     assert error.value.alert is Alert.INSUFFICIENT_SECURITY
 
 
@@ -298,12 +309,12 @@ def test_a_strict_client_takes_what_it_offered_and_one_that_offered_none_takes_a
     assert exchange(Kx.DHE, server(Kx.DHE), strict)
     assert strict.group is NamedGroup.FFDHE2048
     unaware = client(Kx.DHE, minimum_dh_bits=512, accept_custom_dh=False, offered_groups=(NamedGroup.X25519,))
-    assert unaware.respond(dhe_message(SAFE))
+    assert respond(unaware, dhe_message(SAFE))
 
 
 @pytest.mark.parametrize("group", FFDHE_PRIMES, ids=str)
 def test_the_server_spells_out_the_group_that_was_negotiated(group: NamedGroup) -> None:
-    message = server(Kx.DHE, group=group).offer()
+    message = server(Kx.DHE, group=group).make_server_key_exchange()
     assert message is not None
     assert isinstance(message.params, DheParams)
     assert (int.from_bytes(message.params.dh_p), message.params.dh_g) == (FFDHE_PRIMES[group], b"\x02")
@@ -330,8 +341,8 @@ def padded(message: bytes, start: bytes = b"\x00\x02", end: bytes = b"\x00", fil
 def accepted(kx: Kx, ciphertext: bytes, version: int = 0x0303) -> bytes:
     """The premaster secret that the server computes, without the PSK around it."""
     one = server(kx, random=lambda n: FALLBACK[:n], client_version=version)
-    assert one.offer() is None
-    premaster = one.accept(ClientKeyExchange(EncryptedPreMasterSecret(ciphertext), b""), PSK)
+    assert one.make_server_key_exchange() is None
+    premaster = one.take_client_key_exchange(ClientKeyExchange(EncryptedPreMasterSecret(ciphertext), b""), PSK)
     return premaster if kx is Kx.RSA else premaster.removeprefix(b"\x00\x30").removesuffix(b"\x00\x14" + PSK)
 
 
@@ -405,7 +416,7 @@ def test_the_version_is_that_of_the_client_hello_and_not_the_negotiated_one(kx: 
     later = b"\x03\x04" + PREMASTER[2:]
     assert accepted(kx, raw_encrypt(padded(later)), version=0x0304) == later
     other = client(kx, client_version=0x0304)
-    _, premaster = other.respond(None, Identified())
+    _, premaster = respond(other, None, Identified())
     assert premaster.removeprefix(b"\x00\x30" if kx is Kx.RSA_PSK else b"")[:2] == b"\x03\x04"
 
 
@@ -425,7 +436,9 @@ def test_the_fallback_is_drawn_whether_it_is_needed_or_not(kx: Kx) -> None:
         return os.urandom(length)
 
     for block in (padded(PREMASTER), BAD_PLAINTEXTS["padding type 1"]):
-        server(kx, random=random).accept(ClientKeyExchange(EncryptedPreMasterSecret(raw_encrypt(block)), b""), PSK)
+        server(kx, random=random).take_client_key_exchange(
+            ClientKeyExchange(EncryptedPreMasterSecret(raw_encrypt(block)), b""), PSK
+        )
     assert drawn == [46, 46]
 
 
@@ -440,41 +453,55 @@ def test_wrong_framing_is_the_only_error_that_a_ciphertext_can_cause(body: bytes
     assert error.value.alert is Alert.DECODE_ERROR
 
 
-class LoudKey:
-    """A decryptor that tells good padding from bad."""
-
-    def public_key(self) -> rsa.RSAPublicKey:
-        return rsa_key().public_key()
-
-    def decrypt(self, ciphertext: bytes, padding: object) -> bytes:
-        raise ValueError("bad padding")
+def decrypt_anything(private_key: Any) -> bytes:
+    message = ClientKeyExchange(EncryptedPreMasterSecret(b"\x01" * 256), b"")
+    return server(Kx.RSA, private_key=private_key).take_client_key_exchange(message)
 
 
-def test_a_backend_that_tells_bad_padding_from_good_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_exchange, "_IMPLICITLY_REJECTING", set())
-    with pytest.raises(InternalError, match="leave out the RSA") as error:
-        server(Kx.RSA, private_key=LoudKey()).offer()
-    assert error.value.alert is Alert.INTERNAL_ERROR
-
-
-def test_implicit_rejection_is_proved_once_for_each_type_of_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    class QuietKey(LoudKey):
-        decrypted = 0
+def test_a_backend_that_tells_bad_padding_from_good_is_refused() -> None:
+    class LoudKey:
+        def public_key(self) -> rsa.RSAPublicKey:
+            return rsa_key().public_key()
 
         def decrypt(self, ciphertext: bytes, padding: object) -> bytes:
-            QuietKey.decrypted += 1
+            raise ValueError("bad padding")
+
+    for _ in range(2):
+        with pytest.raises(InternalError, match="leave out the RSA") as error:
+            decrypt_anything(LoudKey())
+        assert error.value.alert is Alert.INTERNAL_ERROR
+
+
+def test_implicit_rejection_is_proved_once_for_each_type_of_key() -> None:
+    decrypted: list[bytes] = []
+
+    class QuietKey:
+        def public_key(self) -> rsa.RSAPublicKey:
+            return rsa_key().public_key()
+
+        def decrypt(self, ciphertext: bytes, padding: object) -> bytes:
+            decrypted.append(ciphertext)
             return rsa_key().decrypt(ciphertext, PKCS1v15())
 
-    monkeypatch.setattr(key_exchange, "_IMPLICITLY_REJECTING", set())
     for _ in range(3):
-        server(Kx.RSA, private_key=QuietKey()).offer()
-    assert QuietKey.decrypted == 1
+        decrypt_anything(QuietKey())
+    assert len(decrypted) == 1 + 3
+    assert len(set(decrypted)) == 2
+
+
+@pytest.mark.parametrize("kx", [Kx.ECDHE, Kx.DHE, Kx.RSA], ids=lambda kx: kx.value)
+def test_the_keys_of_another_kind_of_key_exchange_are_the_callers_mistake(kx: Kx) -> None:
+    with pytest.raises(UsageError, match=r"takes .*, not NoneType"):
+        server(kx).take_client_key_exchange(ClientKeyExchange())
+    if SUITE[kx].is_ephemeral:
+        with pytest.raises(UsageError, match=r"takes .*Params, not NoneType"):
+            client(kx).check_server_key_exchange(None)
 
 
 @RSA_KINDS
 def test_a_server_whose_key_only_signs_cannot_do_rsa_transport(kx: Kx) -> None:
     with pytest.raises(UsageError, match="only signs"):
-        server(kx, private_key=None).offer()
+        server(kx, private_key=None).make_server_key_exchange()
 
 
 @RSA_KINDS
@@ -490,7 +517,7 @@ def test_a_server_whose_key_only_signs_cannot_do_rsa_transport(kx: Kx) -> None:
 )
 def test_a_certificate_without_an_rsa_key_that_encrypts_is_unsupported(kx: Kx, key: object) -> None:
     with pytest.raises(PeerMisbehaved, match="no RSA key") as error:
-        client(kx, peer_public_key=key).respond(None, Identified())
+        respond(client(kx, peer_public_key=key), None, Identified())
     assert error.value.alert is Alert.UNSUPPORTED_CERTIFICATE
 
 
@@ -521,11 +548,11 @@ def test_wrong_framing_of_a_client_share_is_a_decode_error(kx: Kx, body: bytes) 
 
 @pytest.mark.parametrize("key", [b"k", PSK, bytes(64), b"x" * 65_535], ids=len)
 def test_a_psk_alone_stands_behind_as_many_zeros(key: bytes) -> None:
-    reply, premaster = client(Kx.PSK).respond(None, Identified(b"me", key))
+    reply, premaster = respond(client(Kx.PSK), None, Identified(b"me", key))
     length = len(key).to_bytes(2)
     assert premaster == length + bytes(len(key)) + length + key
     assert reply == ClientKeyExchange(None, b"me")
-    assert server(Kx.PSK).accept(reply, key) == premaster
+    assert server(Kx.PSK).take_client_key_exchange(reply, key) == premaster
 
 
 @pytest.mark.parametrize(
@@ -544,8 +571,8 @@ def test_an_ecdhe_psk_premaster_secret_holds_the_whole_coordinate() -> None:
     share = generate(NamedGroup.SECP256R1, lambda n: (379).to_bytes(n))
     peer = generate(NamedGroup.SECP256R1, lambda n: (1).to_bytes(n))
     one = server(Kx.ECDHE_PSK, group=NamedGroup.SECP256R1, random=lambda n: (379).to_bytes(n))
-    one.offer()
-    premaster = one.accept(ClientKeyExchange(EcdhPublic(peer.public), b"a device"), PSK)
+    one.make_server_key_exchange()
+    premaster = one.take_client_key_exchange(ClientKeyExchange(EcdhPublic(peer.public), b"a device"), PSK)
     assert premaster == b"\x00\x20" + share.exchange(peer.public) + b"\x00\x14" + PSK
     assert premaster[2] == 0
 
@@ -557,13 +584,13 @@ def test_an_ecdhe_psk_premaster_secret_holds_the_whole_coordinate() -> None:
 def test_a_missing_hint_an_empty_one_and_any_other_make_no_difference_to_the_secret(
     kx: Kx, message: ServerKeyExchange | None
 ) -> None:
-    reply, premaster = client(kx).respond(message, Identified())
+    reply, premaster = respond(client(kx), message, Identified())
     assert reply.psk_identity == b"a device"
-    assert server(kx).accept(reply, PSK) == premaster
+    assert server(kx).take_client_key_exchange(reply, PSK) == premaster
 
 
 def test_a_wrong_psk_gives_another_secret_and_no_error() -> None:
     for kx in (Kx.PSK, Kx.ECDHE_PSK, Kx.DHE_PSK, Kx.RSA_PSK):
         one = server(kx)
-        reply, premaster = client(kx).respond(one.offer(), Identified())
-        assert one.accept(reply, PSK[::-1] + b"!") != premaster
+        reply, premaster = respond(client(kx), one.make_server_key_exchange(), Identified())
+        assert one.take_client_key_exchange(reply, PSK[::-1] + b"!") != premaster

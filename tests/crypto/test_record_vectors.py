@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from tests.vectors_loader import Case, params
 from tls12.crypto.cbc import BLOCK_CIPHERS
 from tls12.crypto.key_schedule import DirectionKeys, key_block
+from tls12.crypto.prf import make_prf
 from tls12.crypto.protection import make_opener, make_sealer
 from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.suites import SUITES, Suite
@@ -55,7 +56,9 @@ def keys_of(case: Case) -> tuple[Suite, DirectionKeys]:
     suite = SUITES[CipherSuite[case["suite"]]]
     if "key" in case:
         return suite, DirectionKeys(case.hex("mac_key"), case.hex("key"), b"")
-    block = key_block(suite, case.hex("master_secret"), case.hex("client_random"), case.hex("server_random"))
+    block = key_block(
+        suite, make_prf(suite.prf_hash, case.hex("master_secret")), case.hex("client_random"), case.hex("server_random")
+    )
     return suite, block.client if case["sender"] == "client" else block.server
 
 

@@ -46,6 +46,7 @@ from tls12 import (
 )
 from tls12.crypto import key_schedule, signatures
 from tls12.crypto.cbc import BLOCK_CIPHERS
+from tls12.crypto.prf import make_prf
 from tls12.crypto.suites import SUITES, Suite
 from tls12.handshake.engine import Unit
 from tls12.lab.observer import AlertSeen, ApplicationDataSeen, MessageSeen, Observer, Seen
@@ -184,7 +185,7 @@ class StandIn:
         assert answer is not None
         master = self.keylog.find(hello.random)
         assert master is not None
-        keys = key_schedule.key_block(suite, master, hello.random, answer.random)
+        keys = key_schedule.key_block(suite, make_prf(suite.prf_hash, master), hello.random, answer.random)
         mine = keys.client if self.role == "client" else keys.server
         decrypt = Cipher(BLOCK_CIPHERS[suite.cipher.name](mine.key), modes.ECB()).decryptor().update
         block = suite.cipher.block_length

@@ -10,6 +10,7 @@ import pytest
 from tests.vectors_loader import Case, load, params
 from tls12 import CipherSuite, KeyLog
 from tls12.crypto import key_schedule
+from tls12.crypto.prf import make_prf
 from tls12.crypto.suites import SUITES, CipherKind
 from tls12.lab.observer import AlertSeen, ApplicationDataSeen, MessageSeen, Observer, Seen
 from tls12.registry import Alert, ConnectionEnd
@@ -78,11 +79,12 @@ def test_the_master_secret_follows_from_the_pre_shared_key(case: Case) -> None:
             randoms.append(seen.message.random)
         if isinstance(seen.message, ClientKeyExchange):
             break
+    prf = make_prf(prf_hash, premaster)
     if case["extended_master_secret"]:
         session_hash = hashlib.new(prf_hash, transcript).digest()
-        master = key_schedule.extended_master_secret(prf_hash, premaster, session_hash)
+        master = key_schedule.extended_master_secret(prf, session_hash)
     else:
-        master = key_schedule.master_secret(prf_hash, premaster, *randoms)
+        master = key_schedule.master_secret(prf, *randoms)
     assert master == case.hex("master_secret")
 
 

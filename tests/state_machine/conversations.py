@@ -1,21 +1,18 @@
 """Legal conversations of every kind between two of our connections, to be stopped before any message.
 
 How it works: `Dialogue` carries messages one by one, each in a record of its own, so that it can stop anywhere and
-something else can be said instead. Both ends run in clear text (`in_clear_text` puts sealers and openers in place
-that only frame), for then any record can be put in at any time, behind a ChangeCipherSpec too; who checks the
-order does not know the difference.
+something else can be said instead. Both ends run in clear text (their `InClearText` gives sealers and openers that
+only frame), for then any record can be put in at any time, behind a ChangeCipherSpec too. What checks the order does
+not know the difference.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple
-
-import pytest
 
 from tests import pki
 from tests.ends import credential, credential_of
@@ -38,7 +35,8 @@ from tls12 import (
 )
 from tls12.config import Psk
 from tls12.crypto.null import NullCipher
-from tls12.handshake import steps
+from tls12.crypto.protection import Opener, Sealer
+from tls12.crypto.provider import StandardCrypto
 from tls12.handshake.engine import Rewrite
 from tls12.handshake.engine import Unit as Unit_
 from tls12.handshake.grammar import CCS, name_of
@@ -93,13 +91,17 @@ def units(sender: ConnectionEnd, data: bytes) -> Iterator[Unit]:
             yield Unit(sender, content_type, payload)
 
 
-@contextmanager
-def in_clear_text() -> Iterator[None]:
-    """Every connection that is used in here switches its keys on without encrypting anything."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "make_sealer", lambda *args, **more: NullCipher())
-        patch.setattr(steps, "make_opener", lambda *args, **more: NullCipher())
-        yield
+class InClearText(StandardCrypto):
+    """Real cryptography in the handshake; behind the ChangeCipherSpecs nothing is encrypted."""
+
+    def make_sealer(self, *_: object, **__: object) -> Sealer:
+        return NullCipher()
+
+    def make_opener(self, *_: object, **__: object) -> Opener:
+        return NullCipher()
+
+
+IN_CLEAR_TEXT = InClearText()
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,7 @@ def script(
         config = ClientConfig(
             verifier=AcceptAnyPeer(),
             policy=chosen,
+            crypto=IN_CLEAR_TEXT,
             psk=PSK if uses_psk else None,
             credentials=(_client_credential(),) if certificate else (),
             sessions=MemorySessionStore() if stores else None,
@@ -272,6 +275,7 @@ def script(
         config = ServerConfig(
             credentials=(_credential(key_exchange, staple),),
             policy=chosen,
+            crypto=IN_CLEAR_TEXT,
             psk={PSK.identity: PSK.key} if uses_psk else None,
             psk_identity_hint=hint,
             client_auth=client_auth,

@@ -6,13 +6,12 @@ expected. The same holds with either of the two pieces that keep the order made 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.state_machine.conversations import CLIENT, SCRIPTS, SERVER, Dialogue, Script, frame, in_clear_text
+from tests.state_machine.conversations import CLIENT, SCRIPTS, SERVER, Dialogue, Script, frame
 from tests.state_machine.language import Sentence, Terms, expected, sentences
 from tests.state_machine.samples import CLOSE_NOTIFY, NOT_MESSAGES, messages
 from tls12 import Alert, AlertReceived, ConnectionClosed, ConnectionState, DataReceived, PeerAlert, TLSError
@@ -33,12 +32,6 @@ QUICK = (
     "renegotiated by the server",
 )
 """Between them these reach every row of the table; the others differ in their key exchange."""
-
-
-@pytest.fixture(autouse=True)
-def _clear_text() -> Iterator[None]:
-    with in_clear_text():
-        yield
 
 
 @dataclass

@@ -52,7 +52,7 @@ class ClientConnection(Connection):
         hooks = Hooks.checked(pause_on, rewrite, on_message)
         if not with_lookups(config, hooks.pause_on).suites:
             why = needs(config.policy, "verifier=X509Verifier(...)", "psk=Psk(identity, key)")
-            if not finite_field.is_available():
+            if not config.crypto.finite_fields:
                 why += f"; {finite_field.MISSING}"
             raise UsageError(f"there is no cipher suite to offer: {why}")
         name = normalise_server_name(server_name) if server_name is not None else None

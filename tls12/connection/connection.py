@@ -21,7 +21,6 @@ decided when the state changes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn
 
@@ -44,6 +43,8 @@ from tls12.connection.outgoing import Outgoing
 from tls12.connection.remedies import Circumstances, remedy_for, truncation
 from tls12.connection.renegotiation import Verdict
 from tls12.connection.roles import Hooks, Role
+from tls12.crypto.provider import StandardCrypto
+from tls12.crypto.randomness import system_random
 from tls12.errors import (
     EncodeError,
     InternalError,
@@ -667,8 +668,9 @@ class Connection:
         elif not lifecycle.may_write:
             outgoing.end()
         elif lifecycle.phase in DATA_FLOWS_OUT:
-            plain_random = config.random is os.urandom  # another one may be a callback, asked for the IV of a record
-            outgoing.let_data_flow(packs=config.pack_small_writes, direct=plain_random)
+            # Cryptography or randomness of the application's own may call back while a record is made.
+            calls_nobody = type(config.crypto) is StandardCrypto and config.draw is system_random
+            outgoing.let_data_flow(packs=config.pack_small_writes, direct=calls_nobody)
         else:
             outgoing.hold_data_back()
         return sent

@@ -31,8 +31,7 @@ def export_keying_material(
             "say for_authentication=False if that is not its use"
         )
     return key_schedule.export_keying_material(
-        established.prf_hash,
-        established.master_secret,
+        established.prf(),
         label.encode(),
         agreed.client_random,
         agreed.server_random,

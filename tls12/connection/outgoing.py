@@ -64,7 +64,7 @@ class Outgoing:
         self.data_flows = False
         """Whether application data is sealed at once, or packed."""
         self.is_sealing = False
-        """Whether a record is being made, and what calls is the configuration's `random`, asked for its IV."""
+        """Whether a record is being made, and what calls is the configuration's `random` or `crypto`, asked for it."""
         self._packs = False
         self._ended = False
 
@@ -175,6 +175,6 @@ class Outgoing:
         return everything
 
     def refuse_while_sealing(self, act: str) -> None:
-        """Raise `UsageError` if the configuration's `random` calls `act`, in the middle of a record."""
+        """Raise `UsageError` if the configuration's `random` or `crypto` calls `act`, in the middle of a record."""
         if self.is_sealing:
-            raise UsageError(f"{act}() was called by the random= of the connection's own configuration")
+            raise UsageError(f"{act}() was called by the random= or crypto= of the connection's own configuration")

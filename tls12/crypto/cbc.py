@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from tls12.crypto.key_schedule import DirectionKeys
+from tls12.crypto.randomness import Random
 from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.suites import Cipher
 from tls12.errors import BadRecordMac
@@ -51,8 +52,6 @@ BLOCK_CIPHERS: Mapping[str, Callable[[bytes], BlockCipherAlgorithm]] = MappingPr
 
 _PADDING = tuple(bytes([length]) * (length + 1) for length in range(256))
 """What a padding_length of 0 to 255 looks like, itself included."""
-
-Random = Callable[[int], bytes]
 
 
 class CbcCipher(ABC):

@@ -26,7 +26,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from tls12.crypto.groups import Random, private_scalar
+from tls12.crypto.groups import private_scalar
+from tls12.crypto.randomness import Random
 from tls12.errors import InvalidKeyShare, PeerIncompatible, UsageError
 from tls12.registry import Alert, NamedGroup
 
@@ -143,8 +144,8 @@ SMALLEST_MODULUS = 1024
 """Bits below which no policy goes."""
 
 
-MISSING = "the installed version of cryptography no longer computes finite-field Diffie-Hellman"
-"""What is said where `is_available` is False."""
+MISSING = "the cryptography behind this configuration no longer computes finite-field Diffie-Hellman"
+"""What is said where `is_available` is False, or the provider says the same of itself."""
 
 
 def is_available() -> bool:

@@ -18,7 +18,7 @@ make a valid private key are taken as they come, so published handshakes can be 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -26,11 +26,9 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tls12.crypto.randomness import Random
 from tls12.errors import InvalidKeyShare, UsageError
 from tls12.registry import NamedGroup
-
-Random = Callable[[int], bytes]
-"""Gives that many random bytes: os.urandom, or something reproducible."""
 
 
 class KeyShare(Protocol):

@@ -1,6 +1,7 @@
 """From the premaster secret to every key: master secret, key block, Finished, exporters.
 
-How it works: each step is one call of the PRF with its own label, so that no output can be taken for another.
+How it works: each step is one call of the PRF with its own label, so that no output can be taken for another. The
+functions take the PRF with the secret already in it, as the configuration's provider makes it (`make_prf`).
 
     premaster --"master secret", both randoms---------+
     premaster --"extended master secret", session hash-+--> master, 48 bytes
@@ -16,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from tls12.crypto.prf import Keyed, prf
+from tls12.crypto.prf import Prf
 from tls12.crypto.suites import Suite
 from tls12.errors import UsageError
 from tls12.registry import ConnectionEnd
@@ -61,24 +62,24 @@ class KeyBlock:
         return b"".join((client.mac_key, server.mac_key, client.key, server.key, client.iv, server.iv))
 
 
-def master_secret(prf_hash: str, premaster: bytes, client_random: bytes, server_random: bytes) -> bytes:
-    """The 48-byte master secret (RFC 5246 8.1)."""
-    return prf(prf_hash, premaster, MASTER_SECRET, client_random + server_random, MASTER_SECRET_LENGTH)
+def master_secret(prf: Prf, client_random: bytes, server_random: bytes) -> bytes:
+    """The 48-byte master secret; `prf` has the premaster secret (RFC 5246 8.1)."""
+    return prf(MASTER_SECRET, client_random + server_random, MASTER_SECRET_LENGTH)
 
 
-def extended_master_secret(prf_hash: str, premaster: bytes, session_hash: bytes) -> bytes:
-    """The 48-byte master secret of RFC 7627 4.
+def extended_master_secret(prf: Prf, session_hash: bytes) -> bytes:
+    """The 48-byte master secret of RFC 7627 4; `prf` has the premaster secret.
 
     `session_hash` covers the messages up to and including ClientKeyExchange, so the secret belongs to this
     one handshake and cannot be made equal on two connections.
     """
-    return prf(prf_hash, premaster, EXTENDED_MASTER_SECRET, session_hash, MASTER_SECRET_LENGTH)
+    return prf(EXTENDED_MASTER_SECRET, session_hash, MASTER_SECRET_LENGTH)
 
 
-def key_block(suite: Suite, master: bytes | Keyed, client_random: bytes, server_random: bytes) -> KeyBlock:
-    """The keys of both directions (RFC 5246 6.3)."""
+def key_block(suite: Suite, prf: Prf, client_random: bytes, server_random: bytes) -> KeyBlock:
+    """The keys of both directions; `prf` has the master secret (RFC 5246 6.3)."""
     mac, key, iv = suite.mac_length, suite.cipher.key_length, suite.cipher.fixed_iv_length
-    block = prf(suite.prf_hash, master, KEY_EXPANSION, server_random + client_random, 2 * (mac + key + iv))
+    block = prf(KEY_EXPANSION, server_random + client_random, 2 * (mac + key + iv))
     keys, ivs = 2 * mac, 2 * (mac + key)
     return KeyBlock(
         DirectionKeys(block[:mac], block[keys : keys + key], block[ivs : ivs + iv]),
@@ -86,27 +87,17 @@ def key_block(suite: Suite, master: bytes | Keyed, client_random: bytes, server_
     )
 
 
-def verify_data(
-    prf_hash: str,
-    master: bytes | Keyed,
-    sender: ConnectionEnd,
-    transcript_hash: bytes,
-    length: int = VERIFY_DATA_LENGTH,
-) -> bytes:
-    """What the Finished of `sender` says (RFC 5246 7.4.9)."""
-    return prf(prf_hash, master, FINISHED[sender], transcript_hash, length)
+def verify_data(prf: Prf, sender: ConnectionEnd, transcript_hash: bytes, length: int = VERIFY_DATA_LENGTH) -> bytes:
+    """What the Finished of `sender` says; `prf` has the master secret (RFC 5246 7.4.9)."""
+    return prf(FINISHED[sender], transcript_hash, length)
 
 
 def export_keying_material(
-    prf_hash: str,
-    master: bytes,
-    label: bytes,
-    client_random: bytes,
-    server_random: bytes,
-    context: bytes | None,
-    length: int,
+    prf: Prf, label: bytes, client_random: bytes, server_random: bytes, context: bytes | None, length: int
 ) -> bytes:
-    """Keys for the application (RFC 5705 4). No context (None) and an empty one (b"") give different keys.
+    """Keys for the application; `prf` has the master secret (RFC 5705 4).
+
+    No context (None) and an empty one (b"") give different keys.
 
     Raises UsageError for a context above 65,535 bytes, and for a label that TLS uses itself, also when only
     label and client random together spell it: the randoms follow the label without a separator.
@@ -118,4 +109,4 @@ def export_keying_material(
         if len(context) > 0xFFFF:
             raise UsageError("an exporter context has at most 65,535 bytes", rule="RFC 5705 4")
         seed += len(context).to_bytes(2) + context
-    return prf(prf_hash, master, label, seed, length)
+    return prf(label, seed, length)

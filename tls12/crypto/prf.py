@@ -5,13 +5,14 @@ How it works: PRF(secret, label, seed) = P_hash(secret, label + seed), and P_has
     A(0) = label + seed        A(i) = HMAC(secret, A(i-1))
     output = HMAC(secret, A(1) + label + seed) + HMAC(secret, A(2) + label + seed) + ...
 
-Every call begins with the same block of key, so it is hashed once and copied (`hashes.py`). Where one secret gives
-several outputs, as the master secret of a handshake does, `keyed` does that part once for all of them.
+Every HMAC begins with the same block of key. `make_prf` hashes it once (`hashes.py`), and every output of that secret
+copies it: the master secret of a handshake gives three.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from tls12.crypto.hashes import HASHES, hash_key
@@ -19,19 +20,20 @@ from tls12.crypto.hashes import HASHES, hash_key
 if TYPE_CHECKING:
     import hashlib
 
-Keyed: TypeAlias = "tuple[Callable[[], hashlib._Hash], Callable[[], hashlib._Hash]]"
-"""A secret as `prf` uses it: makes a new inner and a new outer hash that have seen their block of key."""
+Prf: TypeAlias = Callable[[bytes, bytes, int], bytes]
+"""PRF(secret, ...) for one secret: called as (label, seed, length), it gives that many bytes (RFC 5246 5)."""
 
 
-def keyed(hash_name: str, secret: bytes) -> Keyed:
-    """The secret, prepared for several calls of `prf` with the same hash; `hash_name` is hashlib's."""
+def make_prf(hash_name: str, secret: bytes) -> Prf:
+    """The PRF with this secret; `hash_name` is hashlib's."""
     inner, outer = hash_key(HASHES[hash_name], secret)
-    return inner.copy, outer.copy
+    return partial(_expand, inner.copy, outer.copy)
 
 
-def prf(hash_name: str, secret: bytes | Keyed, label: bytes, seed: bytes, length: int) -> bytes:
-    """`length` bytes of PRF(secret, label, seed) (RFC 5246 5); `hash_name` is hashlib's."""
-    inner, outer = secret if type(secret) is tuple else keyed(hash_name, secret)  # type: ignore[arg-type]
+def _expand(
+    inner: Callable[[], hashlib._Hash], outer: Callable[[], hashlib._Hash], label: bytes, seed: bytes, length: int
+) -> bytes:
+    """`inner` and `outer` make the hashes of HMAC that have seen their block of key."""
     a = seed = label + seed
     output = b""
     while len(output) < length:

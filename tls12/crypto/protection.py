@@ -16,12 +16,12 @@ nothing is kept for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from tls12.crypto.aead import AeadCipher
 from tls12.crypto.cbc import EncryptThenMac, MacThenEncrypt
 from tls12.crypto.key_schedule import DirectionKeys
+from tls12.crypto.randomness import Random
 from tls12.crypto.stream import StreamCipher
 from tls12.crypto.suites import CipherKind, Suite
 from tls12.wire.records import Buffer
@@ -65,7 +65,17 @@ class Opener(Protection, Protocol):
         """
 
 
-def make_sealer(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool, random: Callable[[int], bytes]) -> Sealer:
+class TicketSealer(Protocol):
+    """Seals session tickets under one key, and opens them (RFC 5077)."""
+
+    def seal(self, nonce: bytes, state: bytes, name: bytes) -> bytes:
+        """The state, encrypted and authenticated; `name` is authenticated as well. A nonce of 12 bytes is used once."""
+
+    def open(self, nonce: bytes, sealed: bytes, name: bytes) -> bytes | None:
+        """The state again, or None where anything was altered."""
+
+
+def make_sealer(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool, random: Random) -> Sealer:
     """The sealer for a suite under fresh keys.
 
     `encrypt_then_mac` (RFC 7366) matters for CBC suites only. `random` gives CBC its IVs; AEAD nonces are the

@@ -17,6 +17,7 @@ import hashlib
 from collections.abc import Collection
 
 from tls12.config import ClientAuth, ClientConfig, Psk, ServerConfig
+from tls12.crypto.provider import STANDARD
 from tls12.events import CertificateRequested, PeerCertificateReceived
 from tls12.trust.credentials import Credential
 
@@ -41,8 +42,7 @@ def client_trust(config: ClientConfig, pause_on: Collection[type]) -> bytes:
             flags |= _APPLICATION_JUDGES
         if CertificateRequested in pause_on:
             flags |= _APPLICATION_CHOOSES
-    fingerprint = config.verifier.fingerprint if config.verifier is not None else b""
-    return fingerprint + flags.to_bytes()
+    return _verified_by(config) + flags.to_bytes()
 
 
 def server_trust(config: ServerConfig, pause_on: Collection[type]) -> bytes:
@@ -52,11 +52,17 @@ def server_trust(config: ServerConfig, pause_on: Collection[type]) -> bytes:
         flags |= _ASKS
     if pause_on and PeerCertificateReceived in pause_on:
         flags |= _APPLICATION_JUDGES
-    fingerprint = config.verifier.fingerprint if config.verifier is not None else b""
-    trust = fingerprint + flags.to_bytes()
+    trust = _verified_by(config) + flags.to_bytes()
     if not config.certificate_authorities and config.psk_identity_hint is None:
         return trust
     return trust + _digest(config.psk_identity_hint or b"", *config.certificate_authorities)
+
+
+def _verified_by(config: ClientConfig | ServerConfig) -> bytes:
+    """Who judges the peer's certificate, and what computes: a session of `lab.NullCrypto` proves nothing elsewhere."""
+    fingerprint = config.verifier.fingerprint if config.verifier is not None else b""
+    name = config.crypto.name
+    return fingerprint if name == STANDARD.name else name.encode() + b":" + fingerprint
 
 
 def client_rules(config: ClientConfig) -> bytes:

@@ -53,8 +53,7 @@ def _tls_exporter(established: Established) -> bytes:
     if established.renegotiated:
         raise UsageError("tls-exporter is not defined after a renegotiation (RFC 9266 4.2)")
     return export_keying_material(
-        established.prf_hash,
-        established.master_secret,
+        established.prf(),
         b"EXPORTER-Channel-Binding",
         agreed.client_random,
         agreed.server_random,

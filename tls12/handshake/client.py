@@ -80,7 +80,7 @@ class ClientHandshake(ClientHellos):
             identity = yield from self.verify_identity(peer)
         exchange = yield from self.receive_share(suite)
         key_exchange = make_key_exchange(suite, self.exchange_inputs(suite, peer))
-        key_exchange.check(exchange)
+        key_exchange.check_server_key_exchange(exchange)
         possession = self.verify_share(suite, exchange, peer, agreed)
         request = yield from self.receive_request(suite)
         yield from self.receive(ServerHelloDone)
@@ -89,7 +89,7 @@ class ClientHandshake(ClientHellos):
         if request is not None:
             self.send(credential.certificate_message if credential else Certificate(()))
         psk = (yield from self.find_psk(exchange)) if suite.uses_psk else None
-        reply = Secret(key_exchange.respond(exchange, psk))  # the message, and the premaster secret
+        reply = Secret(key_exchange.make_client_key_exchange(psk))  # the message, and the premaster secret
         self.send(reply.value[0])
         secrets = self.derive_keys(agreed, Secret(self.master_secret(agreed, reply.value[1])))
         del reply
@@ -292,7 +292,7 @@ class ClientHandshake(ClientHellos):
     def exchange_inputs(self, suite: Suite, peer: PeerChain | None) -> ExchangeInputs:
         """What the client's side of the key exchange computes with."""
         policy = self.config.policy
-        inputs = ExchangeInputs(self.config.draw)
+        inputs = ExchangeInputs(self.config.crypto, self.config.draw)
         inputs.offered_groups = policy.groups
         inputs.peer_public_key = peer.leaf_public_key if peer is not None else None
         inputs.minimum_dh_bits = policy.minimum_dh_bits

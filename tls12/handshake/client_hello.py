@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tls12.config import PSK_EXPECTED, ClientConfig, Psk
+from tls12.crypto.randomness import Purpose
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import (
     PeerIncompatible,
@@ -129,10 +130,10 @@ class ClientHellos(Steps[ClientConfig]):
         session_id = b""
         if session is not None:
             # RFC 5077 3.4: with a ticket, an id of our own invention tells an abbreviated handshake at once.
-            session_id = config.draw(32) if session.ticket else session.session_id
+            session_id = config.draw(Purpose.SESSION_ID, 32) if session.ticket else session.session_id
         hello = ClientHello(
             _TLS_1_2,
-            config.draw(32),
+            config.draw(Purpose.CLIENT_RANDOM, 32),
             session_id,
             self.build_suites(suites),
             (_NULL,),

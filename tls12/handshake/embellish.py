@@ -7,9 +7,9 @@ Padding (RFC 7685) keeps a hello out of the sizes 256 to 511, over which some ol
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
+from tls12.crypto.randomness import Draw, Purpose
 from tls12.registry import CipherSuite, ExtensionType, NamedGroup
 from tls12.wire import messages
 from tls12.wire.extensions import Extension, Padding, RawExtension, SupportedGroups
@@ -19,9 +19,9 @@ _PADDED_SIZE = 512
 _EXTENSION_HEADER = 4
 
 
-def add_grease(hello: ClientHello, random: Callable[[int], bytes]) -> ClientHello:
-    """GREASE as the first suite, the first group, and a first and a last extension, all drawn from `random`."""
-    suite, group, first, last = (0x0A0A + 0x1010 * (byte & 0x0F) for byte in random(4))
+def add_grease(hello: ClientHello, draw: Draw) -> ClientHello:
+    """GREASE as the first suite, the first group, and a first and a last extension, all drawn at random."""
+    suite, group, first, last = (0x0A0A + 0x1010 * (byte & 0x0F) for byte in draw(Purpose.GREASE, 4))
     if last == first:  # the same extension twice would be an error
         last = 0x0A0A + (last - 0x0A0A + 0x1010) % 0x10100
     extensions: list[Extension] = [RawExtension(ExtensionType.of(first), b"")]

@@ -346,7 +346,7 @@ def _complete(suite: Suite, offer: Offer, config: ServerConfig, credentials: tup
     if suite.is_ecdhe:
         group = _choose_ec_group(offer, policy)
     elif suite.is_dhe:
-        group = _choose_ff_group(offer, policy, credential)
+        group = _choose_ff_group(offer, config, credential)
     return Choice(suite, group, credential, scheme)
 
 
@@ -392,12 +392,12 @@ def _choose_ec_group(offer: Offer, policy: Policy) -> NamedGroup:
     raise _Miss("the client supports none of our elliptic curves")
 
 
-def _choose_ff_group(offer: Offer, policy: Policy, credential: Credential | None) -> NamedGroup:
-    if not finite_field.is_available():
+def _choose_ff_group(offer: Offer, config: ServerConfig, credential: Credential | None) -> NamedGroup:
+    if not config.crypto.finite_fields:
         raise _Miss(finite_field.MISSING)
     # RFC 7919 4: a client that names any finite-field group gets one of those or no DHE at all, preferably one as
     # strong as the certificate's key.
-    ours = [group for group in policy.groups if group in FFDHE_GROUPS]
+    ours = [group for group in config.policy.groups if group in FFDHE_GROUPS]
     named = {group for group in offer.groups or () if int(group) in _FINITE_FIELDS}
     common = [group for group in ours if group in named] if named else ours[:1]
     if not common:

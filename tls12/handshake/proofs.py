@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
+from tls12.crypto.prf import Prf
+from tls12.crypto.provider import CryptoProvider
 from tls12.events import Negotiated
 from tls12.handshake.permissions import permit
 from tls12.policy import Policy
@@ -74,6 +76,12 @@ class Established:
     prf_hash: str
     client_verify_data: bytes = field(repr=False)
     server_verify_data: bytes = field(repr=False)
+    crypto: CryptoProvider = field(repr=False)
+    """What the handshake computed with, and exporters compute with."""
+
+    def prf(self) -> Prf:
+        """The PRF with the master secret, for exporters (RFC 5705)."""
+        return self.crypto.make_prf(self.prf_hash, self.master_secret)
 
     def without_secrets(self) -> Established:
         """The facts alone, for a connection that has failed: nothing can be resumed, exported or bound any more."""

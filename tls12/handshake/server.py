@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tls12.config import ClientAuth
 from tls12.crypto.key_exchange import ExchangeInputs, KeyExchange, make_key_exchange
+from tls12.crypto.randomness import Purpose
 from tls12.crypto.signatures import SCHEMES, KeyKind
 from tls12.errors import PeerIncompatible, PeerMisbehaved, WrongPurpose
 from tls12.handshake.engine import Story
@@ -89,7 +90,7 @@ class ServerHandshake(ServerHellos):
             offer,
             choice,
             alpn,
-            session_id=config.draw(32) if reusable and self.keeps_sessions() else b"",
+            session_id=config.draw(Purpose.SESSION_ID, 32) if reusable and self.keeps_sessions() else b"",
             staple_promised=staple is not None,
             ticket_promised=reusable and offer.ticket is not None and config.ticket_keys is not None,
             scts=credential.scts if credential is not None and offer.wants_scts else (),
@@ -115,7 +116,7 @@ class ServerHandshake(ServerHellos):
         peer = yield from self.receive_certificate(request)
         exchange = yield from self.receive(ClientKeyExchange)
         psk = Secret((yield from self.find_psk(exchange)) if suite.uses_psk else None)
-        premaster = Secret(key_exchange.accept(exchange, psk.value))
+        premaster = Secret(key_exchange.take_client_key_exchange(exchange, psk.value))
         secrets = self.derive_keys(agreed, Secret(self.master_secret(agreed, premaster.value)))
         psk_digest = self.digest_psk(secrets, exchange.psk_identity, psk)
         del psk, premaster
@@ -185,7 +186,7 @@ class ServerHandshake(ServerHellos):
     def exchange_inputs(self, offer: Offer, choice: Choice) -> ExchangeInputs:
         """What the server's side of the key exchange computes with."""
         config, credential = self.config, choice.credential
-        inputs = ExchangeInputs(config.draw, choice.group)
+        inputs = ExchangeInputs(config.crypto, config.draw, choice.group)
         inputs.client_version = offer.hello.client_version
         inputs.private_key = credential.decryption_key if credential is not None else None
         inputs.psk_identity_hint = config.psk_identity_hint
@@ -194,7 +195,7 @@ class ServerHandshake(ServerHellos):
 
     def send_share(self, key_exchange: KeyExchange, choice: Choice, agreed: Agreed) -> Story[None]:
         """ServerKeyExchange, signed where the suite signs it (RFC 5246 7.4.3)."""
-        share = key_exchange.offer()
+        share = key_exchange.make_server_key_exchange()
         if share is None:
             return
         if choice.scheme is not None and choice.credential is not None:
@@ -252,7 +253,7 @@ class ServerHandshake(ServerHellos):
         check_size("a PSK identity", len(identity), self.limits.psk_identity, Alert.ILLEGAL_PARAMETER)
         key = yield from self.ask_for_psk(identity)
         if not key and self.config.policy.conceal_psk_identities:
-            return self.config.draw(32)  # fails at Finished, as a wrong key does
+            return self.config.draw(Purpose.UNKNOWN_PSK, 32)  # fails at Finished, as a wrong key does
         if not key:
             raise PeerIncompatible(
                 "the client names a PSK identity that is not configured",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 
 from tls12.config import ClientAuth, ServerConfig, extensions_of
+from tls12.crypto.randomness import Purpose
 from tls12.errors import ApplicationRefused, DecodeError, PeerIncompatible, PeerMisbehaved
 from tls12.events import (
     ClientHelloReceived,
@@ -332,7 +333,7 @@ class ServerHellos(Steps[ServerConfig]):
         return Agreed(  # by position: see tls12/values.py
             choice.suite,
             offer.hello.random,
-            config.draw(32),
+            config.draw(Purpose.SERVER_RANDOM, 32),
             session_id,
             offer.extended_master_secret,
             offer.encrypt_then_mac and policy.encrypt_then_mac and choice.suite.is_cbc,

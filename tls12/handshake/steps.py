@@ -8,14 +8,13 @@ that make a proof: `verify_identity`, `verify_signature` and `receive_finished`,
 from __future__ import annotations
 
 import hmac
-import os
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
-from tls12.crypto import key_schedule, signatures
-from tls12.crypto.prf import Keyed, keyed
-from tls12.crypto.protection import make_opener, make_sealer
+from tls12.crypto import key_schedule
+from tls12.crypto.prf import Prf
+from tls12.crypto.randomness import Purpose, for_purpose, system_random
 from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerIncompatible, PeerMisbehaved, UsageError
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
 from tls12.given import expect, name_value
@@ -49,8 +48,8 @@ class Secrets:
     """The master secret of one handshake, and the keys made from it."""
 
     master: bytes = field(repr=False)
-    keyed: Keyed = field(repr=False)
-    """The master secret as the PRF takes it: three of its outputs are wanted."""
+    prf: Prf = field(repr=False)
+    """The PRF with the master secret, which gives the key block and both Finished."""
     keys: key_schedule.KeyBlock = field(repr=False)
 
 
@@ -70,27 +69,32 @@ class Steps(Handshake[C]):
     def master_secret(self, agreed: Agreed, premaster: bytes) -> bytes:
         """RFC 5246 8.1, or RFC 7627 4 over the transcript up to and including ClientKeyExchange."""
         prf_hash = agreed.suite.prf_hash
+        prf = self.config.crypto.make_prf(prf_hash, premaster)
         if agreed.extended_master_secret:
-            return key_schedule.extended_master_secret(prf_hash, premaster, self.transcript.digest(prf_hash))
-        return key_schedule.master_secret(prf_hash, premaster, agreed.client_random, agreed.server_random)
+            return key_schedule.extended_master_secret(prf, self.transcript.digest(prf_hash))
+        return key_schedule.master_secret(prf, agreed.client_random, agreed.server_random)
 
     def derive_keys(self, agreed: Agreed, master: Secret[bytes]) -> Secrets:
         """The key block (RFC 5246 6.3), and a line in the key log."""
         if self.config.keylog is not None:
             self.config.keylog.log("CLIENT_RANDOM", agreed.client_random, master.value)
-        prepared = keyed(agreed.suite.prf_hash, master.value)
-        keys = key_schedule.key_block(agreed.suite, prepared, agreed.client_random, agreed.server_random)
-        return Secrets(master.value, prepared, keys)
+        prf = self.config.crypto.make_prf(agreed.suite.prf_hash, master.value)
+        keys = key_schedule.key_block(agreed.suite, prf, agreed.client_random, agreed.server_random)
+        return Secrets(master.value, prf, keys)
 
     def verify_data(self, agreed: Agreed, secrets: Secrets, sender: ConnectionEnd) -> bytes:
         """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""
-        prf_hash = agreed.suite.prf_hash
-        return key_schedule.verify_data(prf_hash, secrets.keyed, sender, self.transcript.digest(prf_hash))
+        return key_schedule.verify_data(secrets.prf, sender, self.transcript.digest(agreed.suite.prf_hash))
 
     def send_finished(self, agreed: Agreed, secrets: Secrets) -> bytes:
         """Switch our keys on and send Finished; the verify_data sent."""
         keys = secrets.keys.client if self.side is _CLIENT else secrets.keys.server
-        sealer = make_sealer(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac, random=self.config.draw)
+        sealer = self.config.crypto.make_sealer(
+            agreed.suite,
+            keys,
+            encrypt_then_mac=agreed.encrypt_then_mac,
+            random=for_purpose(self.config.draw, Purpose.RECORD_IV),
+        )
         self.send_change_cipher_spec(sealer, min(agreed.fragment_size, self.config.max_send_fragment))
         verify_data = self.verify_data(agreed, secrets, self.side)
         self.send(Finished(verify_data))
@@ -102,7 +106,7 @@ class Steps(Handshake[C]):
         """Switch the peer's keys on, and compare its Finished with ours: the one place that proves a Finished."""
         yield from self.receive(ChangeCipherSpec)
         keys = secrets.keys.server if self.side is _CLIENT else secrets.keys.client
-        opener = make_opener(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac)
+        opener = self.config.crypto.make_opener(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac)
         self.outputs.append(InstallReadKeys(opener, agreed.plaintext_limit))
         expected = self.verify_data(agreed, secrets, self.peer)
         finished = yield from self.receive(Finished)
@@ -169,7 +173,7 @@ class Steps(Handshake[C]):
                 f"the {peer.role} signed with {scheme}, which is not for its key of type {leaf.key_kind.name}",
                 rule="RFC 5246 7.4.3",
             )
-        signatures.verify(leaf.public_key, scheme, signature, signed)
+        self.config.crypto.verify(leaf.public_key, scheme, signature, signed)
         return VerifiedSignature(scheme)
 
     def accept_resumption(self, session: Session, finished: VerifiedFinished) -> ResumedSession:
@@ -183,7 +187,9 @@ class Steps(Handshake[C]):
         if self.pauses_on(SignatureRequested):
             signature: bytes = yield from self.ask(SignatureRequested(credential, scheme, data), b"")
             return signature
-        signed = credential.sign(scheme, data, deterministic=self.config.random is not os.urandom)
+        config = self.config
+        reproducible = config.draw is not system_random
+        signed = credential.sign(scheme, data, deterministic=reproducible, crypto=config.crypto)
         expect(signed, bytes, "the sign() of a credential's key", "it gives the signature as bytes")
         return signed
 
@@ -324,6 +330,7 @@ class Steps(Handshake[C]):
             agreed.suite.prf_hash,
             ours if self.side is _CLIENT else theirs,
             theirs if self.side is _CLIENT else ours,
+            self.config.crypto,
         )
         self.outputs.append(Complete(established))
 

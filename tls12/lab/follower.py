@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator
 
 from tls12.crypto import key_schedule
 from tls12.crypto.key_schedule import KeyBlock
-from tls12.crypto.prf import prf
+from tls12.crypto.prf import make_prf
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, TLSError, UnexpectedMessage, UsageError
@@ -368,7 +368,7 @@ class Follower:
         master, derivation = self._master_secret(suite, hello, answer)
         if master is None:
             return "the key log has no secret for this ClientHello"
-        keys = key_schedule.key_block(suite, master, hello.random, answer.random)
+        keys = key_schedule.key_block(suite, make_prf(suite.prf_hash, master), hello.random, answer.random)
         seed = answer.random + hello.random
         expansion = PrfCall(master, key_schedule.KEY_EXPANSION, seed, keys.to_bytes())
         encrypt_then_mac = _encrypts_then_macs(suite, answer)
@@ -387,7 +387,7 @@ class Follower:
             label, seed = key_schedule.MASTER_SECRET, hello.random + answer.random
         premaster = self._premaster_secret(hello, self.client_key_exchange)
         if premaster is not None:
-            master = prf(suite.prf_hash, premaster, label, seed, key_schedule.MASTER_SECRET_LENGTH)
+            master = make_prf(suite.prf_hash, premaster)(label, seed, key_schedule.MASTER_SECRET_LENGTH)
         return master, PrfCall(premaster, label, seed, master) if master is not None else None
 
     def _premaster_secret(self, hello: ClientHello, exchange: ClientKeyExchange) -> bytes | None:
@@ -408,7 +408,7 @@ class Follower:
         if master is None:
             return None
         digest = self.transcript.digest(suite.prf_hash)
-        expected = key_schedule.verify_data(suite.prf_hash, master, sender, digest)
+        expected = key_schedule.verify_data(make_prf(suite.prf_hash, master), sender, digest)
         return VerifyDataSeen(sender, PrfCall(master, key_schedule.FINISHED[sender], digest, expected))
 
     def _version(self) -> ProtocolVersion | None:

@@ -24,8 +24,11 @@ from typing import Any
 
 from tls12.crypto import key_schedule, signatures
 from tls12.crypto.finite_field import FFDHE_PRIMES
-from tls12.crypto.groups import EC_GROUPS, Random
+from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.key_exchange import ExchangeInputs, IdentifiedKey, KeyExchange, make_key_exchange
+from tls12.crypto.prf import make_prf
+from tls12.crypto.provider import STANDARD, draw_of
+from tls12.crypto.randomness import Random
 from tls12.crypto.signatures import SCHEMES
 from tls12.errors import UsageError
 from tls12.lab.speaker import Speaker
@@ -119,13 +122,15 @@ class Script(Speaker):
         if chain is not None and chain.certificate_list:
             public_key = load(chain.certificate_list[0]).public_key()
         inputs = ExchangeInputs(
-            random=self.random,
+            draw=draw_of(self.random, STANDARD),
             offered_groups=(*EC_GROUPS, *FFDHE_PRIMES),
             client_version=self._offer().client_version,
             peer_public_key=public_key,
             minimum_dh_bits=512,
         )
-        message, self.premaster = make_key_exchange(self.suite, inputs).respond(self.last(ServerKeyExchange), psk)
+        exchange = make_key_exchange(self.suite, inputs)
+        exchange.check_server_key_exchange(self.last(ServerKeyExchange))
+        message, self.premaster = exchange.make_client_key_exchange(psk)
         return message
 
     def offer(
@@ -142,14 +147,14 @@ class Script(Speaker):
         """
         suite = self.suite
         inputs = ExchangeInputs(
-            random=self.random,
+            draw=draw_of(self.random, STANDARD),
             group=group or (NamedGroup.FFDHE2048 if suite.is_dhe else NamedGroup.X25519),
             client_version=self._offer().client_version,
             private_key=private_key if suite.encrypts_premaster else None,
             psk_identity_hint=hint,
         )
         self._exchange = make_key_exchange(suite, inputs)
-        share = self._exchange.offer()
+        share = self._exchange.make_server_key_exchange()
         return self.sign_share(share, private_key, scheme) if share is not None and scheme is not None else share
 
     def sign_share(self, share: ServerKeyExchange, private_key: Any, scheme: SignatureScheme) -> ServerKeyExchange:
@@ -162,7 +167,7 @@ class Script(Speaker):
         message = self.last(ClientKeyExchange)
         if self._exchange is None or message is None:
             raise UsageError("accept() needs an offer() before it and a ClientKeyExchange from the client")
-        self.premaster = self._exchange.accept(message, psk)
+        self.premaster = self._exchange.take_client_key_exchange(message, psk)
         self.derive()
 
     def certificate_verify(self, private_key: Any, scheme: SignatureScheme) -> CertificateVerify:
@@ -181,27 +186,25 @@ class Script(Speaker):
         prf_hash = self.suite.prf_hash
         if extended is None:
             extended = self._answer().find(ExtendedMasterSecret) is not None
+        prf = make_prf(prf_hash, self.premaster)
         if extended:
-            session_hash = self._follower.exchanged.digest(prf_hash)
-            self.resume(key_schedule.extended_master_secret(prf_hash, self.premaster, session_hash))
+            self.resume(key_schedule.extended_master_secret(prf, self._follower.exchanged.digest(prf_hash)))
         else:
-            randoms = self._offer().random, self._answer().random
-            self.resume(key_schedule.master_secret(prf_hash, self.premaster, *randoms))
+            self.resume(key_schedule.master_secret(prf, self._offer().random, self._answer().random))
 
     def resume(self, master_secret: bytes) -> None:
         """Take this master secret, that of a session, and make the keys from it and both randoms."""
         self.master_secret = master_secret
-        randoms = self._offer().random, self._answer().random
-        self.use_keys(key_schedule.key_block(self.suite, master_secret, *randoms))
+        prf = make_prf(self.suite.prf_hash, master_secret)
+        self.use_keys(key_schedule.key_block(self.suite, prf, self._offer().random, self._answer().random))
 
     def verify_data(self, sender: EndName) -> bytes:
         """What the Finished of `sender` has to say, over the transcript so far (RFC 5246 7.4.9)."""
         if self.master_secret is None:
             raise UsageError("there is no master secret yet: derive() or resume() makes one")
         prf_hash = self.suite.prf_hash
-        return key_schedule.verify_data(
-            prf_hash, self.master_secret, ConnectionEnd(sender), self.transcript.digest(prf_hash)
-        )
+        prf = make_prf(prf_hash, self.master_secret)
+        return key_schedule.verify_data(prf, ConnectionEnd(sender), self.transcript.digest(prf_hash))
 
     def finished(self) -> Finished:
         """Our honest Finished over the transcript so far."""

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
-from tls12.crypto.groups import Random
 from tls12.crypto.key_schedule import KeyBlock
 from tls12.crypto.protection import make_sealer
+from tls12.crypto.randomness import Random
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, UsageError

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import NoReturn
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from tls12.crypto.protection import TicketSealer
+from tls12.crypto.provider import STANDARD, CryptoProvider, draw_of
+from tls12.crypto.randomness import Purpose
 from tls12.errors import UsageError
 
 MAX_SEALED = 2**32
@@ -38,7 +38,7 @@ _MAX_STATE = 0xFFFF - _OVERHEAD
 @dataclass(slots=True)
 class _Key:
     name: bytes
-    aead: AESGCM
+    sealer: TicketSealer
     born: float
     retired: float | None = None
     sealed: int = 0
@@ -51,13 +51,20 @@ class TicketKeys:
     clients make one full handshake each.
     """
 
-    def __init__(self, lifetime: float, clock: Callable[[], float], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        lifetime: float,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        crypto: CryptoProvider = STANDARD,
+    ) -> None:
         if not isinstance(lifetime, int | float) or not lifetime > 0:
             raise UsageError(f"a ticket lifetime of {lifetime!r:.40} seconds accepts nothing; give a positive number")
         self.lifetime = lifetime
         """Seconds for which a ticket is accepted, and for which one key seals."""
         self._clock = clock
-        self._random = random
+        self._crypto = crypto
+        self._draw = draw_of(random, crypto)
         self._lock = Lock()
         self._keys = [self._new_key(clock())]
 
@@ -68,12 +75,13 @@ class TicketKeys:
         clock: Callable[[], float] = time.time,
         *,
         random: Callable[[int], bytes] = os.urandom,
+        crypto: CryptoProvider = STANDARD,
     ) -> TicketKeys:
-        """Fresh keys. `clock` and `random` are for tests, as in the configurations.
+        """Fresh keys. `clock` and `random` are for tests, `crypto` seals, all as in the configurations.
 
         Raises `UsageError` for a lifetime that is not positive, and for a `random` that gives only zeros.
         """
-        return cls(lifetime, clock, random)
+        return cls(lifetime, clock, random, crypto)
 
     def seal(self, state: bytes) -> bytes:
         """A ticket that holds `state`; an empty one, which means none (RFC 5077 3.3), if it is too long."""
@@ -83,8 +91,8 @@ class TicketKeys:
         with self._lock:
             key = self._current(now)
             key.sealed += 1
-        nonce = self._random(_NONCE)
-        return key.name + nonce + key.aead.encrypt(nonce, struct.pack(">d", now) + state, key.name)
+        nonce = self._draw(Purpose.TICKET_NONCE, _NONCE)
+        return key.name + nonce + key.sealer.seal(nonce, struct.pack(">d", now) + state, key.name)
 
     def open(self, ticket: bytes) -> bytes | None:
         """The state in a ticket of ours that has not expired; None for every other."""
@@ -95,9 +103,8 @@ class TicketKeys:
             key = next((key for key in self._keys if key.name == name), None)
         if key is None or len(sealed) < _TIME + _TAG:
             return None
-        try:
-            opened = key.aead.decrypt(nonce, sealed, name)
-        except InvalidTag:
+        opened = key.sealer.open(nonce, sealed, name)
+        if opened is None:
             return None
         (made,) = struct.unpack_from(">d", opened)
         return opened[_TIME:] if 0 <= now - made < self.lifetime else None
@@ -119,12 +126,12 @@ class TicketKeys:
         return current
 
     def _new_key(self, now: float) -> _Key:
-        secret = self._random(32)
+        secret = self._draw(Purpose.TICKET_KEY, 32)
         if not any(secret):
             raise UsageError("the source of randomness gives only zeros; a ticket key must be secret")
-        aead = AESGCM(secret)
-        del secret  # or it would be a variable while `random` runs
-        return _Key(self._random(_NAME), aead, now)
+        sealer = self._crypto.make_ticket_sealer(secret)
+        del secret  # or it would be a variable while the name is drawn, which may call the application
+        return _Key(self._draw(Purpose.TICKET_KEY_NAME, _NAME), sealer, now)
 
     def __repr__(self) -> str:
         return f"<TicketKeys: lifetime {self.lifetime:g} s>"

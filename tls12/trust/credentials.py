@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls12.crypto import signatures
+from tls12.crypto.provider import STANDARD, CryptoProvider
 from tls12.crypto.signatures import KeyKind
 from tls12.errors import UsageError
 from tls12.given import name_value
@@ -260,8 +261,17 @@ class Credential:
             return False
         return not certificate_authorities or not self.issuers.isdisjoint(certificate_authorities)
 
-    def sign(self, scheme: SignatureScheme, data: bytes, deterministic: bool = False) -> bytes:
-        """Sign. `deterministic` makes ECDSA reproducible, where the key is not a `Signer`.
+    def sign(
+        self,
+        scheme: SignatureScheme,
+        data: bytes,
+        deterministic: bool = False,
+        *,
+        crypto: CryptoProvider = STANDARD,
+    ) -> bytes:
+        """Sign: by `crypto` with a key in memory, or by the `Signer` that has the key, whatever `crypto` is.
+
+        `deterministic` makes ECDSA reproducible, where the key is in memory.
 
         Raises `UsageError` where there is no key, or it cannot sign with this scheme.
         """
@@ -271,7 +281,7 @@ class Credential:
                 remedy="put SignatureRequested into pause_on and answer it",
             )
         if isinstance(self.private_key, PrivateKey):
-            return signatures.sign(self.private_key, scheme, data, deterministic=deterministic)
+            return crypto.sign(self.private_key, scheme, data, deterministic=deterministic)
         return self.private_key.sign(scheme, data)
 
     def __repr__(self) -> str:
