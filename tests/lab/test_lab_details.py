@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
-from tests.harness import our_client, our_server, pump
+from tests.ends import our_client, our_server, talk
 from tests.lab.test_lab_observer import KINDS, Flow, Tap, converse, everything, only
 from tests.vectors_loader import Case, load, params
 from tls12 import CipherSuite, KeyLog, MemorySessionStore, Policy, Renegotiation, TicketKeys
@@ -280,11 +280,11 @@ def test_each_handshake_on_a_connection_has_its_key_schedule() -> None:
     client, server = our_client(policy=policy, keylog=keylog), our_server(policy=policy)
     flow: Flow = []
     ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
-    pump(*ends)
+    talk(*ends)
     client.connection.renegotiate()
-    pump(*ends)
+    talk(*ends)
     client.send(b"afterwards")
-    pump(*ends)
+    talk(*ends)
     seen = observe(flow, keylog)
     assert len(only(seen, KeyScheduleSeen)) == 2
     assert len(only(seen, VerifyDataSeen)) == 4
