@@ -40,7 +40,7 @@ def test_every_example_is_tested() -> None:
         assert f'"{example.name}"' in tested, f"{example.name} has no test here"
 
 
-@pytest.mark.parametrize("example", ["client_socket.py", "client_asyncio.py", "client_by_hand.py"])
+@pytest.mark.parametrize("example", ["client_socket.py", "client_asyncio.py", "client_by_hand.py", "own_adapter.py"])
 def test_a_client_fetches_a_page(example: str) -> None:
     with listening(serve_page) as (port, asked):
         printed = run(example, "127.0.0.1", str(port), ends.trusted_file())

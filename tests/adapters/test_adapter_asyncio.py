@@ -686,7 +686,7 @@ def test_a_handshake_that_its_owner_gives_up_ends() -> None:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed connections linger for longer than any test."""
-    monkeypatch.setattr("tls12.asyncio.transport._LINGER", 3600.0)
+    monkeypatch.setattr("tls12.driver.driver.LINGER", 3600.0)
 
 
 @pytest.mark.usefixtures("patient")

@@ -332,7 +332,8 @@ def test_an_exception_that_is_none_in_the_middle_of_a_step_ends_the_connection_a
             def interrupted(data: bytes) -> None:
                 raise Interrupted
 
-            transport._connection = Interrupting(transport._connection, interrupted)  # type: ignore[assignment]
+            driver = transport._driver
+            driver.connection = Interrupting(driver.connection, interrupted)  # type: ignore[assignment]
             with pytest.raises(Interrupted):
                 transport.data_received(b"whatever")
             with pytest.raises(ConnectionAbortedError, match="an exception interrupted"):

@@ -6,7 +6,6 @@ Nothing here is shared between connections: one that fails takes nothing down bu
 
 from __future__ import annotations
 
-from tls12.answers import Answers
 from tls12.asyncio.admission import MAX_CONNECTIONS, MAX_HANDSHAKES, PATIENCE
 from tls12.asyncio.pace import RATE_PERIOD
 from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
@@ -19,7 +18,8 @@ from tls12.asyncio.streams import (
     start_server,
     wrap,
 )
-from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, TLSTransport
+from tls12.asyncio.transport import TLSTransport
+from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers
 
 __all__ = [
     "CLOSE_TIMEOUT",

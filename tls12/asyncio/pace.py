@@ -58,8 +58,8 @@ class PacedTransport(TLSTransport):
 
     def end(self, reason: TimeoutError) -> None:
         """Close the connection; the application hears the reason."""
-        self._failure = self._failure or reason
         self.close()
+        self._driver.lose(reason)
 
 
 class _Seen:

@@ -15,14 +15,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from tls12.answers import Answers
 from tls12.asyncio.admission import MAX_HANDSHAKES, Admission, Door
 from tls12.asyncio.pace import PacedTransport, Watch
 from tls12.asyncio.quiet import Quiet
 from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
-from tls12.asyncio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, TLSTransport
+from tls12.asyncio.transport import TLSTransport
 from tls12.config import ClientConfig, ServerConfig
-from tls12.connection import ClientConnection, Connection, ServerConnection
+from tls12.connection import Connection, ServerConnection
+from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, client_connection
 from tls12.errors import UsageError
 from tls12.given import functions_by_class, name_value, require, require_seconds
 from tls12.handshake.engine import OnMessage, Rewrite
@@ -60,12 +60,13 @@ async def create_connection(
     **options: Any,
 ) -> tuple[TLSTransport, asyncio.Protocol]:
     """As `open_connection`, for an application that brings its own protocol."""
-    connection = ClientConnection(
+    connection = client_connection(
         config,
-        host if server_name is None else server_name or None,
+        host,
+        server_name=server_name,
         session=session,
+        answers=answers,
         rewrite=rewrite,
-        pause_on=frozenset(functions_by_class(answers)),
         on_message=on_message,
     )
     transport = TLSTransport(

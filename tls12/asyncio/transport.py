@@ -2,61 +2,41 @@
 
 How it works: a `TLSTransport` sits between the transport of a TCP connection and the application's protocol
 and wears both faces: to the TCP transport it is the protocol, to the application's protocol it is the
-transport. Bytes go straight through the sans-IO connection in the same call: `data_received` feeds it,
-hands the plaintext of its events up, and writes what it wants sent; `write` seals and hands down. Flow
-control is that of the TCP transport in both directions, so a slow reader stops the peer and a slow peer
-stops `drain`. With `pack_small_writes` in the config, what `write` takes goes down when the event loop turns, or
-once it would fill a record, so that small writes in between share a record and a call into the kernel. During a
-renegotiation nothing can be sealed: what `write` takes then counts as unsent, stops the writer as a slow network does,
-and the peer has as long for the renegotiation as for the first handshake.
+transport. Bytes go straight through the driver in the same call: `data_received` hands it what arrived, gives the
+plaintext up, and writes what it wants sent; `write` seals and hands down. After each step `_advance` does what the
+driver asks for.
 
-A connection ends in one of three ways, all through `_finish`, which hands the last bytes (close_notify or an
-alert) to the network, says FIN, and keeps reading for a moment, because closing over unread data would reset
-the connection and a reset can overtake the alert:
+Flow control is that of the TCP transport in both directions, so a slow reader stops the peer and a slow peer stops
+`drain`. With `pack_small_writes` in the config, what `write` takes goes down when the event loop turns, or once it
+would fill a record, so that small writes in between share a record and a call into the kernel. During a renegotiation
+nothing can be sealed: what `write` takes then counts as unsent, stops the writer as a slow network does, and the peer
+has as long for the renegotiation as for the first handshake.
+
+A connection ends in one of three ways, and the driver's `ending` says how long the TCP connection stays after it:
 
 - the application closes: close_notify goes out, and `connection_lost` follows when the peer has hung up;
 - the peer closes with close_notify: the reader sees the end of the stream;
-- it fails: as soon as the alert is out, `connection_lost` brings the error of `ConnectionFailed`, behind every
-  byte that arrived before it. The TCP connection outlives it for a moment, in a task that ends with the loop.
+- it fails: as soon as the alert is out, `connection_lost` brings the failure, behind every byte that arrived before
+  it. The TCP connection outlives it for a moment, in a task that ends with the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
-from tls12.answers import Answers, prepared
-from tls12.asyncio.renewals import Renewals
-from tls12.connection import ClientConnection, Connection
-from tls12.events import (
-    AlertReceived,
-    ConnectionClosed,
-    ConnectionFailed,
-    DataReceived,
-    Event,
-    HandshakeCompleted,
-    Negotiated,
-    RenegotiationRequested,
-)
+from tls12.connection import Connection
+from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, Driver, Ending, Renewal, TimeBound
+from tls12.driver.ends import closed_too_early
+from tls12.events import Negotiated
 from tls12.given import require_seconds
 from tls12.registry import Alert
 from tls12.wire.records import MAX_PLAINTEXT
 
-HANDSHAKE_TIMEOUT = 60.0
-"""Seconds that a handshake may take as a whole, unless the caller says otherwise."""
 
-CLOSE_TIMEOUT = 5.0
-"""Seconds that a closing connection waits for a peer that takes nothing and does not close."""
-
-_LINGER = 1.0  # seconds that a failed connection waits for its peer to hang up
-
-
-# A BufferedProtocol below was measured, and no faster: 1.11 times asyncio's own TLS for small requests, this 1.20
-# (benchmarks/test_asyncio.py).
+# A BufferedProtocol below was measured, and was no faster: see docs/performance.md.
 class TLSTransport(asyncio.Transport, asyncio.Protocol):
     """The transport of an application's protocol, over the transport of a TCP connection.
 
@@ -75,32 +55,35 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         close_timeout: float = CLOSE_TIMEOUT,
     ) -> None:
         super().__init__()
-        self._loop = asyncio.get_running_loop()
-        self._connection = connection
-        self._make_protocol = make_protocol
         require_seconds(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
-        self._answers = prepared(answers)
-        self._renewals = Renewals()
-        self._handshake_timeout = handshake_timeout
-        self._close_timeout = close_timeout
+        self._loop = asyncio.get_running_loop()
+        self._driver = Driver(
+            connection, answers, handshake_timeout=handshake_timeout, close_timeout=close_timeout, awaits=True
+        )
+        self._seen_changes = 0
+        """How many of the driver's changes were followed."""
+        self._make_protocol = make_protocol
         self._raw: asyncio.Transport
         self._app: asyncio.Protocol | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timed: TimeBound | None = None
+        """What the timer bounds, while nothing ends."""
         self._answering: asyncio.Task[None] | None = None
         self._lingering: asyncio.Task[None] | None = None
-        self._held: deque[bytes] = deque()
-        self._failure: Exception | None = None
+        self._renewals: list[tuple[Renewal, asyncio.Future[Negotiated]]] = []
         self._reading_paused = False
         self._writing_paused = False
-        self._held_back = False  # the writer, because of a renegotiation
-        self._renegotiating = False
-        self._closes_later = False
-        self._packs = False
+        self._writer_held_up = False
+        """Whether the protocol was told to write no more because of a renegotiation."""
+        self._closing = False
+        """Whether the application has closed, or is told that the connection has ended."""
+        self._packs = connection.config.pack_small_writes
         self._packed = 0
         self._flush_planned = False
         self._eof_written = False
-        self._finishing = False
-        self._told = False
+        self._eof_told = False
+        self._ending: Ending | None = None
+        self._end_told = False
         #: Done when the TCP connection is gone.
         self.gone: asyncio.Future[None] = self._loop.create_future()
         #: Done with the handshake: the application's protocol, or the reason why there is none.
@@ -111,106 +94,116 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The TCP connection stands: begin the handshake."""
         self._raw = cast(asyncio.Transport, transport)  # uvloop's are not derived from it
-        if self._handshake_timeout is not None:
-            self._timer = self._loop.call_later(self._handshake_timeout, self._give_up_handshake)
-        if isinstance(self._connection, ClientConnection):
-            self._connection.initiate_handshake()
-            self.flush()
+        self._driver.begin()
+        self._advance_or_fail()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes from the network: feed the connection, and do what its events say."""
+        """Bytes from the network: let the driver receive them, and do what it asks for."""
         try:
+            self._driver.receive(data)
             try:
-                self._connection.receive_data(data)
-            except Exception as error:  # out of an application's object: a verifier, a signer
-                self._failure = error
-            try:  # `with self._failing_alone()` would cost 2 µs of the 21 that each end of a small request takes
-                self._digest()
+                self._advance()
             except Exception as error:
                 self._fail_alone(error)
         except BaseException:  # Ctrl-C, in the middle of a step: what arrived is not known to have been delivered
-            self._failure = ConnectionAbortedError(
-                "an exception interrupted the TLS connection in the middle of a step, so it cannot go on"
-            )
+            self._driver.is_interrupted = True
             self.abort()
             raise
 
     def eof_received(self) -> bool:
         """The peer will send no more bytes: a clean end or a truncation, as the connection judges."""
         self.data_received(b"")
-        if self._finishing:
+        if self._ending is not None:
             self._raw.close()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The TCP connection is gone, whoever ended it: the application may know now."""
+        """The TCP connection is gone, by either side: the application may know now."""
         self._cancel_timer()
         if self._answering is not None:
             self._answering.cancel()
-        if not self._finishing:  # neither we nor TLS ended it, so what arrived is not known to be all
-            reason = exc or ConnectionAbortedError("the connection was closed underneath TLS")
-            self._failure = self._failure or reason
-        self._finishing = True
-        self._tell()
+        if self._driver.ending is None:  # neither we nor TLS ended it, so what arrived is not known to be all
+            self._driver.lose(exc or ConnectionAbortedError("the connection was closed underneath TLS"))
+            self._driver.give_up(None)
+        self._ending = self._driver.ending
+        self._tell_end()
         self.gone.set_result(None)
 
     def pause_writing(self) -> None:
         """The peer takes bytes slower than they come: `drain` waits."""
         self._writing_paused = True
-        if self._app is not None and not self._told and not self._held_back:
+        if self._app is not None and not self._end_told and not self._writer_held_up:
             self._app.pause_writing()
 
     def resume_writing(self) -> None:
         """The peer has caught up; after a failure: it has everything, the alert included."""
         self._writing_paused = False
         if self._lingering is not None:
-            self._tell()
-        elif self._app is not None and not self._held_back:
+            self._tell_end()
+        elif self._app is not None and not self._writer_held_up:
             self._app.resume_writing()
 
-    @contextlib.contextmanager
-    def _failing_alone(self) -> Iterator[None]:
-        """What an answer or the protocol above raises ends this connection, and nothing else."""
+    # -- what the driver asks for
+
+    def _advance_or_fail(self) -> None:
+        """As `_advance`; what the protocol above raises ends this connection, and nothing else."""
         try:
-            yield
+            self._advance()
         except Exception as error:
             self._fail_alone(error)
 
-    def _fail_alone(self, error: Exception, alert: Alert = Alert.INTERNAL_ERROR) -> None:
-        self._connection.abort(alert)
-        self._fail(error)
+    def _fail_alone(self, error: Exception) -> None:
+        self._driver.plaintext.clear()  # the protocol that raised takes no more
+        self._driver.fail(error)
+        self._advance()
 
-    # -- events
+    def _advance(self) -> None:
+        """Write, deliver, and follow what else has changed."""
+        driver = self._driver
+        if driver.output:
+            self._write_out()
+        has_changed = driver.changes != self._seen_changes
+        if has_changed:
+            self._seen_changes = driver.changes
+            self._follow_handshakes()
+        self._deliver()
+        if has_changed:
+            self._follow_ends()
 
-    def _digest(self) -> None:
-        while events := self._connection.events():
-            for event in events:
-                if not isinstance(event, DataReceived):
-                    self._note(event)
-                elif self._reading_paused or self._held:
-                    self._held.append(event.data)
-                elif self._app is not None and not self._finishing and not self._closes_later:
-                    self._app.data_received(event.data)
-        self.flush()
+    def _write_out(self) -> None:
+        output = self._driver.output
+        self._raw.write(output.popleft() if len(output) == 1 else b"".join(output))
+        output.clear()
 
-    def _note(self, event: Event) -> None:
-        if (decide := self._answers.get(type(event))) is not None:
-            self._answer(decide(event, self._connection))
-        match event:
-            case HandshakeCompleted() if self._app is None:
-                self._start_application()
-            case HandshakeCompleted() | AlertReceived():
-                self._renewals.note(event)
-            case RenegotiationRequested() if self._connection.can_renegotiate:  # else the peer has been told so
-                self._connection.renegotiate()
-            case ConnectionClosed():
-                self._peer_closed()
-            case ConnectionFailed(error=error):
-                self._fail(error)
+    def _deliver(self) -> None:
+        """Give plaintext to the protocol, as long as it takes any."""
+        plaintext = self._driver.plaintext
+        while plaintext.pieces and self._app is not None and not self._reading_paused:
+            self._app.data_received(plaintext.pop())
+
+    def _follow_handshakes(self) -> None:
+        driver = self._driver
+        if driver.is_established and self._app is None:
+            self._start_application()
+        if driver.question is not None and self._answering is None:
+            self._raw.pause_reading()
+            answering = self._loop.create_task(self._answer(driver.question))
+            if not answering.done():  # an eager task may have ended before it could be seen
+                self._answering = answering
+        self._end_renewals()
+        held_up = driver.is_held_up(self._raw.get_write_buffer_limits()[1])
+        if held_up is not self._writer_held_up:
+            self._writer_held_up = held_up
+            if self._app is not None and not self._writing_paused and not self._end_told:
+                (self._app.pause_writing if held_up else self._app.resume_writing)()
+        if driver.time_bound is not self._timed and self._ending is None:
+            self._cancel_timer()
+            self._timed = driver.time_bound
+            if self._timed is not None:
+                self._timer = self._loop.call_later(self._timed.seconds, self._time_out)
 
     def _start_application(self) -> None:
-        self._cancel_timer()
-        self._packs = self._connection.config.pack_small_writes
+        self._packs = self._driver.connection.config.pack_small_writes
         self._app = self._make_protocol()
         self._app.connection_made(self)
         if self._writing_paused:
@@ -218,117 +211,122 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         if not self.established.done():
             self.established.set_result(self._app)
 
-    def _answer(self, decision: Any) -> None:
-        if inspect.isawaitable(decision):
-            self._raw.pause_reading()
-            answering = self._loop.create_task(self._answer_later(decision))
-            if not answering.done():  # an eager task may have ended before it could be seen
-                self._answering = answering
-        else:
-            self._connection.answer(decision)
-
-    async def _answer_later(self, decision: Awaitable[Any]) -> None:
-        with self._failing_alone():
-            self._connection.answer(await decision)
-            self._digest()
+    async def _answer(self, question: Awaitable[Any]) -> None:
+        try:
+            self._driver.answer(await question)
+        except Exception as error:
+            self._driver.fail(error)
         self._answering = None
         self._go_on_reading()
 
+    def _end_renewals(self) -> None:
+        """Tell who waits for a renegotiation, if it has ended."""
+        waiting, self._renewals = self._renewals, []
+        for renewal, future in waiting:
+            if renewal.outcome is None:
+                self._renewals.append((renewal, future))
+            elif not future.done():
+                if isinstance(renewal.outcome, Negotiated):
+                    future.set_result(renewal.outcome)
+                else:
+                    future.set_exception(renewal.outcome)
+                    future.exception()  # seen, even if its owner does not wait any more
+
+    def _time_out(self) -> None:
+        self._timer = None
+        self._driver.time_out()
+        self._advance_or_fail()
+
     def _go_on_reading(self) -> None:
-        """Deliver what was held back as long as nobody stops it, then let the network go on."""
-        with self._failing_alone():
-            while self._held and not self._reading_paused:
-                self._deliver_first()
+        """Deliver what waits, as long as the application takes it, then let the network go on."""
+        self._advance_or_fail()
         if not self._reading_paused and self._answering is None:
             self._raw.resume_reading()
 
-    def _deliver_first(self) -> None:
-        assert self._app is not None  # nothing is held before there is somebody to read it
-        self._app.data_received(self._held.popleft())
-
     # -- the end
 
-    def _peer_closed(self) -> None:
-        if self._finishing:  # it was the answer to our own close_notify
+    def _follow_ends(self) -> None:
+        driver = self._driver
+        if self._ending is not None:
+            if driver.has_ended:
+                self._raw.close()  # it was the answer to our own close_notify
+        elif driver.ending is not None:
+            self._end(driver.ending)
+        elif driver.has_ended and not self._eof_told and self._app is not None:
+            self._eof_told = True
+            while driver.plaintext.pieces:
+                self._app.data_received(driver.plaintext.pop())
+            if not self._app.eof_received() or driver.connection.closed:
+                self.close()
+
+    def _end(self, ending: Ending) -> None:
+        """Hand over the last bytes and say FIN; give the peer time to take them and to hang up first."""
+        self._ending = ending
+        self._cancel_timer()
+        if ending.is_abrupt:
+            self._raw.abort()
+            return
+        self._wait_for_peer(ending.seconds, self._raw.get_write_buffer_size())
+        if ending.awaits_peer:
+            self._raw.resume_reading()
+            if self._raw.can_write_eof():
+                with contextlib.suppress(OSError):  # the peer may have reset the connection; reading will tell
+                    self._raw.write_eof()
+        else:
             self._raw.close()
-            return
-        while self._held:
-            self._deliver_first()
-        stays_open = self._app is not None and self._app.eof_received()
-        if self._connection.closed or not stays_open:
-            self.close()
+        if self._driver.failure is not None:
+            if ending.awaits_peer:
+                self._lingering = self._loop.create_task(self._linger())
+                self._raw.set_write_buffer_limits(0)  # so that resume_writing comes when the alert is out
+            if not ending.awaits_peer or not self._raw.get_write_buffer_size():
+                self._loop.call_soon(self._tell_end)
 
-    def _fail(self, error: Exception) -> None:
-        if self._finishing:
-            return
-        self._failure = self._failure or error
-        reason = self._connection.error
-        alert_is_owed = reason is None or reason.alert is not None
-        self._finish(min(_LINGER, self._close_timeout), peer_is_done=not alert_is_owed)
-        if alert_is_owed:
-            self._lingering = self._loop.create_task(self._linger())
-            self._raw.set_write_buffer_limits(0)  # so that resume_writing comes when the alert is out
-        if not alert_is_owed or not self._raw.get_write_buffer_size():
-            self._loop.call_soon(self._tell)
-
-    def _tell(self) -> None:
+    def _tell_end(self) -> None:
         """The application hears how the connection ended, once, behind everything that arrived before."""
-        if self._told:
+        if self._end_told:
             return
-        self._told = True
-        self._renewals.fail(self._failure or _closed_too_early("renegotiation"))
+        self._end_told = True
+        failure = cast("Exception | None", self._driver.failure)
+        for _, future in self._renewals:
+            if not future.done():
+                future.set_exception(failure or closed_too_early("renegotiation"))
+                future.exception()  # seen, even if its owner does not wait any more
         if self._app is not None:
+            plaintext = self._driver.plaintext
             try:
-                while self._held:
-                    self._deliver_first()
+                while plaintext.pieces:
+                    self._app.data_received(plaintext.pop())
             finally:
-                self._app.connection_lost(self._failure)
+                self._app.connection_lost(failure)
         if not self.established.done():
-            self.established.set_exception(self._failure or _closed_too_early())
-            self.established.exception()  # seen: a server has nobody who awaits it
+            self.established.set_exception(failure or closed_too_early("TLS handshake"))
+            self.established.exception()  # seen: in a server, nothing awaits it
 
     async def _linger(self) -> None:
-        """Stand for a failed connection that its peer still may hear; a loop that is shut down ends it now."""
+        """Keep a failed connection for its peer, which may still read the alert; a loop that is shut down ends it."""
         try:
             await asyncio.shield(self.gone)
         except asyncio.CancelledError:
             self._raw.abort()
             raise
 
-    def _finish(self, seconds: float, *, peer_is_done: bool = False) -> None:
-        """Hand over the last bytes and say FIN; give the peer `seconds` to take them and to hang up first."""
-        self._finishing = True
-        self._cancel_timer()
-        self.flush()
-        self._wait_for_peer(seconds, self._raw.get_write_buffer_size())
-        if peer_is_done:
-            self._raw.close()
-            return
-        self._raw.resume_reading()
-        if self._raw.can_write_eof():
-            with contextlib.suppress(OSError):  # the peer may have reset the connection; reading will tell
-                self._raw.write_eof()
-
     def _wait_for_peer(self, seconds: float, unsent: int) -> None:
-        self._timer = self._loop.call_later(seconds, self._lose_patience, seconds, unsent)
+        self._timer = self._loop.call_later(seconds, self._stop_waiting_for_peer, seconds, unsent)
 
-    def _lose_patience(self, seconds: float, unsent: int) -> None:
+    def _stop_waiting_for_peer(self, seconds: float, unsent: int) -> None:
+        """The time is up: wait on only if the peer has taken some of the bytes that were unsent."""
         still_unsent = self._raw.get_write_buffer_size()
         if 0 < still_unsent < unsent:
             self._wait_for_peer(seconds, still_unsent)
             return
-        if still_unsent and self._failure is None:
-            self._failure = TimeoutError(f"the peer took none of the last {still_unsent} bytes in {seconds:g} s")
+        if still_unsent:
+            self._driver.lose(TimeoutError(f"the peer took none of the last {still_unsent} bytes in {seconds:g} s"))
         self._raw.abort()
-
-    def _give_up_handshake(self) -> None:
-        self.give_up(TimeoutError(f"the TLS handshake was not complete within {self._handshake_timeout:g} s"))
 
     def give_up(self, reason: TimeoutError) -> None:
         """End a connection that takes too long, at once and without a word to the peer."""
-        self._failure = reason
-        self._finishing = True
-        self._raw.abort()
+        self._driver.give_up(reason)
+        self._advance()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -341,61 +339,35 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """Seal `data` and hand it to the network. Does nothing once the connection is closing."""
         if self._eof_written:
             raise RuntimeError("Cannot call write() after write_eof()")
-        if data and not self._finishing and not self._closes_later:
-            self._connection.send_data(data)
+        driver = self._driver
+        if data and not (driver.is_over or self._closing or driver.ending is not None):
             if self._packs:
+                driver.pack(data)
                 self._flush_soon(len(data))
-            else:
-                self.flush()
+                return
+            try:
+                driver.send(data)
+            finally:
+                if driver.changes != self._seen_changes:
+                    self._advance()
+                elif driver.output:
+                    self._write_out()
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Seal each piece in its own records, and hand them to the network at once."""
         if self._eof_written:
             raise RuntimeError("Cannot call writelines() after write_eof()")
-        if not self._finishing and not self._closes_later:
+        driver = self._driver
+        if not (driver.is_over or self._closing or driver.ending is not None):
             for data in list_of_data:
-                self._connection.send_data(data)
+                driver.pack(data)
             self.flush()
 
     def flush(self) -> None:
         """Send what the connection wants sent: after acting on the connection directly."""
         self._packed = 0
-        if data := self._connection.data_to_send():
-            self._raw.write(data)
-        if self._connection.closed and not self._finishing:  # its owner ended it, and no event says so
-            self._fail(self._connection.error or _closed_too_early())
-        elif self._renegotiating or self._connection.renegotiating:
-            self._mind_renegotiation()
-
-    # -- renegotiations
-
-    def renegotiate(self) -> asyncio.Future[Negotiated]:
-        """Begin another handshake on this connection; the future is done at its end, see `TLSStreamWriter`."""
-        self._connection.renegotiate()
-        renewal = self._renewals.add(self._loop)
-        self.flush()
-        return renewal
-
-    def _mind_renegotiation(self) -> None:
-        """Begin, or end, what a renegotiation needs: a time-out, and a writer that waits if much is held."""
-        goes_on = self._connection.renegotiating
-        if goes_on and not self._renegotiating and self._handshake_timeout is not None and not self._finishing:
-            self._timer = self._loop.call_later(self._handshake_timeout, self._give_up_renegotiation)
-        elif not goes_on and self._renegotiating and not self._finishing:
-            self._cancel_timer()
-        self._renegotiating = goes_on
-        much = self._connection.bytes_held > self._raw.get_write_buffer_limits()[1]
-        if (goes_on and much) is not self._held_back:
-            self._held_back = goes_on and much
-            if self._app is not None and not self._writing_paused and not self._told:
-                (self._app.pause_writing if self._held_back else self._app.resume_writing)()
-        if self._closes_later and not goes_on and not self._finishing:
-            self._finish(self._close_timeout, peer_is_done=self._connection.closed)
-
-    def _give_up_renegotiation(self) -> None:
-        seconds = self._close_timeout if self._closes_later else self._handshake_timeout
-        self._failure = self._failure or TimeoutError(f"the renegotiation was not complete within {seconds:g} s")
-        self._fail_alone(self._failure, Alert.USER_CANCELED)
+        self._driver.flush()
+        self._advance()
 
     def _flush_soon(self, size: int) -> None:
         self._packed += size
@@ -410,9 +382,17 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         if not self._raw.is_closing():
             self.flush()
 
+    def renegotiate(self) -> asyncio.Future[Negotiated]:
+        """Begin another handshake on this connection; the future is done at its end, see `TLSStreamWriter`."""
+        renewal = self._driver.renegotiate()
+        future: asyncio.Future[Negotiated] = self._loop.create_future()
+        self._renewals.append((renewal, future))
+        self._advance()
+        return future
+
     def can_write_eof(self) -> bool:
         """Whether the config allows half-close."""
-        return self._connection.config.half_close
+        return self._driver.connection.config.half_close
 
     def write_eof(self) -> None:
         """Send close_notify and go on reading. Only with `half_close=True` in the config.
@@ -421,40 +401,33 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """
         if not self.can_write_eof():
             raise NotImplementedError("half-close is off; make the config with half_close=True")
-        if not self._eof_written and not self._finishing:
+        if not self._eof_written and self._ending is None:
             self._eof_written = True
-            self._connection.close()
-            self.flush()
+            self._driver.end_writing()
+            self._advance()
 
     def close(self) -> None:
         """Send close_notify behind everything written, and close. Data that still arrives is dropped."""
-        if self._finishing or self._closes_later:
-            return
-        self._connection.close()
-        self._held.clear()
-        if self._connection.renegotiating:  # what was written waits for its end, and close_notify behind it
-            self._closes_later = True
-            self._cancel_timer()
-            self._timer = self._loop.call_later(self._close_timeout, self._give_up_renegotiation)
-            self.flush()
-        else:
-            self._finish(self._close_timeout, peer_is_done=self._connection.closed)
+        if not self._closing and self._ending is None:
+            self._closing = True
+            self._driver.close()
+            self._advance()
 
     def abort(self) -> None:
         """Close at once: nothing more is sent, and the peer can tell (RFC 5246 7.2.1)."""
-        self._finishing = True
+        self._driver.give_up(None)
+        self._ending = self._driver.ending
         self._raw.abort()
 
     def abort_with(self, alert: Alert) -> None:
         """Send a fatal alert and close."""
-        if not self._finishing:
-            self._connection.abort(alert)
-            self._held.clear()
-            self._finish(min(_LINGER, self._close_timeout))
+        if self._ending is None:
+            self._driver.abort(alert)
+            self._advance()
 
     def is_closing(self) -> bool:
         """Whether the connection is closing or closed."""
-        return self._finishing or self._closes_later or self._raw.is_closing()
+        return self._closing or self._ending is not None or self._raw.is_closing()
 
     def is_reading(self) -> bool:
         """Whether plaintext may arrive."""
@@ -468,14 +441,14 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def resume_reading(self) -> None:
         """Deliver what was held back, and go on."""
         self._reading_paused = False
-        if self._held:
+        if self._driver.plaintext.pieces:
             self._loop.call_soon(self._go_on_reading)  # not from here: who calls may not be ready for data yet
         else:
             self._go_on_reading()
 
     def get_write_buffer_size(self) -> int:
         """Bytes that the network has not taken yet: sealed, or waiting for a record or a renegotiation."""
-        return self._raw.get_write_buffer_size() + self._connection.bytes_held
+        return self._raw.get_write_buffer_size() + self._driver.connection.bytes_held
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         """The low and high water marks of `set_write_buffer_limits`."""
@@ -498,14 +471,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`"negotiated"`, `"connection"`, or what the TCP transport knows by that name."""
         if name == "negotiated":
-            return self._connection.negotiated
+            return self._driver.connection.negotiated
         if name == "connection":
-            return self._connection
+            return self._driver.connection
         return self._raw.get_extra_info(name, default)
 
     def __repr__(self) -> str:
-        return f"<TLSTransport {self._connection.state.name}{' closing' if self._finishing else ''}>"
-
-
-def _closed_too_early(what: str = "TLS handshake") -> ConnectionAbortedError:
-    return ConnectionAbortedError(f"the connection was closed during the {what}")
+        closing = " closing" if self._ending is not None else ""
+        return f"<TLSTransport {self._driver.connection.state.name}{closing}>"

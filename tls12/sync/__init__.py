@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tls12.answers import Answers
+from tls12.driver import HANDSHAKE_TIMEOUT, Answers
 from tls12.sync.opening import connect, wrap
-from tls12.sync.tls_socket import HANDSHAKE_TIMEOUT, TLSSocket
+from tls12.sync.tls_socket import TLSSocket
 
 __all__ = ["HANDSHAKE_TIMEOUT", "Answers", "TLSSocket", "connect", "wrap"]

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+from tls12.driver import incomplete
 from tls12.sync.stream import Stream, portions
 
 T = TypeVar("T")
@@ -24,14 +25,6 @@ T = TypeVar("T")
 _NEWLINE = (b"\n",)
 _LINE_ENDS = {None: (b"\n", b"\r"), "": (b"\n", b"\r"), "\r": (b"\r",)}
 """The bytes at which a line of text can end, by the `newline` of `open`; otherwise a line feed."""
-
-
-def incomplete(failure: BaseException, taken: Any, expected: int | None) -> BaseException:
-    """The failure, whose cause says what there was of the `expected` bytes (or characters)."""
-    from asyncio import IncompleteReadError  # only here: asyncio is a lot to import for who does without it
-
-    failure.__cause__ = IncompleteReadError(taken, expected)
-    return failure
 
 
 def open_file(

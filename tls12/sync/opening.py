@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import socket
 
-from tls12.answers import Answers
 from tls12.config import ClientConfig
-from tls12.connection import ClientConnection, Connection
+from tls12.connection import Connection
+from tls12.driver import HANDSHAKE_TIMEOUT, Answers, client_connection
 from tls12.errors import UsageError
-from tls12.given import functions_by_class, name_value, require, require_number, require_seconds
+from tls12.given import name_value, require, require_number, require_seconds
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.resumption.sessions import Session
-from tls12.sync.tls_socket import HANDSHAKE_TIMEOUT, TLSSocket
+from tls12.sync.stream import Stream
+from tls12.sync.tls_socket import TLSSocket
 
 
 def connect(
@@ -44,12 +45,13 @@ def connect(
     if not isinstance(port, str):
         require_number("port", port, 0, 65535)
     require_seconds(timeout=timeout, handshake_timeout=handshake_timeout)
-    connection = ClientConnection(
+    connection = client_connection(
         config,
-        host if server_name is None else server_name or None,
+        host,
+        server_name=server_name,
         session=session,
+        answers=answers,
         rewrite=rewrite,
-        pause_on=frozenset(functions_by_class(answers)),
         on_message=on_message,
     )
     sock = socket.create_connection((host, port), timeout)
@@ -73,10 +75,10 @@ def wrap(
         raise UsageError(f"sock is {name_value(sock)}; give a connected socket")
     require("connection", connection, Connection, "a fresh ClientConnection or ServerConnection")
     require_seconds(handshake_timeout=handshake_timeout)
-    tls = TLSSocket(sock, connection, answers, handshake_timeout)
+    stream = Stream(sock, connection, answers, handshake_timeout)
+    tls = TLSSocket(stream)
     try:
-        if isinstance(connection, ClientConnection):
-            connection.initiate_handshake()
+        stream.begin()
         if sock.gettimeout() != 0.0:
             tls.do_handshake(handshake_timeout)
     except BaseException:

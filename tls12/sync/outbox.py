@@ -21,29 +21,24 @@ Piece = bytes | bytearray
 
 
 class Outbox:
-    """A queue of sealed records. Any thread may `put`; only one at a time may `drain`."""
+    """A driver's `output` on its way into a socket. Any thread may add to it; only one at a time may `drain`."""
 
-    def __init__(self) -> None:
-        self._pieces: deque[Piece] = deque()
+    def __init__(self, pieces: deque[Piece]) -> None:
+        self.pieces = pieces
+        """The records that wait, in order; no piece is empty."""
         self._taken: list[int] = []
         """How many bytes of the first piece each call took."""
         self.torn = False
         """Whether an exception left unknown what was sent."""
-
-    def __bool__(self) -> bool:
-        return bool(self._pieces)
-
-    def put(self, piece: Piece) -> None:
-        """Add a piece behind all others; it is never empty."""
-        self._pieces.append(piece)
 
     def drain(self, send: Callable[[Piece | memoryview], int], until: float | None = None) -> None:
         """Hand everything to `send`, in order; what it raises comes through, and what it did not take stays.
 
         Raises TimeoutError when the monotonic clock has passed `until`.
         """
-        while self._pieces and not self.torn:
-            piece = self._pieces[0]
+        pieces = self.pieces
+        while pieces and not self.torn:
+            piece = pieces[0]
             gone = sum(self._taken)
             if gone < len(piece):
                 if until is not None and time.monotonic() > until:
@@ -51,7 +46,7 @@ class Outbox:
                 self._send_rest(send, memoryview(piece)[gone:] if gone else piece)
             else:
                 # One piece less, and nothing of the next one gone: no call in between, so no signal handler either.
-                del self._pieces[0]
+                del pieces[0]
                 self._taken = []
 
     def _send_rest(self, send: Callable[[Piece | memoryview], int], rest: Piece | memoryview) -> None:

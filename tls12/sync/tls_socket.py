@@ -10,16 +10,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from tls12.answers import Answers
-from tls12.connection import Connection
+from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT
 from tls12.errors import UsageError
 from tls12.events import Negotiated
 from tls12.resumption.sessions import Session
 from tls12.sync.files import copied, open_file
 from tls12.sync.stream import Stream, portions
-
-HANDSHAKE_TIMEOUT = 60.0
-"""Seconds that a handshake may take as a whole, unless the caller says otherwise."""
 
 
 class TLSSocket:
@@ -29,15 +25,9 @@ class TLSSocket:
     after acting on it (`renegotiate()`, `abort(...)`), call `flush()`.
     """
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        connection: Connection,
-        answers: Answers | None = None,
-        handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
-    ) -> None:
-        self.connection = connection
-        self._stream = Stream(sock, connection, answers, handshake_timeout)
+    def __init__(self, stream: Stream) -> None:
+        self.connection = stream.driver.connection
+        self._stream = stream
 
     # -- facts
 
@@ -108,7 +98,7 @@ class TLSSocket:
         """
         if size <= 0:
             return b""
-        return self._stream.take(partial(self._stream.plaintext.portion, size), bytes)
+        return self._stream.recv(size)
 
     def recv_into(self, buffer: bytearray | memoryview, size: int = 0) -> int:
         """As `recv`, into `buffer` (at most `size` bytes, if given); how many bytes were written."""
@@ -153,13 +143,15 @@ class TLSSocket:
         """
         self._stream.shutdown(how)
 
-    def unwrap(self) -> socket.socket:
+    def unwrap(self, timeout: float | None = CLOSE_TIMEOUT) -> socket.socket:
         """End TLS, close_notify in both directions, and give the bare socket back.
 
         Plaintext that arrives meanwhile stays readable with `recv`; bytes that were read from the socket
-        behind the peer's close_notify are in `trailing_data`.
+        behind the peer's close_notify are in `trailing_data`. Read everything first from a peer that has much to say:
+        raises TimeoutError when its close_notify does not come within `timeout` seconds (None: no bound), and
+        ConnectionAbortedError when more than 1 MiB of plaintext comes before it.
         """
-        return self._stream.unwrap()
+        return self._stream.unwrap(timeout)
 
     def close(self) -> None:
         """Send close_notify, if the peer still takes it, and close the socket. May be called twice.

@@ -3,7 +3,7 @@
 How it works: a queue of what the records held, and one number, `given`: the place in the stream up to which the
 application has its bytes. A reader waits until what it wants is there, makes a copy of it with `copy`, and, as the last
 thing it does, stores the new `given` and returns. An exception out of a signal handler can only come before that store:
-then the bytes are still here. What lies before `given` is dropped with the next call of `wait_over`.
+then the bytes are still here. What lies before `given` is dropped by the next call that looks for more.
 """
 
 from __future__ import annotations
@@ -35,6 +35,31 @@ class Plaintext:
     def size(self) -> int:
         """How many bytes are there."""
         return self.end - self.given
+
+    def clear(self) -> None:
+        """Drop what is there: it is not given out."""
+        pieces: deque[bytes] = deque()
+        self.pieces = pieces
+        self._start = self.given = self.end
+
+    def pop(self) -> bytes:
+        """Give out what is left of the first record. There must be one in `pieces`; b"" if it was given out already."""
+        piece = self.pieces[0]
+        passed, after = self.given - self._start, self._start + len(piece)
+        self._start = self.given = after
+        del self.pieces[0]
+        return piece[passed:] if passed else piece
+
+    def first(self, at_most: int) -> bytes:
+        """The next bytes of one record, `at_most` of them; they stay. b"" if there are none."""
+        while self.pieces:
+            piece = self.pieces[0]
+            size, passed = len(piece), self.given - self._start
+            if passed < size:
+                return piece if size <= at_most and not passed else piece[passed : passed + at_most]
+            self._start += size
+            del self.pieces[0]
+        return b""
 
     def sweep(self) -> None:
         """Let go of the pieces that were given out."""
