@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from tls12.agreement import PeerIdentity, Terms
 from tls12.lab.pki import ThrowawayCA
 from tls12.registry import CipherSuite
 from tls12.resumption.sessions import Session
@@ -22,13 +23,14 @@ def session(benchmark, request: pytest.FixtureRequest) -> Session:
     ca = ThrowawayCA()
     chain = ca.intermediate().issue("server.test").chain_der if request.param == "of a client" else ()
     return Session(
+        terms=Terms(
+            cipher_suite=CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            extended_master_secret=True,
+            server_name="server.test",
+        ),
+        peer=PeerIdentity(certificates=chain, verified_chain=(*chain, ca.der) if chain else ()),
         session_id=os.urandom(32),
-        cipher_suite=CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
         master_secret=os.urandom(48),
-        extended_master_secret=True,
-        server_name="server.test",
-        peer_certificates=chain,
-        verified_chain=(*chain, ca.der) if chain else (),
         trust=bytes(32),
         policy=bytes(32),
         created=0.0,

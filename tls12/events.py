@@ -1,11 +1,11 @@
-"""What a connection tells its owner: every event, the answers to those that can pause, and `Negotiated`.
+"""What a connection tells its caller: every event, the answers to those that can pause, and `Negotiated`.
 
 How it works: events are plain typed values, made to be taken apart with `match`. A connection collects them in
-order; `events()` hands over the list. Six of them can also pause the handshake, when their class is in
-`pause_on`: the connection then waits for `answer(...)`. What each one expects stands in its docstring.
+order; `events()` returns the list. Six of them can also pause the handshake, when their class is in `pause_on`: the
+connection then waits for `answer(...)`. The docstring of each says which answers it takes.
 
-Event classes are not frozen: building a frozen dataclass costs nearly twice as much (212 against 117 ns), and
-`DataReceived` is built once for every record. `Negotiated` is built once for every handshake and is frozen.
+Event classes are not frozen, because a frozen dataclass takes longer to make and `DataReceived` is made for every
+record (see docs/performance.md). `Negotiated` is frozen.
 """
 
 from __future__ import annotations
@@ -15,70 +15,137 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import TypeAlias
 
+from tls12.agreement import Agreed, PeerIdentity
 from tls12.config import Psk, ServerConfig
 from tls12.errors import TLSError
 from tls12.registry import Alert, AlertLevel, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
 from tls12.trust.sct import embedded_scts, stapled_scts
-from tls12.values import read_only
 from tls12.wire.certificates import CertificateRequest
 from tls12.wire.extensions import Extension
 from tls12.wire.hello import ClientHello
 
 
-@read_only()
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Negotiated:
-    """What a finished handshake agreed on. Facts only: nothing here is secret."""
+    """What a finished handshake agreed on, and with whom. Nothing here is secret.
 
-    version: ProtocolVersion
-    """Always TLS 1.2."""
-    cipher_suite: CipherSuite
-    group: NamedGroup | None
-    """The group of the ephemeral exchange; None for RSA transport, plain PSK and resumptions."""
-    signature_scheme: SignatureScheme | None
-    """The scheme that we signed with, if we signed."""
-    peer_signature_scheme: SignatureScheme | None
-    """The scheme that the peer signed with, if it signed."""
-    server_name: str | None
-    """The name the client asked for (RFC 6066 3), as an A-label or IP address."""
-    alpn_protocol: str | None
-    """The application protocol chosen (RFC 7301)."""
-    extended_master_secret: bool
-    """RFC 7627."""
-    encrypt_then_mac: bool
-    """RFC 7366."""
-    secure_renegotiation: bool
-    """The peer signalled RFC 5746."""
+    It is made of two values that sessions and the next handshake use too (`tls12.agreement`); each fact of theirs is
+    an attribute here as well.
+    """
+
+    agreed: Agreed
+    """What the hellos settled."""
+    peer: PeerIdentity
+    """Who the peer is."""
     resumed: bool
     """An abbreviated handshake, from a session or a ticket."""
-    session_id: bytes
-    peer_certificates: tuple[bytes, ...]
-    """The peer's certificates as sent, DER, leaf first; those of the original handshake when resumed."""
-    verified_chain: tuple[bytes, ...]
-    """The chain that the verifier built, leaf to root, DER; empty where trust did not come from a chain."""
-    ocsp_response: bytes | None
-    """The staple (RFC 6066 8), DER."""
-    scts: tuple[bytes, ...]
-    """Signed certificate timestamps from the TLS extension (RFC 6962 3.3); two more routes are below."""
-    psk_identity: bytes | None
-    client_random: bytes
-    server_random: bytes
-    record_size_limit: int
-    """The largest plaintext, in bytes, that we may send in one record."""
-    custom_extensions: tuple[Extension, ...] = ()
-    """What the server answered to `ClientConfig.extensions`."""
-    peer_sent_downgrade_sentinel: bool = False
-    """The server's random ends in the mark of RFC 8446 4.1.3: it can speak TLS 1.3. A fact, never a fault."""
+    group: NamedGroup | None = None
+    """The group of the ephemeral exchange; None for RSA transport, plain PSK and resumptions."""
+    signature_scheme: SignatureScheme | None = None
+    """The scheme that we signed with, if we signed."""
+    peer_signature_scheme: SignatureScheme | None = None
+    """The scheme that the peer signed with, if it signed."""
+
+    @property
+    def version(self) -> ProtocolVersion:
+        """Always TLS 1.2."""
+        return ProtocolVersion.TLS_1_2
+
+    @property
+    def cipher_suite(self) -> CipherSuite:
+        """The cipher suite."""
+        return self.agreed.terms.cipher_suite
+
+    @property
+    def extended_master_secret(self) -> bool:
+        """Whether the master secret was made with the session hash (RFC 7627)."""
+        return self.agreed.terms.extended_master_secret
+
+    @property
+    def encrypt_then_mac(self) -> bool:
+        """Whether records are encrypted first (RFC 7366)."""
+        return self.agreed.terms.encrypt_then_mac
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that the client asked for (RFC 6066 3), as an A-label or IP address."""
+        return self.agreed.terms.server_name
+
+    @property
+    def alpn_protocol(self) -> str | None:
+        """The application protocol (RFC 7301)."""
+        return self.agreed.terms.alpn_protocol
+
+    @property
+    def secure_renegotiation(self) -> bool:
+        """Whether the peer signalled RFC 5746."""
+        return self.agreed.secure_renegotiation
+
+    @property
+    def session_id(self) -> bytes:
+        """The session id in the ServerHello; empty where the server gave none."""
+        return self.agreed.session_id
+
+    @property
+    def client_random(self) -> bytes:
+        """The random of the ClientHello, 32 bytes."""
+        return self.agreed.client_random
+
+    @property
+    def server_random(self) -> bytes:
+        """The random of the ServerHello, 32 bytes."""
+        return self.agreed.server_random
+
+    @property
+    def record_size_limit(self) -> int:
+        """The largest plaintext, in bytes, that we may send in one record (RFC 8449, RFC 6066 4)."""
+        return self.agreed.record_size_limit
+
+    @property
+    def custom_extensions(self) -> tuple[Extension, ...]:
+        """What the server answered to `ClientConfig.extensions`."""
+        return self.agreed.custom_extensions
+
+    @property
+    def peer_sent_downgrade_sentinel(self) -> bool:
+        """Whether the server's random ends in the mark of RFC 8446 4.1.3: it can speak TLS 1.3. That is no fault."""
+        return self.agreed.peer_sent_downgrade_sentinel
+
+    @property
+    def peer_certificates(self) -> tuple[bytes, ...]:
+        """The peer's certificates as sent, DER, leaf first; those of the original handshake when resumed."""
+        return self.peer.certificates
+
+    @property
+    def verified_chain(self) -> tuple[bytes, ...]:
+        """The chain that the verifier built, leaf to root, DER; empty where trust did not come from a chain."""
+        return self.peer.verified_chain
+
+    @property
+    def psk_identity(self) -> bytes | None:
+        """The identity of the pre-shared key, if one took part (RFC 4279)."""
+        return self.peer.psk_identity
+
+    @property
+    def ocsp_response(self) -> bytes | None:
+        """The OCSP response that the server stapled (RFC 6066 8), DER."""
+        return self.peer.ocsp_response
+
+    @property
+    def scts(self) -> tuple[bytes, ...]:
+        """Signed certificate timestamps from the TLS extension (RFC 6962 3.3); two other sources are below."""
+        return self.peer.scts
 
     @property
     def stapled_scts(self) -> tuple[bytes, ...]:
-        """Signed certificate timestamps from the staple. Raises `BadStaple` for one that cannot be read."""
+        """Signed certificate timestamps from the stapled OCSP response. Raises `BadStaple` if it cannot be read."""
         return stapled_scts(self.ocsp_response) if self.ocsp_response is not None else ()
 
     @property
     def embedded_scts(self) -> tuple[bytes, ...]:
-        """Signed certificate timestamps from the peer's certificate. Raises `CertificateError` likewise."""
+        """Signed certificate timestamps in the peer's certificate. Raises `CertificateError` if it cannot be read."""
         return embedded_scts(self.peer_certificates[0]) if self.peer_certificates else ()
 
 

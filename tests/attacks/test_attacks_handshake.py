@@ -115,7 +115,7 @@ def test_skipped_certificate_verify() -> None:
         return ours.completed and ours.negotiated.peer_certificates == victim.chain_der
 
     def believe(self: ServerHandshake, peer: Any) -> Iterator[Any]:
-        return VerifiedSignature(SignatureScheme.ECDSA_SECP256R1_SHA256)
+        return VerifiedSignature(scheme=SignatureScheme.ECDSA_SECP256R1_SHA256)
         yield
 
     assert_defended(
@@ -219,7 +219,7 @@ def test_unrequested_signature_schemes() -> None:
 
     def verify_whatever_it_is(self: Steps[Any], peer: Any, scheme: Any, signature: bytes, signed: bytes) -> Any:
         signatures.verify(peer.leaf_public_key, scheme, signature, signed)
-        return VerifiedSignature(scheme)
+        return VerifiedSignature(scheme=scheme)
 
     assert_defended(attack, removed(Steps, "verify_signature", verify_whatever_it_is))
 

@@ -24,6 +24,7 @@ from tests.ends import (
     stapled_credential,
     talk,
 )
+from tests.sessions import altered
 from tls12 import (
     Accept,
     Alert,
@@ -156,7 +157,7 @@ def test_a_session_with_another_certificate_of_the_server_is_not_offered_in_a_re
 
 def test_a_session_for_another_name_is_not_offered() -> None:
     session = session_of(server={"ticket_keys": TicketKeys.generate()})
-    client, _ = offering(replace(session, server_name="other.test"))
+    client, _ = offering(altered(session, server_name="other.test"))
     assert not client.negotiated.resumed
 
 
@@ -187,7 +188,7 @@ def test_a_session_without_rfc_7627_is_kept_and_offered_only_by_a_policy_that_re
 
 
 def test_a_session_without_rfc_7627_that_was_kept_elsewhere_is_not_offered() -> None:
-    session = replace(session_of(server={"ticket_keys": TicketKeys.generate()}), extended_master_secret=False)
+    session = altered(session_of(server={"ticket_keys": TicketKeys.generate()}), extended_master_secret=False)
     client, _ = offering(session)
     assert not client.negotiated.resumed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from tests.ends import (
     stapled_credential,
     talk,
 )
+from tests.sessions import altered
 from tls12 import (
     Accept,
     AcceptAnyPeer,
@@ -458,7 +459,7 @@ def test_a_session_that_is_found_but_no_longer_fits_means_a_full_handshake() -> 
     for wrong in (Accept(), kept.to_bytes()):
         with pytest.raises(UsageError, match="SessionLookupRequested"):
             server.connection.answer(wrong)
-    server.connection.answer(replace(kept, server_name="other.test"))
+    server.connection.answer(altered(kept, server_name="other.test"))
     server.events += server.connection.events()
     talk(server, client)
     assert not server.negotiated.resumed

@@ -7,8 +7,9 @@ from dataclasses import replace
 from tests import pki
 from tests.ends import pair, talk
 from tls12 import Alert
+from tls12.agreement import Agreed
 from tls12.handshake.client import ClientHandshake
-from tls12.handshake.negotiation import Agreed, Offer
+from tls12.handshake.negotiation import Offer
 from tls12.handshake.server import ServerHandshake
 from tls12.wire.extensions import RenegotiationInfo
 from tls12.wire.hello import ClientHello, ServerHello

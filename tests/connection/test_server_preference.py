@@ -92,7 +92,7 @@ def a_choice(policy: Policy, theirs: tuple[CipherSuite, ...]) -> CipherSuite:
     hello = Script("client").hello(*theirs)
     return choose(
         Offer.read(hello), ServerConfig(policy=policy, credentials=our_server().connection.config.credentials)
-    ).suite.suite
+    ).parameters.suite
 
 
 shuffled = st.permutations(OURS).flatmap(lambda order: st.integers(1, 4).map(lambda count: tuple(order[:count])))

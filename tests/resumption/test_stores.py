@@ -4,21 +4,14 @@ import pickle
 
 import pytest
 
+from tests.sessions import PLAIN, altered
 from tls12.errors import UsageError
-from tls12.registry import CipherSuite
 from tls12.resumption.sessions import Session
 from tls12.resumption.stores import MemorySessionStore, SessionStore
 
 
 def session(number: int = 0, expires: float = 200.0) -> Session:
-    return Session(
-        session_id=bytes([number]),
-        cipher_suite=CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-        master_secret=bytes(48),
-        extended_master_secret=True,
-        created=100.0,
-        expires=expires,
-    )
+    return altered(PLAIN, session_id=bytes([number]), expires=expires)
 
 
 def test_a_store_gives_back_what_was_put_until_it_is_removed() -> None:

@@ -7,6 +7,7 @@ a researcher overrides one of them in a subclass to misbehave at exactly one pla
 
 from __future__ import annotations
 
+from tls12.agreement import Agreed, PeerIdentity
 from tls12.config import Psk
 from tls12.crypto.key_exchange import ExchangeInputs, make_key_exchange
 from tls12.crypto.suites import Suite
@@ -21,7 +22,7 @@ from tls12.events import (
 )
 from tls12.handshake.client_hello import ClientHellos
 from tls12.handshake.engine import Story
-from tls12.handshake.negotiation import Agreed, choose_scheme, key_fits
+from tls12.handshake.negotiation import choose_scheme, key_fits
 from tls12.handshake.proofs import (
     Unauthenticated,
     VerifiedIdentity,
@@ -66,22 +67,22 @@ class ClientHandshake(ClientHellos):
 
     def full(self, agreed: Agreed) -> Story[None]:
         """Figure 1: the whole key exchange."""
-        suite = agreed.suite
+        suite = agreed.parameters
         self.transcript.start(suite.prf_hash)
-        identity: VerifiedIdentity | Unauthenticated = Unauthenticated("the suite has no certificates")
+        identity: VerifiedIdentity | Unauthenticated = Unauthenticated(reason="the suite has no certificates")
         staple: bytes | None = None
-        peer: PeerChain | None = None
+        chain: PeerChain | None = None
         if suite.uses_certificate:
             certificate = yield from self.receive(Certificate)
             if agreed.staple_promised:
                 status = yield from self.receive_if(CertificateStatus, then=_AFTER_CERTIFICATE)
                 staple = self.check_status(status)
-            peer = self.check_certificate(suite, certificate, staple, agreed.scts)
-            identity = yield from self.verify_identity(peer)
+            chain = self.check_certificate(suite, certificate, staple, agreed)
+            identity = yield from self.verify_identity(chain)
         exchange = yield from self.receive_share(suite)
-        key_exchange = make_key_exchange(suite, self.exchange_inputs(suite, peer))
+        key_exchange = make_key_exchange(suite, self.exchange_inputs(suite, chain))
         key_exchange.check_server_key_exchange(exchange)
-        possession = self.verify_share(suite, exchange, peer, agreed)
+        possession = self.verify_share(suite, exchange, chain, agreed)
         request = yield from self.receive_request(suite)
         yield from self.receive(ServerHelloDone)
 
@@ -100,47 +101,52 @@ class ClientHandshake(ClientHellos):
         client_verify_data = self.send_finished(agreed, secrets)
         ticket = (yield from self.receive(NewSessionTicket)) if agreed.ticket_promised else None
         finished = yield from self.receive_finished(agreed, secrets)
-        negotiated = self.negotiated(
-            agreed,
-            server_name=self.server_name,
-            group=key_exchange.group,
-            signature_scheme=signed_with,
-            peer_signature_scheme=exchange.signature.algorithm if exchange and exchange.signature else None,
-            resumed=False,
-            peer_certificates=peer.certificates if peer else (),
+        peer = PeerIdentity(
+            certificates=chain.certificates if chain is not None else (),
             verified_chain=identity.chain if isinstance(identity, VerifiedIdentity) else (),
             ocsp_response=staple,
             scts=agreed.scts,
-            psk_identity=psk.identity if psk else None,
+            psk_identity=psk.identity if psk is not None else None,
         )
-        leaf = peer.certificates[0] if peer else None
-        hint = exchange.psk_identity_hint if exchange is not None else None
-        session = self.new_session(agreed, secrets, negotiated, ticket, psk, hint)
-        self.finish(agreed, secrets, identity, possession, finished, negotiated, session, client_verify_data, leaf)
+        negotiated = self.negotiated(
+            agreed,
+            peer,
+            resumed=False,
+            group=key_exchange.group,
+            signature_scheme=signed_with,
+            peer_signature_scheme=exchange.signature.algorithm if exchange and exchange.signature else None,
+        )
+        self.finish(
+            identity=identity,
+            possession=possession,
+            finished=finished,
+            negotiated=negotiated,
+            session=self.new_session(agreed, peer, secrets, ticket, psk, exchange),
+            secrets=secrets,
+            sent_verify_data=client_verify_data,
+            server_certificate=chain.certificates[0] if chain is not None else None,
+        )
 
     def resume(self, agreed: Agreed) -> Story[None]:
         """Figure 2: the master secret is known already; the server finishes first."""
         session = self.check_resumption(agreed)
-        self.transcript.start(agreed.suite.prf_hash)
+        self.transcript.start(agreed.parameters.prf_hash)
         self.transcript.forget_messages()
         secrets = self.derive_keys(agreed, Secret(session.master_secret))
         ticket = (yield from self.receive(NewSessionTicket)) if agreed.ticket_promised else None
         finished = yield from self.receive_finished(agreed, secrets)
         client_verify_data = self.send_finished(agreed, secrets)
         proof = self.accept_resumption(session, finished)
-        negotiated = self.negotiated(
-            agreed,
-            server_name=self.server_name,
-            resumed=True,
-            peer_certificates=session.peer_certificates,
-            verified_chain=session.verified_chain,
-            ocsp_response=session.ocsp_response,
-            scts=session.scts,
-            psk_identity=session.psk_identity,
+        self.finish(
+            identity=proof,
+            possession=proof,
+            finished=finished,
+            negotiated=self.negotiated(agreed, session.peer, resumed=True),
+            session=self.renewed_session(session, agreed, ticket),
+            secrets=secrets,
+            sent_verify_data=client_verify_data,
+            server_certificate=next(iter(session.peer.certificates), None),
         )
-        leaf = next(iter(session.peer_certificates), None)
-        renewed = self.new_session(agreed, secrets, negotiated, ticket)
-        self.finish(agreed, secrets, proof, proof, finished, negotiated, renewed, client_verify_data, leaf)
 
     def server_resumes(self, hello: ClientHello, answer: ServerHello) -> Story[bool]:
         """By the echoed id, or, when a ticket was offered, by the message that follows (RFC 5077 3.4)."""
@@ -169,9 +175,7 @@ class ClientHandshake(ClientHellos):
             )
         return status.response
 
-    def check_certificate(
-        self, suite: Suite, message: Certificate, staple: bytes | None, scts: tuple[bytes, ...]
-    ) -> PeerChain:
+    def check_certificate(self, suite: Suite, message: Certificate, staple: bytes | None, agreed: Agreed) -> PeerChain:
         """The form of the chain, and whether its leaf fits the suite; not yet whether to trust it."""
         chain = message.certificate_list
         if not chain:
@@ -188,14 +192,14 @@ class ClientHandshake(ClientHellos):
         config = self.config
         policy = config.policy
         peer = PeerChain(
-            chain,
-            ConnectionEnd.SERVER,
-            self.server_name,
-            config.now(),
-            staple,
-            scts,
-            policy.minimum_rsa_bits,
-            policy.maximum_rsa_bits,
+            certificates=chain,
+            role=ConnectionEnd.SERVER,
+            server_name=self.server_name,
+            time=config.now(),
+            ocsp_response=staple,
+            scts=agreed.scts,
+            minimum_rsa_bits=policy.minimum_rsa_bits,
+            maximum_rsa_bits=policy.maximum_rsa_bits,
         )
         self.check_key_size(peer)
         leaf = peer.facts
@@ -237,7 +241,7 @@ class ClientHandshake(ClientHellos):
     ) -> VerifiedSignature | Unauthenticated:
         """The signature under the key share and both randoms (RFC 5246 7.4.3)."""
         if exchange is None or peer is None or suite.key_exchange is Kx.RSA_PSK:
-            return Unauthenticated(f"{suite.suite} signs no key share; the Finished message proves the key")
+            return Unauthenticated(reason=f"{suite.suite} signs no key share; the Finished message proves the key")
         signature = exchange.signature
         assert signature is not None
         signed = agreed.client_random + agreed.server_random + exchange.params_bytes()

@@ -8,12 +8,13 @@ override to misbehave at exactly one place.
 
 from __future__ import annotations
 
-import dataclasses
 import hmac
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from tls12.agreement import Agreed, PeerIdentity, Terms
 from tls12.config import PSK_EXPECTED, ClientConfig, Psk
 from tls12.crypto.randomness import Purpose
 from tls12.crypto.suites import SUITES, Suite
@@ -21,17 +22,13 @@ from tls12.errors import (
     PeerIncompatible,
     PeerMisbehaved,
 )
-from tls12.events import (
-    Negotiated,
-    PskLookupRequested,
-)
+from tls12.events import PskLookupRequested
 from tls12.given import expect
 from tls12.handshake import bindings
 from tls12.handshake import common_extensions as common
 from tls12.handshake.embellish import add_grease, pad
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.handshake.grammar import Conversation
-from tls12.handshake.negotiation import Agreed
 from tls12.handshake.permissions import permit
 from tls12.handshake.proofs import Established
 from tls12.handshake.steps import Secrets, Steps
@@ -44,7 +41,7 @@ from tls12.registry import (
     ExtensionType,
     ProtocolVersion,
 )
-from tls12.resumption.sessions import Session, digest_psk
+from tls12.resumption.sessions import Session, digest_psk, expiry
 from tls12.resumption.stores import get_session, put_session
 from tls12.trust.names import is_ip_address
 from tls12.wire.closing import NewSessionTicket
@@ -63,9 +60,10 @@ from tls12.wire.extensions import (
     StatusRequestAck,
 )
 from tls12.wire.hello import ClientHello, ServerHello
+from tls12.wire.key_exchange import ServerKeyExchange
 from tls12.wire.records import MAX_PLAINTEXT
 
-# Members asked about in every handshake: an attribute of an enum class costs 0.1 µs until Python 3.12.
+# Used in every handshake, and slow to look up in an enum class before Python 3.12 (see docs/performance.md).
 _TLS_1_2, _NULL, _UNCOMPRESSED = ProtocolVersion.TLS_1_2, CompressionMethod.NULL, ECPointFormat.UNCOMPRESSED
 _extension_type = attrgetter("extension_type")
 _DOWNGRADE_SENTINELS = (b"DOWNGRD\x01", b"DOWNGRD\x00")
@@ -210,7 +208,7 @@ class ClientHellos(Steps[ClientConfig]):
             return None
         if session.cipher_suite not in _needs(suites).codes:
             return None
-        if not self.is_same_peer(session.peer_certificates, session.psk_identity):
+        if not self.is_same_peer(session.peer):
             return None
         if session.psk_identity is not None and not self.has_psk_of(session):
             return None
@@ -232,12 +230,13 @@ class ClientHellos(Steps[ClientConfig]):
         """What an abbreviated handshake may not change (RFC 5246 7.4.1.3, RFC 7627 5.3)."""
         session = self.session
         assert session is not None
-        if agreed.suite.suite != session.cipher_suite:
+        terms = agreed.terms
+        if terms.cipher_suite != session.cipher_suite:
             raise PeerMisbehaved(
-                f"the server resumes with {agreed.suite.suite} a session made with {session.cipher_suite}",
+                f"the server resumes with {terms.cipher_suite} a session made with {session.cipher_suite}",
                 rule="RFC 5246 7.4.1.3",
             )
-        if agreed.extended_master_secret != session.extended_master_secret:
+        if terms.extended_master_secret != session.extended_master_secret:
             raise PeerMisbehaved(
                 "the server resumes a session but changed extended_master_secret",
                 alert=Alert.HANDSHAKE_FAILURE,
@@ -252,52 +251,67 @@ class ClientHellos(Steps[ClientConfig]):
         if session.max_fragment_length is None or answer.find(RecordSizeLimit) is not None:
             return agreed
         size = 256 << session.max_fragment_length
-        kept = dataclasses.replace(
-            agreed, max_fragment_length=session.max_fragment_length, fragment_size=size, plaintext_limit=size
-        )
+        terms = replace(agreed.terms, max_fragment_length=session.max_fragment_length)
+        kept = replace(agreed, terms=terms, record_size_limit=size, own_record_size_limit=size)
         self.settle_records(kept)
         return kept
 
     def new_session(
         self,
         agreed: Agreed,
+        peer: PeerIdentity,
         secrets: Secrets,
-        negotiated: Negotiated,
         ticket: NewSessionTicket | None,
-        psk: Psk | None = None,
-        psk_identity_hint: bytes | None = None,
+        psk: Psk | None,
+        exchange: ServerKeyExchange | None,
     ) -> Session | None:
-        """What may be resumed later, if anything; kept in the store, if there is one. An empty ticket is none
-        (RFC 5077 3.3)."""
+        """What may be resumed later, if anything; kept in the store, if there is one."""
         config = self.config
-        old = self.session if negotiated.resumed else None
-        if self.answered_who_we_are or not self.may_be_reused(agreed.extended_master_secret):
+        if self.answered_who_we_are or not self.may_be_reused(agreed.terms.extended_master_secret):
             return None
-        if ticket is not None and not ticket.ticket:
-            ticket = None
-        if old is not None and ticket is None:
-            session = old
-        elif ticket is None and not negotiated.session_id:
+        granted = ticket if ticket is not None and ticket.ticket else None  # an empty one is none (RFC 5077 3.3)
+        if granted is None and not agreed.session_id:
             return None
-        else:
-            session = Session.from_handshake(
-                negotiated,
-                session_id=negotiated.session_id if ticket is None else b"",
-                ticket=ticket.ticket if ticket is not None else b"",
-                ticket_lifetime=ticket.ticket_lifetime_hint if ticket is not None else 0,
-                master_secret=secrets.master,
-                alpn_protocols=config.alpn_protocols,
-                trust=self.trust(),
-                policy=self.rules(),
-                created=old.created if old else config.now(),
-                max_fragment_length=agreed.max_fragment_length,
-                identity=self.identity(),
-                psk_digest=old.psk_digest if old else digest_psk(secrets.master, psk.identity, psk.key) if psk else b"",
-                psk_identity_hint=old.psk_identity_hint if old else psk_identity_hint,
-            )
-        if config.sessions is not None:
-            put_session(config.sessions, self.session_key, session)
+        created = config.now()
+        lifetime = granted.ticket_lifetime_hint if granted is not None else 0
+        session = Session(
+            terms=agreed.terms,
+            peer=peer,
+            session_id=agreed.session_id if granted is None else b"",
+            master_secret=secrets.master,
+            created=created,
+            expires=expiry(created, lifetime, peer.verified_chain),
+            ticket=granted.ticket if granted is not None else b"",
+            ticket_lifetime=lifetime,
+            alpn_protocols=config.alpn_protocols,
+            trust=self.trust(),
+            policy=self.rules(),
+            identity=self.identity(),
+            psk_digest=digest_psk(secrets.master, psk.identity, psk.key) if psk is not None else b"",
+            psk_identity_hint=exchange.psk_identity_hint if exchange is not None else None,
+        )
+        self.keep_session(session)
         return session
+
+    def renewed_session(self, session: Session, agreed: Agreed, ticket: NewSessionTicket | None) -> Session:
+        """The session after a resumption: under the new ticket, if the server sent one."""
+        if ticket is not None and ticket.ticket:
+            lifetime = ticket.ticket_lifetime_hint
+            session = replace(
+                session,
+                terms=agreed.terms,
+                session_id=b"",
+                expires=expiry(session.created, lifetime, session.peer.verified_chain),
+                ticket=ticket.ticket,
+                ticket_lifetime=lifetime,
+            )
+        self.keep_session(session)
+        return session
+
+    def keep_session(self, session: Session) -> None:
+        """Put it into the store, if there is one."""
+        if self.config.sessions is not None:
+            put_session(self.config.sessions, self.session_key, session)
 
     def trust(self) -> bytes:
         """How the server is verified."""
@@ -345,8 +359,38 @@ class ClientHellos(Steps[ClientConfig]):
         formats = found.get(ECPointFormats)
         if formats is not None and _UNCOMPRESSED not in formats.ec_point_format_list:
             raise PeerMisbehaved("the server's ec_point_formats lacks uncompressed", rule="RFC 8422 5.2")
-        size = found.get(RecordSizeLimit)
-        fragment = found.get(MaxFragmentLength)
+        fragment, size = found.get(MaxFragmentLength), found.get(RecordSizeLimit)
+        self.check_record_sizes(hello, fragment, size)
+        to_send = to_receive = fragment.fragment_size if fragment is not None else MAX_PLAINTEXT
+        if size is not None:
+            to_send, to_receive = size.record_size_limit, self.config.record_size_limit
+        scts = found.get(SignedCertificateTimestampList)
+        return Agreed(
+            terms=Terms(
+                cipher_suite=suite.suite,
+                extended_master_secret=extended,
+                encrypt_then_mac=encrypt_then_mac,
+                server_name=self.server_name,
+                alpn_protocol=self.check_alpn(answer),
+                max_fragment_length=fragment.max_fragment_length if fragment is not None else None,
+            ),
+            client_random=hello.random,
+            server_random=answer.random,
+            session_id=answer.session_id,
+            secure_renegotiation=secure,
+            staple_promised=StatusRequestAck in found,
+            ticket_promised=SessionTicketAck in found,
+            scts=scts.sct_list if scts is not None else (),
+            record_size_limit=to_send,
+            own_record_size_limit=to_receive,
+            custom_extensions=tuple(e for e in answer.extensions or () if e.extension_type in own) if own else (),
+            peer_sent_downgrade_sentinel=answer.random.endswith(_DOWNGRADE_SENTINELS),
+        )
+
+    def check_record_sizes(
+        self, hello: ClientHello, fragment: MaxFragmentLength | None, size: RecordSizeLimit | None
+    ) -> None:
+        """The server may answer max_fragment_length with our value, or record_size_limit up to 2^14; not both."""
         if fragment is not None and fragment != hello.find(MaxFragmentLength):
             raise PeerMisbehaved("the server answered another max_fragment_length than ours", rule="RFC 6066 4")
         if size is not None and fragment is not None:
@@ -357,28 +401,6 @@ class ClientHellos(Steps[ClientConfig]):
             raise PeerMisbehaved(
                 f"the server's record_size_limit {size.record_size_limit} exceeds 2^14", rule="RFC 8449 4"
             )
-        scts = found.get(SignedCertificateTimestampList)
-        fragment_size = plaintext_limit = fragment.fragment_size if fragment is not None else MAX_PLAINTEXT
-        if size is not None:
-            fragment_size, plaintext_limit = size.record_size_limit, self.config.record_size_limit
-        return Agreed(  # by position: see tls12/values.py
-            suite,
-            hello.random,
-            answer.random,
-            answer.session_id,
-            extended,
-            encrypt_then_mac,
-            secure,
-            self.check_alpn(answer),
-            StatusRequestAck in found,
-            SessionTicketAck in found,
-            scts.sct_list if scts is not None else (),
-            fragment_size,
-            plaintext_limit,
-            tuple(e for e in answer.extensions or () if e.extension_type in own) if own else (),
-            fragment.max_fragment_length if fragment is not None else None,
-            answer.random.endswith(_DOWNGRADE_SENTINELS),
-        )
 
     def check_extensions_asked_for(self, hello: ClientHello, answer: ServerHello, own: set[ExtensionType]) -> None:
         """Only what was offered may be answered, and of that only what has an answer: padding has none."""
@@ -424,10 +446,10 @@ class ClientHellos(Steps[ClientConfig]):
         return True
 
     def check_alpn(self, answer: ServerHello) -> str | None:
-        """The protocol must be one of ours (RFC 7301 3.1)."""
+        """The application protocol: one of ours (RFC 7301 3.1), or without an answer the one that is spoken already."""
         chosen = answer.find(ApplicationLayerProtocolNegotiation)
         if chosen is None:
-            return None
+            return self.previous.negotiated.alpn_protocol if self.previous is not None else None
         name = chosen.protocol_name_list[0].decode("utf-8", "backslashreplace")
         if name not in self.protocols_to_offer():
             raise PeerMisbehaved(

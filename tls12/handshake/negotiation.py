@@ -1,19 +1,14 @@
 """Negotiation: pure choices over what two sides offer, without state, keys or I/O.
 
-How it works: a server first takes the ClientHello apart into an `Offer`, one field per question. `choose` then
-walks the suites in order of preference and takes the first for which everything else can be found too: a
-credential whose key fits the suite, a signature scheme that the client verifies, a group that both have. What it
-answers is one finished `Choice`; what it refuses is one `PeerIncompatible`, which says what was missing.
-
-None of these values changes once it is made. They are not frozen because that costs 0.2 µs a field, and one of each is
-built for every handshake.
-
-What the two hellos settle, on either side, is an `Agreed`.
+How it works: a server first reads the ClientHello into an `Offer`: its extensions by class, and what has to be worked
+out of them. `choose` then goes through the suites in order of preference and takes the first for which everything else
+can be found too: a credential whose key fits the suite, a signature scheme that the client verifies, a group that both
+have. The result is one `Choice`; if there is none, one `PeerIncompatible` says what was missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -44,27 +39,21 @@ from tls12.trust.names import printable
 from tls12.wire.extensions import (
     ApplicationLayerProtocolNegotiation,
     ECPointFormats,
-    EncryptThenMac,
-    ExtendedMasterSecret,
-    Extension,
-    MaxFragmentLength,
     Padding,
-    RecordSizeLimit,
     RenegotiationInfo,
     ServerCertificateTypes,
     ServerNameList,
     SessionTicket,
     SignatureAlgorithms,
     SignatureAlgorithmsCert,
-    SignedCertificateTimestampRequest,
     StatusRequest,
     SupportedGroups,
     SupportedVersions,
 )
 from tls12.wire.hello import ClientHello
-from tls12.wire.records import MAX_PLAINTEXT
 
 CP = TypeVar("CP", bound=CodePoint)
+E = TypeVar("E")
 
 _KEY_KINDS: dict[Authentication, frozenset[KeyKind]] = {
     Authentication.ECDSA: frozenset({KeyKind.ECDSA, KeyKind.ED25519, KeyKind.ED448}),
@@ -73,7 +62,7 @@ _KEY_KINDS: dict[Authentication, frozenset[KeyKind]] = {
 }
 """Which keys authenticate which suites (RFC 5246 7.4.2, RFC 8422 5.3; EdDSA keys serve the ECDSA suites)."""
 
-# Members asked about in every handshake: an attribute of an enum class costs 0.1 µs until Python 3.12.
+# Used in every handshake, and slow to look up in an enum class before Python 3.12 (see docs/performance.md).
 _TLS_1_2, _NULL, _UNCOMPRESSED = ProtocolVersion.TLS_1_2, CompressionMethod.NULL, ECPointFormat.UNCOMPRESSED
 _OCSP, _HOST_NAME = CertificateStatusType.OCSP, NameType.HOST_NAME
 
@@ -101,82 +90,86 @@ _OF_USE: dict[type[CodePoint], frozenset[int]] = {
 """Of numbers without a name only those that RFC 7919 4 asks about count."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A ClientHello, taken apart: what the client offers, with absent told apart from empty."""
+    """A ClientHello as a server asks about it. `None` means that the client did not send the extension."""
 
     hello: ClientHello
-    versions: tuple[int, ...] | None
+    extensions: Mapping[type, Any]
+    """The extensions by class: see `find` and `has`."""
     server_name: str | None
-    alpn_protocols: tuple[bytes, ...]
+    """The host name of server_name (RFC 6066 3), in lower case."""
     groups: tuple[NamedGroup, ...] | None
     schemes: tuple[SignatureScheme, ...] | None
     certificate_schemes: tuple[SignatureScheme, ...] | None
     """For signatures inside certificates: signature_algorithms_cert, or without it signature_algorithms."""
     takes_x509: bool
     """Whether X.509 is among the kinds of certificates that the client verifies (RFC 7250)."""
-    point_formats: tuple[ECPointFormat, ...] | None
-    extended_master_secret: bool
-    encrypt_then_mac: bool
-    secure_renegotiation: bool
-    renegotiated_connection: bytes | None
-    ticket: bytes | None
-    wants_staple: bool
-    wants_scts: bool
-    record_size_limit: int | None
-    max_fragment_length: int | None
 
     @classmethod
     def read(cls, hello: ClientHello) -> Offer:
-        """Take a ClientHello apart. Raises what a single extension makes illegal by its value."""
-        by_type: dict[type, Any] = {type(extension): extension for extension in hello.extensions or ()}
-        names = by_type.get(ServerNameList)
-        versions = by_type.get(SupportedVersions)
-        alpn = by_type.get(ApplicationLayerProtocolNegotiation)
-        groups = by_type.get(SupportedGroups)
-        schemes = by_type.get(SignatureAlgorithms)
-        in_certificates = by_type.get(SignatureAlgorithmsCert, schemes)
-        formats = by_type.get(ECPointFormats)
-        info = by_type.get(RenegotiationInfo)
-        ticket = by_type.get(SessionTicket)
-        status = by_type.get(StatusRequest)
-        size = by_type.get(RecordSizeLimit)
-        fragment = by_type.get(MaxFragmentLength)
-        kinds = by_type.get(ServerCertificateTypes)
-        padding = by_type.get(Padding)
+        """Read a ClientHello. Raises `PeerMisbehaved` for what a single extension makes illegal by its value."""
+        extensions: dict[type, Any] = {type(extension): extension for extension in hello.extensions or ()}
+        names = extensions.get(ServerNameList)
+        groups = extensions.get(SupportedGroups)
+        schemes = extensions.get(SignatureAlgorithms)
+        in_certificates = extensions.get(SignatureAlgorithmsCert, schemes)
+        kinds = extensions.get(ServerCertificateTypes)
+        padding = extensions.get(Padding)
         if padding is not None and padding.padding.strip(b"\0"):
             raise PeerMisbehaved("the client's padding is not zeros", rule="RFC 7685 3")
-        return cls(  # by position: see tls12/values.py
-            hello,
-            versions.versions if versions else None,
-            _host_name(names) if names else None,
-            alpn.protocol_name_list if alpn else (),
-            _of_use(groups.named_group_list) if groups else None,
-            _of_use(schemes.supported_signature_algorithms) if schemes else None,
-            _of_use(in_certificates.supported_signature_algorithms) if in_certificates else None,
-            kinds is None or CertificateType.X509 in kinds.certificate_types,
-            formats.ec_point_format_list if formats else None,
-            ExtendedMasterSecret in by_type,
-            EncryptThenMac in by_type,
-            info is not None or CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in hello.cipher_suites,
-            info.renegotiated_connection if info else None,
-            ticket.ticket if ticket else None,
-            status is not None and status.status_type == _OCSP,
-            SignedCertificateTimestampRequest in by_type,
-            size.record_size_limit if size else None,
-            fragment.max_fragment_length if fragment else None,
+        return cls(
+            hello=hello,
+            extensions=extensions,
+            server_name=_host_name(names) if names else None,
+            groups=_of_use(groups.named_group_list) if groups else None,
+            schemes=_of_use(schemes.supported_signature_algorithms) if schemes else None,
+            certificate_schemes=_of_use(in_certificates.supported_signature_algorithms) if in_certificates else None,
+            takes_x509=kinds is None or CertificateType.X509 in kinds.certificate_types,
         )
 
-    def as_able_as(self, policy: Policy) -> Offer:
-        """The offer as if the client could do all that the policy can: a resumption ignores signature_algorithms
-        (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
-        able = policy.signature_schemes
-        return replace(self, groups=policy.groups, schemes=able, certificate_schemes=None, takes_x509=True)
+    def find(self, kind: type[E]) -> E | None:
+        """The client's extension of this class, or None."""
+        found: E | None = self.extensions.get(kind)
+        return found
+
+    def has(self, kind: type) -> bool:
+        """Whether the client sent an extension of this class."""
+        return kind in self.extensions
+
+    @property
+    def protocols(self) -> tuple[bytes, ...]:
+        """The application protocols (RFC 7301), in the client's order."""
+        found = self.find(ApplicationLayerProtocolNegotiation)
+        return found.protocol_name_list if found is not None else ()
+
+    @property
+    def signals_secure_renegotiation(self) -> bool:
+        """Whether the client speaks RFC 5746, and says so by its extension or by the SCSV (3.3)."""
+        return self.has(RenegotiationInfo) or CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in self.hello.cipher_suites
+
+    @property
+    def ticket(self) -> bytes | None:
+        """The session ticket (RFC 5077), empty where the client would like to get one."""
+        found = self.find(SessionTicket)
+        return found.ticket if found is not None else None
+
+    @property
+    def wants_staple(self) -> bool:
+        """Whether the client asks for an OCSP response (RFC 6066 8)."""
+        status = self.find(StatusRequest)
+        return status is not None and status.status_type == _OCSP
+
+    def without_limits(self, policy: Policy) -> Offer:
+        """The offer with every signature scheme and group of the policy, for resumptions: they ignore
+        signature_algorithms (RFC 5246 7.4.1.4.1) and supported_groups (RFC 8422 4)."""
+        schemes = policy.signature_schemes
+        return replace(self, groups=policy.groups, schemes=schemes, certificate_schemes=None, takes_x509=True)
 
 
 def _of_use(codes: tuple[CP, ...]) -> tuple[CP, ...]:
-    """What can be of use of a list of code points, which may have 32,000: each is asked about for every suite, group
-    and credential."""
+    """A long list of code points without those that no choice depends on. It is searched for every suite, group and
+    credential, and a client may send 32,000."""
     if len(codes) <= _SHORT:
         return codes
     return tuple(dict.fromkeys(filter(_OF_USE[type(codes[0])].__contains__, codes)))
@@ -197,9 +190,10 @@ def _host_name(names: ServerNameList) -> str | None:
 def check_offer(offer: Offer) -> None:
     """What a ClientHello must fulfil whatever is chosen: version, compression, point formats."""
     hello = offer.hello
-    if offer.versions is not None:
-        if ProtocolVersion.TLS_1_2 not in offer.versions:
-            theirs = ", ".join(str(ProtocolVersion.of(v)) for v in offer.versions)
+    supported = offer.find(SupportedVersions)
+    if supported is not None:
+        if _TLS_1_2 not in supported.versions:
+            theirs = ", ".join(str(ProtocolVersion.of(v)) for v in supported.versions)
             raise PeerIncompatible(
                 f"the client's supported_versions ({theirs}) has no TLS 1.2",
                 alert=Alert.PROTOCOL_VERSION,
@@ -214,19 +208,21 @@ def check_offer(offer: Offer) -> None:
         )
     if _NULL not in hello.compression_methods:
         raise PeerMisbehaved("the client does not offer the null compression method", rule="RFC 5246 7.4.1.2")
+    formats = offer.find(ECPointFormats)
     if (
-        offer.point_formats is not None
-        and _UNCOMPRESSED not in offer.point_formats
+        formats is not None
+        and _UNCOMPRESSED not in formats.ec_point_format_list
         and any(group in EC_GROUPS for group in offer.groups or ())
     ):
         raise PeerMisbehaved("the client's ec_point_formats lacks uncompressed", rule="RFC 8422 5.1.2")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """What a full handshake will use."""
 
-    suite: Suite
+    parameters: Suite
+    """What the chosen cipher suite stands for."""
     group: NamedGroup | None
     credential: Credential | None
     scheme: SignatureScheme | None
@@ -269,7 +265,7 @@ def _needed(offer: Offer, config: ServerConfig) -> dict[str, CodePoint | None] |
     choice = first_choice(offer, config, candidate_credentials(offer.server_name, config))
     if choice is None:
         return None
-    return {"cipher_suites": choice.suite.suite, "groups": choice.group, "signature_schemes": choice.scheme}
+    return {"cipher_suites": choice.parameters.suite, "groups": choice.group, "signature_schemes": choice.scheme}
 
 
 def _by_chain(
@@ -347,7 +343,7 @@ def _complete(suite: Suite, offer: Offer, config: ServerConfig, credentials: tup
         group = _choose_ec_group(offer, policy)
     elif suite.is_dhe:
         group = _choose_ff_group(offer, config, credential)
-    return Choice(suite, group, credential, scheme)
+    return Choice(parameters=suite, group=group, credential=credential, scheme=scheme)
 
 
 def _choose_credential(
@@ -420,34 +416,3 @@ def choose_alpn(offered: tuple[bytes, ...], config: ServerConfig) -> str | None:
         alert=Alert.NO_APPLICATION_PROTOCOL,
         rule="RFC 7301 3.2",
     )
-
-
-@dataclass(slots=True)
-class Agreed:
-    """What the two hellos settled, the same for both sides."""
-
-    suite: Suite
-    client_random: bytes
-    server_random: bytes
-    session_id: bytes
-    extended_master_secret: bool
-    encrypt_then_mac: bool
-    secure_renegotiation: bool
-    alpn_protocol: str | None
-    staple_promised: bool
-    ticket_promised: bool
-    scts: tuple[bytes, ...] = ()
-    fragment_size: int = MAX_PLAINTEXT
-    """The largest plaintext that we may send in a protected record."""
-    plaintext_limit: int = MAX_PLAINTEXT
-    """The largest plaintext that we accept in a protected record."""
-    custom_extensions: tuple[Extension, ...] = ()
-    """What the server answered to the application's own extensions."""
-    max_fragment_length: int | None = None
-    """The code of RFC 6066 4 that bounds every record, protected or not, of both sides."""
-    downgrade_sentinel: bool = False
-
-    @property
-    def largest_fragment(self) -> int | None:
-        """What `max_fragment_length` stands for, in bytes."""
-        return 256 << self.max_fragment_length if self.max_fragment_length is not None else None

@@ -17,10 +17,9 @@ from tls12.events import Negotiated
 from tls12.handshake.permissions import permit
 from tls12.policy import Policy
 from tls12.resumption.sessions import Session
-from tls12.values import read_only
 
 
-@read_only()
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedIdentity:
     """The verifier accepted this chain for this name."""
 
@@ -28,35 +27,35 @@ class VerifiedIdentity:
     chain: tuple[bytes, ...]
 
 
-@read_only()
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedSignature:
     """The owner of the certificate's key signed this handshake: the key share, or the transcript."""
 
     scheme: int
 
 
-@read_only()
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedFinished:
     """The peer's Finished matched our transcript and master secret."""
 
     verify_data: bytes = field(repr=False)
 
 
-@read_only()
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResumedSession:
     """The peer owns the master secret of a session whose handshake proved the rest."""
 
     session: Session = field(repr=False)
 
 
-@read_only()
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unauthenticated:
     """Nothing is proved here, and why that is right: anonymous and PSK suites, optional client certificates."""
 
     reason: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Established:
     """A finished handshake: what was proved, what was agreed, and what exporters and the next handshake need."""
 
@@ -73,7 +72,6 @@ class Established:
     renegotiated: bool
     """It was not the first handshake of its connection."""
     master_secret: bytes = field(repr=False)
-    prf_hash: str
     client_verify_data: bytes = field(repr=False)
     server_verify_data: bytes = field(repr=False)
     crypto: CryptoProvider = field(repr=False)
@@ -81,7 +79,7 @@ class Established:
 
     def prf(self) -> Prf:
         """The PRF with the master secret, for exporters (RFC 5705)."""
-        return self.crypto.make_prf(self.prf_hash, self.master_secret)
+        return self.crypto.make_prf(self.negotiated.agreed.parameters.prf_hash, self.master_secret)
 
     def without_secrets(self) -> Established:
         """The facts alone, for a connection that has failed: nothing can be resumed, exported or bound any more."""

@@ -7,6 +7,7 @@ be overridden one by one.
 
 from __future__ import annotations
 
+from tls12.agreement import Agreed, PeerIdentity
 from tls12.config import ClientAuth
 from tls12.crypto.key_exchange import ExchangeInputs, KeyExchange, make_key_exchange
 from tls12.crypto.randomness import Purpose
@@ -14,7 +15,6 @@ from tls12.crypto.signatures import SCHEMES, KeyKind
 from tls12.errors import PeerIncompatible, PeerMisbehaved, WrongPurpose
 from tls12.handshake.engine import Story
 from tls12.handshake.negotiation import (
-    Agreed,
     Choice,
     Offer,
     check_offer,
@@ -38,6 +38,7 @@ from tls12.resumption.sessions import Session
 from tls12.secrecy import Secret
 from tls12.trust.peer import PeerChain
 from tls12.wire.certificates import Certificate, CertificateRequest, CertificateStatus, CertificateVerify
+from tls12.wire.extensions import ExtendedMasterSecret, SignedCertificateTimestampRequest
 from tls12.wire.hello import ClientHello, ServerHelloDone
 from tls12.wire.key_exchange import ClientKeyExchange, DigitallySigned, ServerKeyExchange
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
@@ -49,7 +50,7 @@ _CERTIFICATE_TYPES = {
 }
 """Which keys come under which type of certificate (RFC 5246 7.4.4; EdDSA under ecdsa_sign: RFC 8422 5.5)."""
 
-_NOBODY = Unauthenticated("client certificates are not required")
+_NOBODY = Unauthenticated(reason="client certificates are not required")
 
 
 class ServerHandshake(ServerHellos):
@@ -81,9 +82,10 @@ class ServerHandshake(ServerHellos):
 
     def full(self, offer: Offer, choice: Choice, alpn: str | None) -> Story[None]:
         """Figure 1: the whole key exchange."""
-        config, suite, credential = self.config, choice.suite, choice.credential
-        self.check_extended_master_secret(offer.extended_master_secret)
-        reusable = self.may_be_reused(offer.extended_master_secret)
+        config, suite, credential = self.config, choice.parameters, choice.credential
+        extended = offer.has(ExtendedMasterSecret)
+        self.check_extended_master_secret(extended)
+        reusable = self.may_be_reused(extended)
         self.transcript.start(suite.prf_hash)
         staple = credential.ocsp_response if credential is not None and offer.wants_staple else None
         agreed = self.build_agreed(
@@ -93,7 +95,7 @@ class ServerHandshake(ServerHellos):
             session_id=config.draw(Purpose.SESSION_ID, 32) if reusable and self.keeps_sessions() else b"",
             staple_promised=staple is not None,
             ticket_promised=reusable and offer.ticket is not None and config.ticket_keys is not None,
-            scts=credential.scts if credential is not None and offer.wants_scts else (),
+            scts=credential.scts if credential is not None and offer.has(SignedCertificateTimestampRequest) else (),
         )
         self.check_continuity(agreed)
         self.settle_records(agreed)
@@ -103,7 +105,6 @@ class ServerHandshake(ServerHellos):
         if staple is not None:
             self.send(CertificateStatus(CertificateStatusType.OCSP, staple))
         key_exchange = make_key_exchange(suite, self.exchange_inputs(offer, choice))
-        server_name = offer.server_name
         del offer
         yield from self.send_share(key_exchange, choice, agreed)
         request = self.build_certificate_request(choice)
@@ -113,40 +114,49 @@ class ServerHandshake(ServerHellos):
             self.transcript.forget_messages()
         self.send(ServerHelloDone())
 
-        peer = yield from self.receive_certificate(request)
+        chain = yield from self.receive_certificate(request)
         exchange = yield from self.receive(ClientKeyExchange)
         psk = Secret((yield from self.find_psk(exchange)) if suite.uses_psk else None)
         premaster = Secret(key_exchange.take_client_key_exchange(exchange, psk.value))
         secrets = self.derive_keys(agreed, Secret(self.master_secret(agreed, premaster.value)))
         psk_digest = self.digest_psk(secrets, exchange.psk_identity, psk)
         del psk, premaster
-        identity, possession = yield from self.verify_client(peer, request)
+        identity, possession = yield from self.verify_client(chain)
         self.transcript.forget_messages()
         finished = yield from self.receive_finished(agreed, secrets)
-        negotiated = self.negotiated(
-            agreed,
-            server_name=server_name,
-            group=choice.group,
-            signature_scheme=choice.scheme,
-            peer_signature_scheme=SignatureScheme.of(possession.scheme)
-            if isinstance(possession, VerifiedSignature)
-            else None,
-            resumed=False,
-            peer_certificates=peer.certificates if peer is not None else (),
+        peer = PeerIdentity(
+            certificates=chain.certificates if chain is not None else (),
             verified_chain=identity.chain if isinstance(identity, VerifiedIdentity) else (),
             psk_identity=exchange.psk_identity if suite.uses_psk else None,
         )
-        session = self.new_session(agreed, secrets, negotiated, credential, psk_digest)
+        signed_with = possession.scheme if isinstance(possession, VerifiedSignature) else None
+        negotiated = self.negotiated(
+            agreed,
+            peer,
+            resumed=False,
+            group=choice.group,
+            signature_scheme=choice.scheme,
+            peer_signature_scheme=SignatureScheme.of(signed_with) if signed_with is not None else None,
+        )
+        session = self.new_session(agreed, peer, secrets, credential, psk_digest)
         self.send_ticket(agreed, session)
         server_verify_data = self.send_finished(agreed, secrets)
         self.keep_session(session)
-        leaf = credential.certificate_list[0] if credential is not None else None
-        self.finish(agreed, secrets, identity, possession, finished, negotiated, session, server_verify_data, leaf)
+        self.finish(
+            identity=identity,
+            possession=possession,
+            finished=finished,
+            negotiated=negotiated,
+            session=session,
+            secrets=secrets,
+            sent_verify_data=server_verify_data,
+            server_certificate=credential.certificate_list[0] if credential is not None else None,
+        )
 
     def resume(self, offer: Offer, session: Session, choice: Choice, alpn: str | None) -> Story[None]:
         """Figure 2: the master secret is known already; the server finishes first."""
         config = self.config
-        suite = choice.suite
+        suite = choice.parameters
         self.transcript.start(suite.prf_hash)
         self.transcript.forget_messages()
         agreed = self.build_agreed(
@@ -164,22 +174,22 @@ class ServerHandshake(ServerHellos):
         self.check_continuity(agreed)
         self.settle_records(agreed)
         self.send(self.build_server_hello(offer, agreed, resumed=True))
-        server_name = offer.server_name
         del offer
         secrets = self.derive_keys(agreed, Secret(session.master_secret))
         self.send_ticket(agreed, session)
         server_verify_data = self.send_finished(agreed, secrets)
         finished = yield from self.receive_finished(agreed, secrets)
         proof = self.accept_resumption(session, finished)
-        negotiated = self.negotiated(
-            agreed,
-            server_name=server_name,
-            resumed=True,
-            peer_certificates=session.peer_certificates,
-            verified_chain=session.verified_chain,
-            psk_identity=session.psk_identity,
+        self.finish(
+            identity=proof,
+            possession=proof,
+            finished=finished,
+            negotiated=self.negotiated(agreed, session.peer, resumed=True),
+            session=session,
+            secrets=secrets,
+            sent_verify_data=server_verify_data,
+            server_certificate=None,
         )
-        self.finish(agreed, secrets, proof, proof, finished, negotiated, session, server_verify_data, None)
 
     # -- our flight ---------------------------------------------------------------------------------------
 
@@ -210,7 +220,7 @@ class ServerHandshake(ServerHellos):
         if (
             config.client_auth is ClientAuth.NONE
             or choice.credential is None
-            or choice.suite.key_exchange is Kx.RSA_PSK
+            or choice.parameters.key_exchange is Kx.RSA_PSK
         ):
             return None
         schemes = config.policy.signature_schemes
@@ -263,7 +273,7 @@ class ServerHandshake(ServerHellos):
         return key
 
     def verify_client(
-        self, peer: PeerChain | None, request: CertificateRequest | None
+        self, peer: PeerChain | None
     ) -> Story[tuple[VerifiedIdentity | Unauthenticated, VerifiedSignature | Unauthenticated]]:
         """Both proofs about a client: whose certificate it is, and that the client owns the key."""
         if peer is None:

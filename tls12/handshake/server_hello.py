@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hmac
 
+from tls12.agreement import Agreed, PeerIdentity, Terms
 from tls12.config import ClientAuth, ServerConfig, extensions_of
 from tls12.crypto.randomness import Purpose
 from tls12.errors import ApplicationRefused, DecodeError, PeerIncompatible, PeerMisbehaved
 from tls12.events import (
     ClientHelloReceived,
-    Negotiated,
     PskLookupRequested,
     Refuse,
     SessionLookupRequested,
@@ -24,7 +24,6 @@ from tls12.handshake import bindings
 from tls12.handshake import common_extensions as common
 from tls12.handshake.engine import Story
 from tls12.handshake.negotiation import (
-    Agreed,
     Choice,
     Offer,
     candidate_credentials,
@@ -41,21 +40,26 @@ from tls12.registry import (
     HandshakeType,
     ProtocolVersion,
 )
-from tls12.resumption.sessions import Session, digest_psk
+from tls12.resumption.sessions import Session, digest_psk, expiry
 from tls12.resumption.stores import get_session, put_session
 from tls12.secrecy import Secret
 from tls12.trust.credentials import Credential
 from tls12.wire.closing import NewSessionTicket
 from tls12.wire.extensions import (
+    ApplicationLayerProtocolNegotiation,
+    ECPointFormats,
+    EncryptThenMac,
+    ExtendedMasterSecret,
     Extension,
     MaxFragmentLength,
+    RecordSizeLimit,
     RenegotiationInfo,
     SignedCertificateTimestampList,
 )
 from tls12.wire.hello import ServerHello
 from tls12.wire.records import MAX_PLAINTEXT
 
-# Members asked about in every handshake: an attribute of an enum class costs 0.1 µs until Python 3.12.
+# Used in every handshake, and slow to look up in an enum class before Python 3.12 (see docs/performance.md).
 _TLS_1_2, _NULL = ProtocolVersion.TLS_1_2, CompressionMethod.NULL
 
 
@@ -72,7 +76,7 @@ class ServerHellos(Steps[ServerConfig]):
         event = ClientHelloReceived(
             offer.hello,
             offer.server_name,
-            tuple(name.decode("utf-8", "backslashreplace") for name in offer.alpn_protocols),
+            tuple(name.decode("utf-8", "backslashreplace") for name in offer.protocols),
         )
         decision = yield from self.ask(event, None)
         if isinstance(decision, Refuse):
@@ -83,15 +87,17 @@ class ServerHellos(Steps[ServerConfig]):
     def check_renegotiation_info(self, offer: Offer) -> None:
         """RFC 5746 3.6 and 3.7."""
         previous = self.previous
+        info = offer.find(RenegotiationInfo)
+        renegotiated_connection = info.renegotiated_connection if info is not None else b""
         if previous is None:
-            if offer.renegotiated_connection:
+            if renegotiated_connection:
                 raise PeerMisbehaved(
                     "the client's renegotiation_info is not empty in a first handshake",
                     alert=Alert.HANDSHAKE_FAILURE,
                     rule="RFC 5746 3.6",
                 )
             policy = self.config.policy
-            if not offer.secure_renegotiation and policy.require_secure_renegotiation_of_clients:
+            if not offer.signals_secure_renegotiation and policy.require_secure_renegotiation_of_clients:
                 raise PeerIncompatible(
                     "the client offers no secure renegotiation",
                     rule="RFC 5746 3.6",
@@ -100,7 +106,7 @@ class ServerHellos(Steps[ServerConfig]):
             return
         scsv = CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in offer.hello.cipher_suites
         due = previous.client_verify_data
-        if scsv or not hmac.compare_digest(offer.renegotiated_connection or b"", due):
+        if scsv or not hmac.compare_digest(renegotiated_connection, due):
             raise PeerMisbehaved(
                 "the client's renegotiation_info does not belong to this connection",
                 alert=Alert.HANDSHAKE_FAILURE,
@@ -122,11 +128,13 @@ class ServerHellos(Steps[ServerConfig]):
         the application has long begun to speak it. A client that offers none then, as OpenSSL, keeps it."""
         previous = self.previous
         if previous is None:
-            return choose_alpn(offer.alpn_protocols, self.config)
+            return choose_alpn(offer.protocols, self.config)
         spoken = previous.negotiated.alpn_protocol
-        if spoken is None or not offer.alpn_protocols:
-            return None
-        if spoken.encode() not in offer.alpn_protocols or spoken not in self.config.alpn_protocols:
+        if (
+            spoken is not None
+            and offer.protocols
+            and (spoken.encode() not in offer.protocols or spoken not in self.config.alpn_protocols)
+        ):
             raise PeerIncompatible(
                 f"the connection speaks {spoken!r}, which the renegotiation would change",
                 alert=Alert.NO_APPLICATION_PROTOCOL,
@@ -170,7 +178,8 @@ class ServerHellos(Steps[ServerConfig]):
         the RFC wants an alert and no full handshake.
         """
         config = self.config
-        if session.extended_master_secret and not offer.extended_master_secret:
+        extended = offer.has(ExtendedMasterSecret)
+        if session.extended_master_secret and not extended:
             raise PeerMisbehaved(
                 "the client resumes a session with extended master secret but does not offer it",
                 alert=Alert.HANDSHAKE_FAILURE,
@@ -182,10 +191,10 @@ class ServerHellos(Steps[ServerConfig]):
             not session.is_fresh(now)
             or now - session.created >= config.session_lifetime
             or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint, self.trust())
-            or session.extended_master_secret != offer.extended_master_secret
+            or session.extended_master_secret != extended
             or not self.may_be_reused(session.extended_master_secret)
             or (config.client_auth is ClientAuth.REQUIRED and not session.peer_certificates)
-            or not self.is_same_peer(session.peer_certificates, session.psk_identity)
+            or not self.is_same_peer(session.peer)
         ):
             return None
         if session.cipher_suite not in offer.hello.cipher_suites:
@@ -195,8 +204,8 @@ class ServerHellos(Steps[ServerConfig]):
                 f"the client resumes a session made with {session.cipher_suite}, which it does not offer",
                 rule="RFC 5246 7.4.1.2",
             )
-        self.check_extended_master_secret(offer.extended_master_secret)
-        return self.continues(session, offer) or self.continues(session, offer.as_able_as(config.policy))
+        self.check_extended_master_secret(extended)
+        return self.continues(session, offer) or self.continues(session, offer.without_limits(config.policy))
 
     def continues(self, session: Session, offer: Offer) -> Choice | None:
         """What this offer leads to with the credentials that may serve the session, if that is its suite."""
@@ -207,7 +216,7 @@ class ServerHellos(Steps[ServerConfig]):
         if session.identity:
             candidates = self.serving(session, candidates)
         choice = first_choice(offer, self.config, candidates)
-        return choice if choice is not None and choice.suite.suite == session.cipher_suite else None
+        return choice if choice is not None and choice.parameters.suite == session.cipher_suite else None
 
     def serving(self, session: Session, candidates: tuple[Credential, ...]) -> tuple[Credential, ...]:
         """The credentials under which a session may go on: those with the key and the names of the one it was made
@@ -259,28 +268,30 @@ class ServerHellos(Steps[ServerConfig]):
     def new_session(
         self,
         agreed: Agreed,
+        peer: PeerIdentity,
         secrets: Secrets,
-        negotiated: Negotiated,
         credential: Credential | None,
-        psk_digest: bytes = b"",
+        psk_digest: bytes,
     ) -> Session | None:
         """What may be resumed later, if anything here can resume."""
         config = self.config
-        if not self.may_be_reused(agreed.extended_master_secret):
+        if not self.may_be_reused(agreed.terms.extended_master_secret):
             return None
         if not self.keeps_sessions() and config.ticket_keys is None:
             return None
-        return Session.from_handshake(
-            negotiated,
-            session_id=negotiated.session_id,
-            ticket=b"",
-            ticket_lifetime=max(int(config.session_lifetime), 1),  # 0 would leave it unspecified
+        created = config.now()
+        lifetime = max(int(config.session_lifetime), 1)  # 0 would leave it unspecified
+        return Session(
+            terms=agreed.terms,
+            peer=peer,
+            session_id=agreed.session_id,
             master_secret=secrets.master,
+            created=created,
+            expires=expiry(created, lifetime, peer.verified_chain),
+            ticket_lifetime=lifetime,
             alpn_protocols=config.alpn_protocols,
             trust=self.trust(),
             policy=config.policy.fingerprint,
-            created=config.now(),
-            max_fragment_length=agreed.max_fragment_length,
             identity=bindings.server_identity(credential),
             psk_digest=psk_digest,
             end_point=credential.end_point if credential is not None else None,
@@ -319,33 +330,35 @@ class ServerHellos(Steps[ServerConfig]):
         session: Session | None = None,
     ) -> Agreed:
         """What the two hellos settle; with a `session`, in a resumption."""
-        config, policy = self.config, self.config.policy
-        limit = offer.record_size_limit if policy.record_size_limit else None
-        fragment: int | None = None
-        if limit is None and session is not None:
-            fragment = session.max_fragment_length  # RFC 6066 4: it holds for resumptions, unasked
-        elif limit is None and policy.max_fragment_length:
-            fragment = offer.max_fragment_length
-        size = MAX_PLAINTEXT if limit is None else min(limit, MAX_PLAINTEXT)
-        accepted = MAX_PLAINTEXT if limit is None else config.record_size_limit
-        if fragment is not None:
-            size = accepted = 256 << fragment
-        return Agreed(  # by position: see tls12/values.py
-            choice.suite,
-            offer.hello.random,
-            config.draw(Purpose.SERVER_RANDOM, 32),
-            session_id,
-            offer.extended_master_secret,
-            offer.encrypt_then_mac and policy.encrypt_then_mac and choice.suite.is_cbc,
-            offer.secure_renegotiation,
-            alpn,
-            staple_promised,
-            ticket_promised,
-            scts,
-            size,
-            accepted,
-            (),
-            fragment,
+        config, policy, suite = self.config, self.config.policy, choice.parameters
+        asked = offer.find(RecordSizeLimit) if policy.record_size_limit else None
+        code: int | None = None
+        if asked is None and session is not None:
+            code = session.max_fragment_length  # RFC 6066 4: it holds for resumptions, unasked
+        elif asked is None and policy.max_fragment_length:
+            wanted = offer.find(MaxFragmentLength)
+            code = wanted.max_fragment_length if wanted is not None else None
+        to_send = to_receive = MAX_PLAINTEXT if code is None else 256 << code
+        if asked is not None:
+            to_send, to_receive = min(asked.record_size_limit, MAX_PLAINTEXT), config.record_size_limit
+        return Agreed(
+            terms=Terms(
+                cipher_suite=suite.suite,
+                extended_master_secret=offer.has(ExtendedMasterSecret),
+                encrypt_then_mac=suite.is_cbc and policy.encrypt_then_mac and offer.has(EncryptThenMac),
+                server_name=offer.server_name,
+                alpn_protocol=alpn,
+                max_fragment_length=code,
+            ),
+            client_random=offer.hello.random,
+            server_random=config.draw(Purpose.SERVER_RANDOM, 32),
+            session_id=session_id,
+            secure_renegotiation=offer.signals_secure_renegotiation,
+            staple_promised=staple_promised,
+            ticket_promised=ticket_promised,
+            scts=scts,
+            record_size_limit=to_send,
+            own_record_size_limit=to_receive,
         )
 
     def serves(self, server_name: str) -> bool:
@@ -358,6 +371,7 @@ class ServerHellos(Steps[ServerConfig]):
 
         A resumption answers none of RFC 6066: what they settled is the session's.
         """
+        terms, policy = agreed.terms, self.config.policy
         extensions: list[Extension] = []
         if agreed.secure_renegotiation:
             previous = self.previous
@@ -366,13 +380,13 @@ class ServerHellos(Steps[ServerConfig]):
                 if previous is not None
                 else common.FIRST
             )
-        if offer.server_name is not None and not resumed and self.serves(offer.server_name):
+        if terms.server_name is not None and not resumed and self.serves(terms.server_name):
             extensions.append(common.NAME_ACCEPTED)
-        if agreed.extended_master_secret:
+        if terms.extended_master_secret:
             extensions.append(common.EXTENDED_MASTER_SECRET)
-        if agreed.encrypt_then_mac:
+        if terms.encrypt_then_mac:
             extensions.append(common.ENCRYPT_THEN_MAC)
-        if offer.point_formats is not None and agreed.suite.is_ecdhe:
+        if offer.has(ECPointFormats) and agreed.parameters.is_ecdhe:
             extensions.append(common.UNCOMPRESSED_POINTS)
         if agreed.ticket_promised:
             extensions.append(common.TICKET_PROMISED)
@@ -380,13 +394,12 @@ class ServerHellos(Steps[ServerConfig]):
             extensions.append(common.STAPLE_PROMISED)
         if agreed.scts:
             extensions.append(SignedCertificateTimestampList(agreed.scts))
-        if agreed.alpn_protocol is not None:
-            extensions.append(common.application_protocols((agreed.alpn_protocol,)))
-        policy = self.config.policy
-        if offer.record_size_limit is not None and policy.record_size_limit:
+        if terms.alpn_protocol is not None and offer.has(ApplicationLayerProtocolNegotiation):
+            extensions.append(common.application_protocols((terms.alpn_protocol,)))
+        if policy.record_size_limit and offer.has(RecordSizeLimit):
             extensions.append(common.record_size_limit(self.config.record_size_limit))
-        elif agreed.max_fragment_length is not None and not resumed:
-            extensions.append(MaxFragmentLength(agreed.max_fragment_length))
+        elif terms.max_fragment_length is not None and not resumed:
+            extensions.append(MaxFragmentLength(terms.max_fragment_length))
         if self.config.extensions is not None:
             offered = {extension.extension_type for extension in offer.hello.extensions or ()}
             own = extensions_of("extensions(hello)", self.config.extensions(offer.hello))
@@ -395,7 +408,7 @@ class ServerHellos(Steps[ServerConfig]):
             _TLS_1_2,
             agreed.server_random,
             agreed.session_id,
-            agreed.suite.suite,
+            terms.cipher_suite,
             _NULL,
             tuple(extensions) or None,
         )

@@ -12,6 +12,7 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
+from tls12.agreement import Agreed, PeerIdentity
 from tls12.crypto import key_schedule
 from tls12.crypto.prf import Prf
 from tls12.crypto.randomness import Purpose, for_purpose, system_random
@@ -19,7 +20,6 @@ from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerIn
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
 from tls12.given import expect, name_value
 from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, SettleRecords, Story
-from tls12.handshake.negotiation import Agreed
 from tls12.handshake.permissions import permit, replacing
 from tls12.handshake.proofs import (
     Established,
@@ -30,7 +30,7 @@ from tls12.handshake.proofs import (
     VerifiedSignature,
 )
 from tls12.policy import SMALLEST_MODULUS
-from tls12.registry import Alert, ConnectionEnd, NamedGroup, ProtocolVersion, SignatureScheme
+from tls12.registry import Alert, ConnectionEnd, NamedGroup, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.secrecy import Secret
 from tls12.trust.credentials import Credential
@@ -38,8 +38,7 @@ from tls12.trust.key_sizes import WEAKEST_CURVE, is_too_large, too_large, weak_c
 from tls12.trust.peer import PeerChain
 from tls12.wire.closing import ChangeCipherSpec, Finished
 
-# Members asked about in every handshake: an attribute of an enum class costs 0.1 µs until Python 3.12.
-_CLIENT, _TLS_1_2 = ConnectionEnd.CLIENT, ProtocolVersion.TLS_1_2
+_CLIENT = ConnectionEnd.CLIENT  # slow to look up in an enum class before Python 3.12 (see docs/performance.md)
 _BREAKABLE = "a key that can be broken"
 
 
@@ -62,15 +61,15 @@ class Steps(Handshake[C]):
 
     def settle_records(self, agreed: Agreed) -> None:
         """What the hellos say about every further record: its version, and how long it may be (RFC 6066 4)."""
-        self.outputs.append(SettleRecords(agreed.largest_fragment, self.config.max_send_fragment))
+        self.outputs.append(SettleRecords(agreed.max_fragment_size, self.config.max_send_fragment))
 
     # -- keys ---------------------------------------------------------------------------------------------
 
     def master_secret(self, agreed: Agreed, premaster: bytes) -> bytes:
         """RFC 5246 8.1, or RFC 7627 4 over the transcript up to and including ClientKeyExchange."""
-        prf_hash = agreed.suite.prf_hash
+        prf_hash = agreed.parameters.prf_hash
         prf = self.config.crypto.make_prf(prf_hash, premaster)
-        if agreed.extended_master_secret:
+        if agreed.terms.extended_master_secret:
             return key_schedule.extended_master_secret(prf, self.transcript.digest(prf_hash))
         return key_schedule.master_secret(prf, agreed.client_random, agreed.server_random)
 
@@ -78,24 +77,24 @@ class Steps(Handshake[C]):
         """The key block (RFC 5246 6.3), and a line in the key log."""
         if self.config.keylog is not None:
             self.config.keylog.log("CLIENT_RANDOM", agreed.client_random, master.value)
-        prf = self.config.crypto.make_prf(agreed.suite.prf_hash, master.value)
-        keys = key_schedule.key_block(agreed.suite, prf, agreed.client_random, agreed.server_random)
+        prf = self.config.crypto.make_prf(agreed.parameters.prf_hash, master.value)
+        keys = key_schedule.key_block(agreed.parameters, prf, agreed.client_random, agreed.server_random)
         return Secrets(master.value, prf, keys)
 
     def verify_data(self, agreed: Agreed, secrets: Secrets, sender: ConnectionEnd) -> bytes:
         """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""
-        return key_schedule.verify_data(secrets.prf, sender, self.transcript.digest(agreed.suite.prf_hash))
+        return key_schedule.verify_data(secrets.prf, sender, self.transcript.digest(agreed.parameters.prf_hash))
 
     def send_finished(self, agreed: Agreed, secrets: Secrets) -> bytes:
         """Switch our keys on and send Finished; the verify_data sent."""
         keys = secrets.keys.client if self.side is _CLIENT else secrets.keys.server
         sealer = self.config.crypto.make_sealer(
-            agreed.suite,
+            agreed.parameters,
             keys,
-            encrypt_then_mac=agreed.encrypt_then_mac,
+            encrypt_then_mac=agreed.terms.encrypt_then_mac,
             random=for_purpose(self.config.draw, Purpose.RECORD_IV),
         )
-        self.send_change_cipher_spec(sealer, min(agreed.fragment_size, self.config.max_send_fragment))
+        self.send_change_cipher_spec(sealer, min(agreed.record_size_limit, self.config.max_send_fragment))
         verify_data = self.verify_data(agreed, secrets, self.side)
         self.send(Finished(verify_data))
         return verify_data
@@ -106,8 +105,8 @@ class Steps(Handshake[C]):
         """Switch the peer's keys on, and compare its Finished with ours: the one place that proves a Finished."""
         yield from self.receive(ChangeCipherSpec)
         keys = secrets.keys.server if self.side is _CLIENT else secrets.keys.client
-        opener = self.config.crypto.make_opener(agreed.suite, keys, encrypt_then_mac=agreed.encrypt_then_mac)
-        self.outputs.append(InstallReadKeys(opener, agreed.plaintext_limit))
+        opener = self.config.crypto.make_opener(agreed.parameters, keys, encrypt_then_mac=agreed.terms.encrypt_then_mac)
+        self.outputs.append(InstallReadKeys(opener, agreed.own_record_size_limit))
         expected = self.verify_data(agreed, secrets, self.peer)
         finished = yield from self.receive(Finished)
         if not hmac.compare_digest(finished.verify_data, expected):
@@ -116,7 +115,7 @@ class Steps(Handshake[C]):
                 "it was altered on the way, or the two sides derived different keys",
                 rule="RFC 5246 7.4.9",
             )
-        return VerifiedFinished(finished.verify_data)
+        return VerifiedFinished(verify_data=finished.verify_data)
 
     def check_key_size(self, peer: PeerChain) -> None:
         """The policy's bounds for RSA and what is as strong of ECDSA, whatever the verifier makes of it."""
@@ -146,7 +145,7 @@ class Steps(Handshake[C]):
             raise ApplicationRefused(
                 f"the {peer.role}'s certificate was refused: {decision.reason}", alert=decision.alert
             )
-        return VerifiedIdentity(peer.certificates, chain)
+        return VerifiedIdentity(certificates=peer.certificates, chain=chain)
 
     def check_chain(self, chain: Any) -> None:
         """What a verifier of the application's own gave is a chain. Raises `UsageError`."""
@@ -174,11 +173,11 @@ class Steps(Handshake[C]):
                 rule="RFC 5246 7.4.3",
             )
         self.config.crypto.verify(leaf.public_key, scheme, signature, signed)
-        return VerifiedSignature(scheme)
+        return VerifiedSignature(scheme=scheme)
 
     def accept_resumption(self, session: Session, finished: VerifiedFinished) -> ResumedSession:
         """The peer's Finished proves the session's master secret, and so everything that the session proved."""
-        return ResumedSession(session)
+        return ResumedSession(session=session)
 
     # -- our signature ------------------------------------------------------------------------------------
 
@@ -234,83 +233,56 @@ class Steps(Handshake[C]):
         previous = self.previous
         if previous is None:
             return
-        if previous.encrypt_then_mac_ever and agreed.suite.is_cbc and not agreed.encrypt_then_mac:
+        if previous.encrypt_then_mac_ever and agreed.parameters.is_cbc and not agreed.terms.encrypt_then_mac:
             raise PeerMisbehaved(
                 f"the {self.peer} renegotiates from encrypt-then-MAC to MAC-then-encrypt",
                 alert=Alert.HANDSHAKE_FAILURE,
                 rule="RFC 7366 3.1",
             )
 
-    def is_same_peer(self, peer_certificates: tuple[bytes, ...], psk_identity: bytes | None) -> bool:
-        """Whether this is still who the last handshake of the connection was with; it may have been nobody."""
-        before = self.previous.negotiated if self.previous is not None else None
+    def is_same_peer(self, peer: PeerIdentity) -> bool:
+        """Whether this is the peer of the connection's last handshake; an anonymous one may become anyone."""
+        before = self.previous.negotiated.peer if self.previous is not None else None
         return before is None or (
-            before.peer_certificates[:1] in ((), peer_certificates[:1]) and before.psk_identity in (None, psk_identity)
+            before.certificates[:1] in ((), peer.certificates[:1]) and before.psk_identity in (None, peer.psk_identity)
         )
-
-    def spoken_protocol(self, agreed: Agreed) -> str | None:
-        """The application protocol; a renegotiation that names none keeps it."""
-        if agreed.alpn_protocol is None and self.previous is not None:
-            return self.previous.negotiated.alpn_protocol
-        return agreed.alpn_protocol
 
     def negotiated(
         self,
         agreed: Agreed,
+        peer: PeerIdentity,
         *,
-        server_name: str | None,
         resumed: bool,
-        peer_certificates: tuple[bytes, ...],
-        verified_chain: tuple[bytes, ...],
-        psk_identity: bytes | None,
         group: NamedGroup | None = None,
         signature_scheme: SignatureScheme | None = None,
         peer_signature_scheme: SignatureScheme | None = None,
-        ocsp_response: bytes | None = None,
-        scts: tuple[bytes, ...] = (),
     ) -> Negotiated:
-        """The facts for the application: those of the hellos, and what came later.
+        """The outcome for the application.
 
         Raises PeerMisbehaved when a renegotiation changes or drops the peer's identity (RFC 7627 6.1).
         """
-        if not self.is_same_peer(peer_certificates, psk_identity):
+        if not self.is_same_peer(peer):
             raise PeerMisbehaved(
                 f"the identity of the {self.peer} would change in a renegotiation", rule="RFC 7627 6.1"
             )
-        return Negotiated(  # by position: see tls12/values.py
-            _TLS_1_2,
-            agreed.suite.suite,
-            group,
-            signature_scheme,
-            peer_signature_scheme,
-            server_name,
-            self.spoken_protocol(agreed),
-            agreed.extended_master_secret,
-            agreed.encrypt_then_mac,
-            agreed.secure_renegotiation,
-            resumed,
-            agreed.session_id,
-            peer_certificates,
-            verified_chain,
-            ocsp_response,
-            scts,
-            psk_identity,
-            agreed.client_random,
-            agreed.server_random,
-            agreed.fragment_size,
-            agreed.custom_extensions,
-            agreed.downgrade_sentinel,
+        return Negotiated(
+            agreed=agreed,
+            peer=peer,
+            resumed=resumed,
+            group=group,
+            signature_scheme=signature_scheme,
+            peer_signature_scheme=peer_signature_scheme,
         )
 
     def finish(
         self,
-        agreed: Agreed,
-        secrets: Secrets,
+        *,
         identity: VerifiedIdentity | ResumedSession | Unauthenticated,
         possession: VerifiedSignature | ResumedSession | Unauthenticated,
         finished: VerifiedFinished,
         negotiated: Negotiated,
         session: Session | None,
+        secrets: Secrets,
         sent_verify_data: bytes,
         server_certificate: bytes | None,
     ) -> None:
@@ -318,19 +290,19 @@ class Steps(Handshake[C]):
         ours, theirs = sent_verify_data, finished.verify_data
         previous = self.previous
         established = Established(
-            identity,
-            possession,
-            finished,
-            negotiated,
-            session,
-            server_certificate,
-            agreed.encrypt_then_mac or (previous is not None and previous.encrypt_then_mac_ever),
-            previous is not None,
-            secrets.master,
-            agreed.suite.prf_hash,
-            ours if self.side is _CLIENT else theirs,
-            theirs if self.side is _CLIENT else ours,
-            self.config.crypto,
+            identity=identity,
+            possession=possession,
+            finished=finished,
+            negotiated=negotiated,
+            session=session,
+            server_certificate=server_certificate,
+            encrypt_then_mac_ever=negotiated.encrypt_then_mac
+            or (previous is not None and previous.encrypt_then_mac_ever),
+            renegotiated=previous is not None,
+            master_secret=secrets.master,
+            client_verify_data=ours if self.side is _CLIENT else theirs,
+            server_verify_data=theirs if self.side is _CLIENT else ours,
+            crypto=self.config.crypto,
         )
         self.outputs.append(Complete(established))
 

@@ -1,10 +1,9 @@
 """Sessions: what two peers keep from one handshake to shorten the next (RFC 5246 F.1.4, RFC 5077).
 
-How it works: a `Session` is an immutable value with everything that a resumption continues (suite, master
-secret, who the peer was) and everything that it is bound to (name, application protocols, policy, trust,
-our own identity): it may only go on where all of that still holds; docs/security.md lists it. What it is bound
-to is kept as fingerprints, compared by value, so that a session also resumes in another process. `expires` is
-worked out once: the lifetime that the server granted, cut short by the end of the verified chain.
+How it works: a `Session` is a frozen value. It has what a resumption continues (the `Terms` and the `PeerIdentity` of
+the handshake that made it, and its master secret) and what it is bound to (application protocols, policy, trust, our
+own identity): it is resumed only where all of that still holds; docs/security.md lists it. What it is bound to is kept
+as fingerprints, compared by value, so that a session also resumes in another process. `expiry` computes its end.
 
 `to_bytes` and `from_bytes` are one versioned format: a magic, a version, the numbers, and the bytes each behind its
 length. `from_bytes` reads the version that `to_bytes` of the same release writes, and no other. Never pickle: bytes
@@ -16,16 +15,16 @@ from __future__ import annotations
 
 import hmac
 import struct
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
+from tls12.agreement import PeerIdentity, Terms
 from tls12.errors import DecodeError, EncodeError
 from tls12.given import require
 from tls12.registry import CipherSuite
 from tls12.secrecy import keeps_secrets
 from tls12.trust.peer import validity
-from tls12.values import read_only
 
 MAGIC = b"tls12 session"
 VERSION = 2
@@ -41,73 +40,31 @@ MAXIMUM_LIFETIME = 7 * 86_400
 """Seconds that a session lives at most, whatever the server says (as in RFC 8446 4.6.1; 1.2 has no rule)."""
 
 
-class _Facts(Protocol):
-    """What `Session.from_handshake` takes from a finished handshake: a part of `Negotiated`."""
-
-    @property
-    def cipher_suite(self) -> CipherSuite: ...
-    @property
-    def extended_master_secret(self) -> bool: ...
-    @property
-    def encrypt_then_mac(self) -> bool: ...
-    @property
-    def server_name(self) -> str | None: ...
-    @property
-    def alpn_protocol(self) -> str | None: ...
-    @property
-    def peer_certificates(self) -> tuple[bytes, ...]: ...
-    @property
-    def verified_chain(self) -> tuple[bytes, ...]: ...
-    @property
-    def ocsp_response(self) -> bytes | None: ...
-    @property
-    def scts(self) -> tuple[bytes, ...]: ...
-    @property
-    def psk_identity(self) -> bytes | None: ...
-
-
-@read_only()
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """What is kept of a handshake. `repr` hides the secret, and pickling is refused; use `to_bytes`."""
 
+    terms: Terms
+    """What the hellos settled, as far as a resumption continues it."""
+    peer: PeerIdentity
+    """Who the peer was, and what it showed for it."""
     session_id: bytes = field(repr=False)
     """The id under which the server knows it; empty when it lives in a ticket only."""
-    cipher_suite: CipherSuite
     master_secret: bytes = field(repr=False)
-    extended_master_secret: bool
-    """Made with RFC 7627; a resumption must then use it too (5.3)."""
     created: float
     """When the original handshake ended, in seconds since 1970."""
     expires: float
-    """When it must not be resumed any more."""
+    """When it must not be resumed any more, in seconds since 1970."""
     ticket: bytes = field(default=b"", repr=False)
     """The server's ticket (RFC 5077), as a client keeps it."""
     ticket_lifetime: int = 0
     """Seconds for which the server said that it accepts the session; 0 is unspecified (RFC 5077 3.3)."""
-    encrypt_then_mac: bool = False
-    """RFC 7366."""
-    server_name: str | None = None
-    """The name that the client asked for; the session is good for no other."""
-    alpn_protocol: str | None = None
-    """The application protocol that was chosen."""
     alpn_protocols: tuple[str, ...] = ()
     """The application protocols of our own configuration at that time."""
-    peer_certificates: tuple[bytes, ...] = field(default=(), repr=False)
-    """The peer's certificates as sent, DER, leaf first."""
-    verified_chain: tuple[bytes, ...] = field(default=(), repr=False)
-    """The chain that the verifier built, DER, leaf to root."""
     trust: bytes = b""
     """How the peer was verified: the verifier's fingerprint, and what else decides that, our role included."""
     policy: bytes = b""
     """The fingerprint of the policy under which it was made."""
-    psk_identity: bytes | None = None
-    """The pre-shared key's identity, if one took part (RFC 4279)."""
-    max_fragment_length: int | None = None
-    """The code of RFC 6066 4 that applies to resumptions too."""
-    ocsp_response: bytes | None = field(default=None, repr=False)
-    """The staple of the original handshake."""
-    scts: tuple[bytes, ...] = field(default=(), repr=False)
-    """The signed certificate timestamps of the original handshake."""
     identity: bytes = b""
     """Who we were, as digests: a client's credentials and PSK identity, the key and the names of a server's
     certificate."""
@@ -118,56 +75,63 @@ class Session:
     end_point: bytes | None = field(default=None, repr=False)
     """Kept by a server: the hash of the certificate that it showed (RFC 5929 4.1), empty where none is defined."""
 
-    @classmethod
-    def from_handshake(
-        cls,
-        negotiated: _Facts,
-        *,
-        session_id: bytes,
-        ticket: bytes,
-        ticket_lifetime: int,
-        master_secret: bytes,
-        alpn_protocols: tuple[str, ...],
-        trust: bytes,
-        policy: bytes,
-        created: float,
-        max_fragment_length: int | None = None,
-        identity: bytes = b"",
-        psk_digest: bytes = b"",
-        psk_identity_hint: bytes | None = None,
-        end_point: bytes | None = None,
-    ) -> Session:
-        """The session of a finished handshake; its end is the earlier of the lifetime's and the chain's."""
-        lifetime = min(ticket_lifetime or UNSPECIFIED_LIFETIME, MAXIMUM_LIFETIME)
-        return cls(  # by position: see tls12/values.py
-            session_id,
-            negotiated.cipher_suite,
-            master_secret,
-            negotiated.extended_master_secret,
-            created,
-            min(created + lifetime, validity(negotiated.verified_chain)[1]),
-            ticket,
-            ticket_lifetime,
-            negotiated.encrypt_then_mac,
-            negotiated.server_name,
-            negotiated.alpn_protocol,
-            alpn_protocols,
-            negotiated.peer_certificates,
-            negotiated.verified_chain,
-            trust,
-            policy,
-            negotiated.psk_identity,
-            max_fragment_length,
-            negotiated.ocsp_response,
-            negotiated.scts,
-            identity,
-            psk_digest,
-            psk_identity_hint,
-            end_point,
-        )
+    @property
+    def cipher_suite(self) -> CipherSuite:
+        """The cipher suite, which a resumption keeps."""
+        return self.terms.cipher_suite
+
+    @property
+    def extended_master_secret(self) -> bool:
+        """Whether the master secret was made with RFC 7627; a resumption must then use it too (5.3)."""
+        return self.terms.extended_master_secret
+
+    @property
+    def encrypt_then_mac(self) -> bool:
+        """Whether the original handshake agreed on RFC 7366."""
+        return self.terms.encrypt_then_mac
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that the client asked for; the session is good for no other."""
+        return self.terms.server_name
+
+    @property
+    def alpn_protocol(self) -> str | None:
+        """The application protocol that was chosen."""
+        return self.terms.alpn_protocol
+
+    @property
+    def max_fragment_length(self) -> int | None:
+        """The code of RFC 6066 4, which applies to resumptions too."""
+        return self.terms.max_fragment_length
+
+    @property
+    def peer_certificates(self) -> tuple[bytes, ...]:
+        """The peer's certificates as sent, DER, leaf first."""
+        return self.peer.certificates
+
+    @property
+    def verified_chain(self) -> tuple[bytes, ...]:
+        """The chain that the verifier built, DER, leaf to root."""
+        return self.peer.verified_chain
+
+    @property
+    def psk_identity(self) -> bytes | None:
+        """The pre-shared key's identity, if one took part (RFC 4279)."""
+        return self.peer.psk_identity
+
+    @property
+    def ocsp_response(self) -> bytes | None:
+        """The OCSP response that was stapled in the original handshake, DER."""
+        return self.peer.ocsp_response
+
+    @property
+    def scts(self) -> tuple[bytes, ...]:
+        """The signed certificate timestamps of the original handshake."""
+        return self.peer.scts
 
     def is_fresh(self, now: float) -> bool:
-        """Whether it may be resumed at this time. One from the future may not: somebody's clock is wrong."""
+        """Whether it may be resumed at `now`. One from the future may not: a clock was wrong."""
         return self.created <= now < self.expires
 
     def to_bytes(self) -> bytes:
@@ -175,16 +139,17 @@ class Session:
 
         Raises `EncodeError` for numbers that do not fit.
         """
+        terms, peer = self.terms, self.peer
         optional = (
-            _encoded(self.server_name),
-            _encoded(self.alpn_protocol),
-            self.psk_identity,
-            self.ocsp_response,
+            _encoded(terms.server_name),
+            _encoded(terms.alpn_protocol),
+            peer.psk_identity,
+            peer.ocsp_response,
             self.psk_identity_hint,
             self.end_point,
         )
-        lists = (_encoded_all(self.alpn_protocols), self.peer_certificates, self.verified_chain, self.scts)
-        flags = self.extended_master_secret | self.encrypt_then_mac << 1
+        lists = (_encoded_all(self.alpn_protocols), peer.certificates, peer.verified_chain, peer.scts)
+        flags = terms.extended_master_secret | terms.encrypt_then_mac << 1
         for bit, value in enumerate(optional, 2):
             flags |= (value is not None) << bit
         try:
@@ -192,8 +157,8 @@ class Session:
                 MAGIC,
                 VERSION,
                 flags,
-                self.max_fragment_length or 0,
-                self.cipher_suite,
+                terms.max_fragment_length or 0,
+                terms.cipher_suite,
                 self.ticket_lifetime,
                 self.created,
                 self.expires,
@@ -240,37 +205,49 @@ class Session:
             ocsp_response = next(item) if flags & 32 else None
             psk_identity_hint = next(item) if flags & 64 else None
             end_point = next(item) if flags & 128 else None
-            return cls(
-                session_id,
-                CipherSuite.of(suite),
-                master_secret,
-                bool(flags & 1),
-                created,
-                expires,
-                ticket,
-                lifetime,
-                bool(flags & 2),
-                server_name,
-                alpn_protocol,
-                tuple(name.decode() for name in islice(item, counts[0])),
-                tuple(islice(item, counts[1])),
-                tuple(islice(item, counts[2])),
-                trust,
-                policy,
-                psk_identity,
-                fragment or None,
-                ocsp_response,
-                tuple(islice(item, counts[3])),
-                identity,
-                psk_digest,
-                psk_identity_hint,
-                end_point,
-            )
+            alpn_protocols = tuple(name.decode() for name in islice(item, counts[0]))
         except UnicodeDecodeError as error:
             raise DecodeError("a name that is not UTF-8", path="session") from error
+        certificates, verified_chain, scts = (tuple(islice(item, count)) for count in counts[1:])
+        return cls(
+            terms=Terms(
+                cipher_suite=CipherSuite.of(suite),
+                extended_master_secret=bool(flags & 1),
+                encrypt_then_mac=bool(flags & 2),
+                server_name=server_name,
+                alpn_protocol=alpn_protocol,
+                max_fragment_length=fragment or None,
+            ),
+            peer=PeerIdentity(
+                certificates=certificates,
+                verified_chain=verified_chain,
+                ocsp_response=ocsp_response,
+                scts=scts,
+                psk_identity=psk_identity,
+            ),
+            session_id=session_id,
+            master_secret=master_secret,
+            created=created,
+            expires=expires,
+            ticket=ticket,
+            ticket_lifetime=lifetime,
+            alpn_protocols=alpn_protocols,
+            trust=trust,
+            policy=policy,
+            identity=identity,
+            psk_digest=psk_digest,
+            psk_identity_hint=psk_identity_hint,
+            end_point=end_point,
+        )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Session holds a secret and cannot be pickled; use to_bytes()")
+
+
+def expiry(created: float, ticket_lifetime: int, verified_chain: tuple[bytes, ...]) -> float:
+    """When a session ends: with the lifetime that the server granted, or earlier with the verified chain."""
+    lifetime = min(ticket_lifetime or UNSPECIFIED_LIFETIME, MAXIMUM_LIFETIME)
+    return min(created + lifetime, validity(verified_chain)[1])
 
 
 def digest_psk(master_secret: bytes, identity: bytes, key: bytes) -> bytes:

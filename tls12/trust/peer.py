@@ -29,14 +29,13 @@ from tls12.registry import Alert, ConnectionEnd, NamedGroup, SignatureScheme
 from tls12.trust.backend import because, load
 from tls12.trust.pss import allowed_schemes
 from tls12.trust.sct import embedded_scts, stapled_scts
-from tls12.values import read_only
 
 """Whose certificate it is."""
 
 _CACHEABLE_BYTES = 4_096
 
 
-@read_only()
+@dataclass(frozen=True, slots=True)
 class PeerChain:
     """The certificates of a peer, as they came, and the circumstances under which they are to be judged."""
 
