@@ -36,7 +36,8 @@ hypothesis.settings.load_profile("busy")
 PRINTED = {
     "embedding.md 1": "the page",
     "embedding.md 2": "200 OK",
-    "fuzzing.md 3": "00ff",
+    "fuzzing.md 2": "client_randomclient_random",
+    "fuzzing.md 4": "00ff",
     "research.md 1": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
     "research.md 2": "b'a question'",
     "research.md 3": "server number 0 nonce",

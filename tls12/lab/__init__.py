@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from tls12.lab.capture import Flow, read_capture
+from tls12.lab.null_crypto import NullCrypto
 from tls12.lab.observer import Observer
 from tls12.lab.pki import ThrowawayCA
 from tls12.lab.policies import LabPolicy, policy
 from tls12.lab.script import Script
 
-__all__ = ["Flow", "LabPolicy", "Observer", "Script", "ThrowawayCA", "policy", "read_capture"]
+__all__ = ["Flow", "LabPolicy", "NullCrypto", "Observer", "Script", "ThrowawayCA", "policy", "read_capture"]

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator
 
 from tls12.crypto import key_schedule
 from tls12.crypto.key_schedule import KeyBlock
-from tls12.crypto.prf import make_prf
+from tls12.crypto.provider import STANDARD, CryptoProvider
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, TLSError, UnexpectedMessage, UsageError
@@ -129,11 +129,13 @@ class Follower:
         judging: bool = True,
         context: Context | None = None,
         key_exchange_of: Callable[[CipherSuite], KeyExchangeAlgorithm | None] = computable_key_exchange,
+        crypto: CryptoProvider = STANDARD,
     ) -> None:
         """Judging, the follower names broken rules, and takes data that no handshake precedes for ciphertext.
 
         The key log is asked at each ChangeCipherSpec, so it may grow. `context` is what is known before a ServerHello
-        has been seen; `key_exchange_of` says which key exchange the messages after it belong to.
+        has been seen; `key_exchange_of` says which key exchange the messages after it belong to. `crypto` is what both
+        ends compute with.
         """
         self.keylog = keylog if keylog is not None else KeyLog()
         self.conversation = Conversation()
@@ -153,6 +155,7 @@ class Follower:
         self.verify_data = dict.fromkeys(ConnectionEnd, b"")
         """What the latest Finished of each end said; renegotiation_info repeats it (RFC 5746 3.1)."""
         self.halves = {end: Half() for end in ConnectionEnd}
+        self._crypto = crypto
         self._judging = judging
         self._lawless = not judging
         self._context = context
@@ -352,7 +355,8 @@ class Follower:
         if suite is None or keys is None or answer is None:
             raise UsageError("there are no keys yet, or no ServerHello with a suite that can be computed")
         half = keys.client if sender is ConnectionEnd.CLIENT else keys.server
-        self.halves[sender].open_with(PatientOpener(RecordKeys(suite, half, _encrypts_then_macs(suite, answer))))
+        keys_of_records = RecordKeys(suite, half, _encrypts_then_macs(suite, answer), self._crypto)
+        self.halves[sender].open_with(PatientOpener(keys_of_records))
 
     def _make_schedule(self) -> KeyScheduleSeen | str:
         """How the keys of this handshake come about, or why they are not known."""
@@ -368,7 +372,7 @@ class Follower:
         master, derivation = self._master_secret(suite, hello, answer)
         if master is None:
             return "the key log has no secret for this ClientHello"
-        keys = key_schedule.key_block(suite, make_prf(suite.prf_hash, master), hello.random, answer.random)
+        keys = key_schedule.key_block(suite, self._crypto.make_prf(suite.prf_hash, master), hello.random, answer.random)
         seed = answer.random + hello.random
         expansion = PrfCall(master, key_schedule.KEY_EXPANSION, seed, keys.to_bytes())
         encrypt_then_mac = _encrypts_then_macs(suite, answer)
@@ -387,7 +391,7 @@ class Follower:
             label, seed = key_schedule.MASTER_SECRET, hello.random + answer.random
         premaster = self._premaster_secret(hello, self.client_key_exchange)
         if premaster is not None:
-            master = make_prf(suite.prf_hash, premaster)(label, seed, key_schedule.MASTER_SECRET_LENGTH)
+            master = self._crypto.make_prf(suite.prf_hash, premaster)(label, seed, key_schedule.MASTER_SECRET_LENGTH)
         return master, PrfCall(premaster, label, seed, master) if master is not None else None
 
     def _premaster_secret(self, hello: ClientHello, exchange: ClientKeyExchange) -> bytes | None:
@@ -408,7 +412,7 @@ class Follower:
         if master is None:
             return None
         digest = self.transcript.digest(suite.prf_hash)
-        expected = key_schedule.verify_data(make_prf(suite.prf_hash, master), sender, digest)
+        expected = key_schedule.verify_data(self._crypto.make_prf(suite.prf_hash, master), sender, digest)
         return VerifyDataSeen(sender, PrfCall(master, key_schedule.FINISHED[sender], digest, expected))
 
     def _version(self) -> ProtocolVersion | None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.null import NullCipher
-from tls12.crypto.protection import Opener, Protection, make_opener
+from tls12.crypto.protection import Opener, Protection
+from tls12.crypto.provider import CryptoProvider
 from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.suites import Suite
 from tls12.errors import TLSError
@@ -29,10 +30,11 @@ class RecordKeys:
     suite: Suite
     keys: DirectionKeys
     encrypt_then_mac: bool
+    crypto: CryptoProvider
 
     def make_opener(self) -> Opener:
         """What opens the records; it is to see all of them, in order."""
-        return make_opener(self.suite, self.keys, encrypt_then_mac=self.encrypt_then_mac)
+        return self.crypto.make_opener(self.suite, self.keys, encrypt_then_mac=self.encrypt_then_mac)
 
     def take_apart(self, cipher: Protection, sequence: int, kind: int, body: bytes, data: bytes) -> RecordProtection:
         """The parts of a record that `cipher` has opened: `data` is its plaintext."""

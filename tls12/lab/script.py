@@ -22,13 +22,12 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from tls12.crypto import key_schedule, signatures
+from tls12.crypto import key_schedule
 from tls12.crypto.finite_field import FFDHE_PRIMES
 from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.key_exchange import ExchangeInputs, IdentifiedKey, KeyExchange, make_key_exchange
-from tls12.crypto.prf import make_prf
-from tls12.crypto.provider import STANDARD, draw_of
-from tls12.crypto.randomness import Random
+from tls12.crypto.provider import STANDARD, CryptoProvider
+from tls12.crypto.randomness import Purpose, Random
 from tls12.crypto.signatures import SCHEMES
 from tls12.errors import UsageError
 from tls12.lab.speaker import Speaker
@@ -66,12 +65,13 @@ EVERYDAY_SUITES = (
 class Script(Speaker):
     """One end of a TLS 1.2 connection that does exactly what it is told.
 
-    `random` gives randoms, key shares and IVs; a fixed one makes every byte reproducible. What was computed
-    last stands in public attributes, to be read or replaced before the next line uses it.
+    `random` gives randoms, key shares and IVs; a fixed one makes every byte reproducible. `crypto` is that of the
+    connection at the other end, which matters if that is `tls12.lab.NullCrypto`. What was computed last stands in
+    public attributes, to be read or replaced before the next line uses it.
     """
 
-    def __init__(self, role: EndName, *, random: Random = os.urandom) -> None:
-        super().__init__(role, random=random)
+    def __init__(self, role: EndName, *, random: Random = os.urandom, crypto: CryptoProvider = STANDARD) -> None:
+        super().__init__(role, random=random, crypto=crypto)
         self.premaster: bytes | None = None
         """From `respond` or `accept`; `derive` takes it."""
         self.master_secret: bytes | None = None
@@ -83,7 +83,7 @@ class Script(Speaker):
         """A ClientHello that a modern server accepts; `fields` replace single fields of it."""
         hello = ClientHello(
             client_version=ProtocolVersion.TLS_1_2,
-            random=self.random(32),
+            random=self.draw(Purpose.CLIENT_RANDOM, 32),
             session_id=b"",
             cipher_suites=cipher_suites or EVERYDAY_SUITES,
             compression_methods=(CompressionMethod.NULL,),
@@ -105,7 +105,7 @@ class Script(Speaker):
             extensions.append(ExtendedMasterSecret())
         hello = ServerHello(
             server_version=ProtocolVersion.TLS_1_2,
-            random=self.random(32),
+            random=self.draw(Purpose.SERVER_RANDOM, 32),
             session_id=b"",
             cipher_suite=cipher_suite if cipher_suite is not None else offer.cipher_suites[0],
             compression_method=CompressionMethod.NULL,
@@ -122,7 +122,8 @@ class Script(Speaker):
         if chain is not None and chain.certificate_list:
             public_key = load(chain.certificate_list[0]).public_key()
         inputs = ExchangeInputs(
-            draw=draw_of(self.random, STANDARD),
+            crypto=self.crypto,
+            draw=self.draw,
             offered_groups=(*EC_GROUPS, *FFDHE_PRIMES),
             client_version=self._offer().client_version,
             peer_public_key=public_key,
@@ -147,7 +148,8 @@ class Script(Speaker):
         """
         suite = self.suite
         inputs = ExchangeInputs(
-            draw=draw_of(self.random, STANDARD),
+            crypto=self.crypto,
+            draw=self.draw,
             group=group or (NamedGroup.FFDHE2048 if suite.is_dhe else NamedGroup.X25519),
             client_version=self._offer().client_version,
             private_key=private_key if suite.encrypts_premaster else None,
@@ -160,7 +162,7 @@ class Script(Speaker):
     def sign_share(self, share: ServerKeyExchange, private_key: Any, scheme: SignatureScheme) -> ServerKeyExchange:
         """The same share under a fresh signature over both randoms and its parameters (RFC 5246 7.4.3)."""
         signed = self._offer().random + self._answer().random + share.params_bytes()
-        return replace(share, signature=DigitallySigned(scheme, signatures.sign(private_key, scheme, signed)))
+        return replace(share, signature=DigitallySigned(scheme, self.crypto.sign(private_key, scheme, signed)))
 
     def accept(self, psk: bytes | None = None) -> None:
         """As server, after `offer` and the client's ClientKeyExchange: the premaster secret, and `derive`."""
@@ -172,7 +174,7 @@ class Script(Speaker):
 
     def certificate_verify(self, private_key: Any, scheme: SignatureScheme) -> CertificateVerify:
         """A signature over the transcript so far (RFC 5246 7.4.8)."""
-        return CertificateVerify(scheme, signatures.sign(private_key, scheme, self.transcript.messages))
+        return CertificateVerify(scheme, self.crypto.sign(private_key, scheme, self.transcript.messages))
 
     # -- secrets and Finished -----------------------------------------------------------------------------
 
@@ -186,7 +188,7 @@ class Script(Speaker):
         prf_hash = self.suite.prf_hash
         if extended is None:
             extended = self._answer().find(ExtendedMasterSecret) is not None
-        prf = make_prf(prf_hash, self.premaster)
+        prf = self.crypto.make_prf(prf_hash, self.premaster)
         if extended:
             self.resume(key_schedule.extended_master_secret(prf, self._follower.exchanged.digest(prf_hash)))
         else:
@@ -195,7 +197,7 @@ class Script(Speaker):
     def resume(self, master_secret: bytes) -> None:
         """Take this master secret, that of a session, and make the keys from it and both randoms."""
         self.master_secret = master_secret
-        prf = make_prf(self.suite.prf_hash, master_secret)
+        prf = self.crypto.make_prf(self.suite.prf_hash, master_secret)
         self.use_keys(key_schedule.key_block(self.suite, prf, self._offer().random, self._answer().random))
 
     def verify_data(self, sender: EndName) -> bytes:
@@ -203,7 +205,7 @@ class Script(Speaker):
         if self.master_secret is None:
             raise UsageError("there is no master secret yet: derive() or resume() makes one")
         prf_hash = self.suite.prf_hash
-        prf = make_prf(prf_hash, self.master_secret)
+        prf = self.crypto.make_prf(prf_hash, self.master_secret)
         return key_schedule.verify_data(prf, ConnectionEnd(sender), self.transcript.digest(prf_hash))
 
     def finished(self) -> Finished:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from tls12.crypto.key_schedule import KeyBlock
-from tls12.crypto.protection import make_sealer
-from tls12.crypto.randomness import Random
+from tls12.crypto.provider import STANDARD, CryptoProvider, draw_of
+from tls12.crypto.randomness import Purpose, Random, for_purpose
 from tls12.crypto.suites import SUITES, Suite
 from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, UsageError
@@ -69,18 +69,20 @@ R = TypeVar("R")
 class Speaker:
     """Sends what it is given and keeps what comes; `random` gives the IVs of CBC."""
 
-    def __init__(self, role: EndName, *, random: Random = os.urandom) -> None:
+    def __init__(self, role: EndName, *, random: Random = os.urandom, crypto: CryptoProvider = STANDARD) -> None:
         if role not in ("client", "server"):
             raise UsageError(f"role is {role!r:.40}; give 'client' or 'server'")
         self.role = ConnectionEnd(role)
-        self.random = random
+        self.crypto = crypto
+        self.draw = draw_of(random, crypto)
+        """Where random bytes come from: `random` if it is given, else `crypto`."""
         self.sealer: WriteState | None = None
         """What protects our records, with its sequence number; None in the clear."""
         self.received: list[Received] = []
         """Everything that came, in order."""
         self.records: list[tuple[ContentType, bytes]] = []
         """The same as records: content type and plaintext fragment."""
-        self._follower = Follower(judging=False)
+        self._follower = Follower(judging=False, crypto=crypto)
         self._writer = RecordWriter()
         self._out = bytearray()
 
@@ -273,7 +275,12 @@ class Speaker:
         keys = self._keys()
         mine = keys.client if self.role == "client" else keys.server
         self.sealer = self._writer.install(
-            make_sealer(self.suite, mine, encrypt_then_mac=self.encrypt_then_mac, random=self.random)
+            self.crypto.make_sealer(
+                self.suite,
+                mine,
+                encrypt_then_mac=self.encrypt_then_mac,
+                random=for_purpose(self.draw, Purpose.RECORD_IV),
+            )
         )
 
     def change_read_keys(self) -> None:
