@@ -85,11 +85,6 @@ CBC = [protection for protection in PROTECTIONS if protection.suite.is_cbc]
 AEAD = [protection for protection in PROTECTIONS if protection.suite.is_aead]
 
 
-def record(kind: int, body: bytes) -> bytes:
-    """A record of TLS 1.2 with this body."""
-    return bytes([kind, 3, 3]) + len(body).to_bytes(2, "big") + body
-
-
 def mac_header(sequence: int, kind: int, length: int) -> bytes:
     """What a record MAC covers in front of the data (RFC 5246 6.2.3.1)."""
     return sequence.to_bytes(8, "big") + bytes([kind, 3, 3]) + length.to_bytes(2, "big")

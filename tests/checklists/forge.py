@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
+from tests.ends import record
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.lab.script import Script
 from tls12.registry import ContentType
@@ -91,8 +92,3 @@ def pad(length: int, extra: int = 0) -> bytes:
     """The shortest padding behind `length` bytes, and `extra` blocks more, its length byte included."""
     count = BLOCK - 1 - length % BLOCK + extra * BLOCK
     return bytes([count]) * (count + 1)
-
-
-def record(kind: int, body: bytes) -> bytes:
-    """A record around a body."""
-    return struct.pack(">BHH", kind, 0x0303, len(body)) + body

@@ -8,7 +8,8 @@ import pytest
 
 from tests.checklists.behaviours import accepts, refuses, shows
 from tests.checklists.duels import AgainstServer, Duel
-from tests.checklists.forge import BLOCK, Forger, pad, record
+from tests.checklists.forge import BLOCK, Forger, pad
+from tests.ends import record
 from tls12 import Alert, CipherSuite, DataReceived, Policy, Renegotiation
 from tls12.errors import KeysExhausted
 from tls12.lab.hellos import with_extensions

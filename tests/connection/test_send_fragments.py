@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.ends import ROLES, Ours, Theirs, connected, our_client, our_server, pair, talk, their_client, their_server
+from tests.ends import ROLES, Ours, connected, our_client, our_server, pair, talk, their_client, their_server
 from tls12 import ClientConfig, ClientHelloReceived, Policy, Renegotiation, ServerConfig, UsageError
 from tls12.wire.records import HEADER
 
@@ -125,14 +125,9 @@ def test_the_configuration_that_is_answered_decides() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_openssl_reads_it(role: str) -> None:
-    ends: tuple[Ours, Theirs]
-    if role == "client":
-        ends = our_client(max_send_fragment=512), their_server()
-        talk(*ends)
-    else:
-        ends = our_server(max_send_fragment=512), their_client()
-        talk(*ends[::-1])
-    ours, theirs = ends
+    ours = our_client(max_send_fragment=512) if role == "client" else our_server(max_send_fragment=512)
+    theirs = their_server() if role == "client" else their_client()
+    talk(ours, theirs)
     ours.send(DATA)
     theirs.receive(ours.take())
     assert theirs.data == DATA

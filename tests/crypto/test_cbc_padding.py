@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from tests.record_protections import CBC, Protection, mac_header, record
+from tests.ends import record
+from tests.record_protections import CBC, Protection, mac_header
 from tls12.crypto import record_mac
 from tls12.crypto.hashes import HASHES
 from tls12.crypto.record_mac import RecordMac

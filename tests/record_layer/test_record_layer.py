@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.record_protections import PROTECTIONS, Protection, record
+from tests.ends import record
+from tests.record_protections import PROTECTIONS, Protection
 from tls12.errors import (
     BadRecordMac,
     KeysExhausted,

@@ -26,6 +26,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
+from tests.ends import Ours
 from tests.vectors_loader import Case
 from tls12 import (
     AcceptAnyPeer,
@@ -33,9 +34,7 @@ from tls12 import (
     ClientAuth,
     ClientConfig,
     ClientConnection,
-    ConnectionFailed,
     Credential,
-    Event,
     KeyLog,
     Renegotiation,
     ServerConfig,
@@ -117,18 +116,17 @@ class StandIn:
         self.keylog = KeyLog()
         self.seen: list[Seen] = []
         """The whole recording, decrypted."""
-        self.events: list[Event] = []
-        """What our connection said about it."""
         self.substituted: list[type[Unit]] = []
         """The messages that were taken from the recording because the backend randomises them."""
         self._credential = credential
         self._draws = iter(draws)
         self._ivs: Iterator[bytes] | None = None
-        self._observer, self._ours = Observer(self.keylog), Observer(self.keylog)
+        self._observer, self._replayed = Observer(self.keylog), Observer(self.keylog)
         self._said: list[Seen] = []
         self._records: deque[bytes] = deque()
         self._ahead: deque[Seen] = deque()
-        self.connection = self._client(renegotiation) if role == "client" else self._server(session)
+        self.ours = Ours(self._client(renegotiation) if role == "client" else self._server(session))
+        """Our connection in the place of that side, and its events."""
 
     # -- our connection -----------------------------------------------------------------------------------
 
@@ -201,52 +199,48 @@ class StandIn:
         """Go through it; fails where ours says anything else than what was recorded."""
         if self.role == "client":
             self._load(self.recording.flows[0][1])
-            assert isinstance(self.connection, ClientConnection)
-            self.connection.initiate_handshake()
+            self.ours.start()
         for i, (sender, data) in enumerate(self.recording.flows):
             if sender == self.role:
-                self._speak(data)
+                self._answer(data)
             else:
                 # What ours answers is compared while it is made, so the recorded answer must be at hand.
                 answer = self.recording.flows[i + 1 : i + 2]
                 self._load(answer[0][1] if answer else b"")
-                self._listen(sender, data)
+                self._receive(sender, data)
 
     def _load(self, flow: bytes) -> None:
         self._records.extend(map(_encoded, split_records(flow)))
 
-    def _listen(self, sender: ConnectionEnd, data: bytes) -> None:
+    def _receive(self, sender: ConnectionEnd, data: bytes) -> None:
         # Record by record, because the secret for one is often computed from the record before it.
         for record in map(_encoded, split_records(data)):
             self._observer.feed(sender, record)
             self.seen += self._observer.events()
-            self._ours.feed(sender, record)
-            self.connection.receive_data(record)
-        self.events += self.connection.events()
-        refusal = [event.error for event in self.events if isinstance(event, ConnectionFailed)]
-        assert not refusal or self.recording.suite is None, refusal
+            self._replayed.feed(sender, record)
+            self.ours.receive(record)
+        assert self.ours.error is None or self.recording.suite is None, self.ours.error
 
-    def _speak(self, recorded: bytes) -> None:
-        """Ours has said what it says by itself; what else was said here is asked of it."""
-        connection = self.connection
+    def _answer(self, recorded: bytes) -> None:
+        """Our connection has sent what it sends by itself; ask it for all else that was recorded, and compare."""
         while (seen := self._next()) is not None:
             if isinstance(seen, MessageSeen):
                 self._ahead.appendleft(seen)
-                connection.renegotiate()
+                self.ours.connection.renegotiate()
             elif isinstance(seen, ApplicationDataSeen):
-                connection.send_data(seen.data)
+                self.ours.send(seen.data)
             elif isinstance(seen, AlertSeen) and seen.description == Alert.CLOSE_NOTIFY:
-                connection.close()
-        said = bytes(connection.data_to_send())
-        self._ours.feed(self.role, said)
-        self._said += self._ours.events()
+                self.ours.close()
+        said = self.ours.take()
+        self._replayed.feed(self.role, said)
+        self._said += self._replayed.events()
         assert self._said == [seen for seen in self.seen if not self._goes_unanswered(seen)]
         if not any(map(self._goes_unanswered, self.seen)):
             assert said.hex() == recorded.hex()
 
     def _goes_unanswered(self, seen: Seen) -> bool:
         """A second HelloRequest: refused by Go, ignored by ours whose policy allows the first (RFC 5246 7.4.1.1)."""
-        allowed = self.connection.config.policy.renegotiation is Renegotiation.ALLOW
+        allowed = self.ours.connection.config.policy.renegotiation is Renegotiation.ALLOW
         return allowed and isinstance(seen, AlertSeen) and seen.description == Alert.NO_RENEGOTIATION
 
     def _next(self) -> Seen | None:

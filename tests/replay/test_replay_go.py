@@ -43,13 +43,13 @@ def session(case: Case) -> Session | None:
     if "resumes" not in case:
         return None
     (first,) = (other for other in load("go_conversations") if other["name"] == case["resumes"])
-    return replay(first).connection.session
+    return replay(first).ours.connection.session
 
 
 def replay(case: Case) -> StandIn:
     """Our connection in Go's place, the conversation over."""
     asked = "Renegotiate" in case["name"]
-    ours = StandIn(
+    stand_in = StandIn(
         case,
         case["go"],
         [bytes.fromhex(drawn) for drawn in case["draws"]],
@@ -57,8 +57,8 @@ def replay(case: Case) -> StandIn:
         session=session(case),
         renegotiation=Renegotiation.ALLOW if asked else Renegotiation.WARN,
     )
-    ours.run()
-    return ours
+    stand_in.run()
+    return stand_in
 
 
 def finished(seen: list[Seen]) -> list[MessageSeen]:
@@ -67,20 +67,20 @@ def finished(seen: list[Seen]) -> list[MessageSeen]:
 
 @pytest.mark.parametrize("case", params("go_conversations"))
 def test_our_connection_says_what_go_said_and_every_record_of_both_sides_opens(case: Case) -> None:
-    ours = replay(case)
-    assert not any(isinstance(item, Undecryptable | RuleBroken) for item in ours.seen)
-    proofs = finished(ours.seen)
+    stand_in = replay(case)
+    assert not any(isinstance(item, Undecryptable | RuleBroken) for item in stand_in.seen)
+    proofs = finished(stand_in.seen)
     assert all(item.verified for item in proofs)
-    handshakes = sum(isinstance(event, HandshakeCompleted) for event in ours.events)
+    handshakes = sum(isinstance(event, HandshakeCompleted) for event in stand_in.ours.events)
     assert {item.sender for item in proofs} == ({"client", "server"} if handshakes else set())
     assert len(proofs) == 2 * handshakes
-    said = [item.message for item in ours.seen if isinstance(item, MessageSeen) and item.sender == case["go"]]
-    assert ours.substituted == [type(message) for message in said if randomised_by_the_backend(message)]
+    said = [item.message for item in stand_in.seen if isinstance(item, MessageSeen) and item.sender == case["go"]]
+    assert stand_in.substituted == [type(message) for message in said if randomised_by_the_backend(message)]
     data = b"".join(
-        item.data for item in ours.seen if isinstance(item, ApplicationDataSeen) and item.sender == case["go"]
+        item.data for item in stand_in.seen if isinstance(item, ApplicationDataSeen) and item.sender == case["go"]
     )
     assert data == (b"hello\n" if case["go"] == "client" else b"hello, world\n" if handshakes else b"")
-    last = ours.seen[-1]
+    last = stand_in.seen[-1]
     assert isinstance(last, AlertSeen)
     assert last.description is (Alert.CLOSE_NOTIFY if handshakes else Alert.NO_APPLICATION_PROTOCOL)
 

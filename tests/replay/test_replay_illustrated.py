@@ -27,16 +27,16 @@ def server_credential(case: Case) -> Credential:
 def test_our_side_of_the_illustrated_connection_is_reproduced_to_the_byte(role: ConnectionEnd) -> None:
     draws = [bytes.fromhex(drawn) for drawn in CASE[f"{role}_draws"]]
     credential = server_credential(CASE) if role == "server" else None
-    ours = StandIn(CASE, role, draws, credential=credential)
-    ours.run()
-    assert ours.substituted == []
-    assert [entry.secret for entry in ours.keylog] == [CASE.hex("master_secret")]
-    agreed = ours.connection.negotiated
+    stand_in = StandIn(CASE, role, draws, credential=credential)
+    stand_in.run()
+    assert stand_in.substituted == []
+    assert [entry.secret for entry in stand_in.keylog] == [CASE.hex("master_secret")]
+    agreed = stand_in.ours.connection.negotiated
     assert agreed is not None
     assert agreed.cipher_suite is CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA
     assert agreed.group is NamedGroup.X25519
-    verified = [seen for seen in ours.seen if isinstance(seen, MessageSeen) and isinstance(seen.message, Finished)]
+    verified = [seen for seen in stand_in.seen if isinstance(seen, MessageSeen) and isinstance(seen.message, Finished)]
     assert [(seen.sender, seen.verified) for seen in verified] == [("client", True), ("server", True)]
-    data = [(seen.sender, seen.data) for seen in ours.seen if isinstance(seen, ApplicationDataSeen)]
+    data = [(seen.sender, seen.data) for seen in stand_in.seen if isinstance(seen, ApplicationDataSeen)]
     assert data == [("client", CASE.hex("client_data")), ("server", CASE.hex("server_data"))]
-    assert ours.connection.error is None
+    assert stand_in.ours.connection.error is None

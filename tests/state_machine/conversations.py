@@ -15,7 +15,7 @@ from functools import cache
 from typing import NamedTuple
 
 from tests import pki
-from tests.ends import credential, credential_of
+from tests.ends import Ours, credential, credential_of, record
 from tests.state_machine.language import EMPTY, Sentence, Terms
 from tls12 import (
     AcceptAnyPeer,
@@ -24,7 +24,6 @@ from tls12 import (
     ClientConfig,
     ClientConnection,
     Credential,
-    Event,
     MemorySessionStore,
     Policy,
     Renegotiation,
@@ -37,8 +36,7 @@ from tls12.config import Psk
 from tls12.crypto.null import NullCipher
 from tls12.crypto.protection import Opener, Sealer
 from tls12.crypto.provider import StandardCrypto
-from tls12.handshake.engine import Rewrite
-from tls12.handshake.engine import Unit as Unit_
+from tls12.handshake.engine import Rewrite, Unit
 from tls12.handshake.grammar import CCS, name_of
 from tls12.lab import policy as lab_policy
 from tls12.registry import ConnectionEnd, ContentType, HandshakeType
@@ -49,7 +47,7 @@ from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 CLIENT, SERVER = ConnectionEnd.CLIENT, ConnectionEnd.SERVER
 
 
-class Unit(NamedTuple):
+class WireUnit(NamedTuple):
     """One handshake message or ChangeCipherSpec, as it goes over the wire."""
 
     sender: ConnectionEnd
@@ -70,25 +68,20 @@ class Unit(NamedTuple):
     @property
     def record(self) -> bytes:
         """The unit in a record of its own."""
-        return frame(self.content_type, self.payload)
+        return record(self.content_type, self.payload)
 
 
-def frame(content_type: int, payload: bytes) -> bytes:
-    """A record in the clear."""
-    return bytes([content_type, 3, 3]) + len(payload).to_bytes(2, "big") + payload
-
-
-def units(sender: ConnectionEnd, data: bytes) -> Iterator[Unit]:
+def units(sender: ConnectionEnd, data: bytes) -> Iterator[WireUnit]:
     """Take the records of a clear stream apart; no message here spans two of them."""
     while data:
         size = int.from_bytes(data[3:5], "big")
         content_type, payload, data = data[0], data[5 : 5 + size], data[5 + size :]
         while content_type == ContentType.HANDSHAKE and payload:
             end = 4 + int.from_bytes(payload[1:4], "big")
-            yield Unit(sender, content_type, payload[:end])
+            yield WireUnit(sender, content_type, payload[:end])
             payload = payload[end:]
         if content_type != ContentType.HANDSHAKE:
-            yield Unit(sender, content_type, payload)
+            yield WireUnit(sender, content_type, payload)
 
 
 class InClearText(StandardCrypto):
@@ -105,7 +98,7 @@ IN_CLEAR_TEXT = InClearText()
 
 
 @dataclass(frozen=True)
-class Script:
+class Scenario:
     """How to hold one conversation, and what its hellos agree on."""
 
     name: str
@@ -131,27 +124,24 @@ class Script:
 class Dialogue:
     """One conversation, under way."""
 
-    script: Script
-    ends: dict[ConnectionEnd, ClientConnection | ServerConnection] = field(init=False)
-    queues: dict[ConnectionEnd, deque[Unit]] = field(init=False)
+    scenario: Scenario
+    ends: dict[ConnectionEnd, Ours] = field(init=False)
+    queues: dict[ConnectionEnd, deque[WireUnit]] = field(init=False)
     said: dict[ConnectionEnd, Sentence] = field(init=False)
     """What each side has seen go by since the last handshake began, in its own order."""
     handshakes: dict[ConnectionEnd, int] = field(init=False)
     """How many handshakes each side has seen begin."""
     taken: dict[ConnectionEnd, int] = field(init=False)
     """How many units each side has received."""
-    events: dict[ConnectionEnd, list[Event]] = field(init=False)
 
     def __post_init__(self) -> None:
-        client = self.script.client()
-        self.ends = {CLIENT: client, SERVER: self.script.server()}
+        self.ends = {CLIENT: Ours(self.scenario.client()), SERVER: Ours(self.scenario.server())}
         self.queues = {CLIENT: deque(), SERVER: deque()}
         self.said = {CLIENT: (), SERVER: ()}
         self.handshakes = {CLIENT: 0, SERVER: 0}
         self.taken = {CLIENT: 0, SERVER: 0}
-        self.events = {CLIENT: [], SERVER: []}
-        self._acts = deque(self.script.acts)
-        client.initiate_handshake()
+        self._acts = deque(self.scenario.acts)
+        self.ends[CLIENT].start()
         self._collect(CLIENT)
 
     def until(self, side: ConnectionEnd, count: int) -> bool:
@@ -164,34 +154,27 @@ class Dialogue:
                 self.deliver(moving.other, self.queues[moving].popleft())
         return True
 
-    def deliver(self, side: ConnectionEnd, unit: Unit) -> None:
+    def deliver(self, side: ConnectionEnd, unit: WireUnit) -> None:
         """Give one unit to a side."""
-        self._hear(side, unit)
+        self._note(side, unit)
         self.taken[side] += 1
-        self.ends[side].receive_data(unit.record)
-        self.events[side] += self.ends[side].events()
+        self.ends[side].receive(unit.record)
         self._collect(side)
-
-    def next_for(self, side: ConnectionEnd) -> Unit | None:
-        """What this side would receive next; None if nothing is on its way."""
-        while not self.queues[side.other] and self._act():
-            pass
-        return self.queues[side.other][0] if self.queues[side.other] else None
 
     def _act(self) -> bool:
         if not self._acts:
             return False
         who, what = self._acts.popleft().split()
-        getattr(self.ends[ConnectionEnd(who)], what)()
+        getattr(self.ends[ConnectionEnd(who)].connection, what)()
         self._collect(ConnectionEnd(who))
         return True
 
     def _collect(self, side: ConnectionEnd) -> None:
-        for unit in units(side, bytes(self.ends[side].data_to_send())):
-            self._hear(side, unit)
+        for unit in units(side, self.ends[side].take()):
+            self._note(side, unit)
             self.queues[side].append(unit)
 
-    def _hear(self, side: ConnectionEnd, unit: Unit) -> None:
+    def _note(self, side: ConnectionEnd, unit: WireUnit) -> None:
         if unit.kind == HandshakeType.CLIENT_HELLO:
             self.said[side] = ()
             self.handshakes[side] += 1
@@ -242,7 +225,7 @@ def _credential(key_exchange: Kx, staple: bool) -> Credential:
     return credential("rsa-2048" if key_exchange in (Kx.DHE, Kx.RSA, Kx.RSA_PSK) else "ecdsa-p256")
 
 
-def script(
+def scenario(
     name: str,
     key_exchange: Kx = Kx.ECDHE,
     *,
@@ -255,7 +238,7 @@ def script(
     acts: tuple[str, ...] = (),
     hook: Rewrite | None = None,
     again: Terms | None = None,
-) -> Script:
+) -> Scenario:
     """A conversation with a full handshake first; the terms follow from what the two are configured with."""
     chosen = _policy(key_exchange, Renegotiation.ALLOW if acts else Renegotiation.WARN)
     uses_psk = "PSK" in key_exchange.name
@@ -286,17 +269,19 @@ def script(
         return ServerConnection(config, rewrite=hook)
 
     terms = Terms(key_exchange, staple=staple, ticket=keys is not None)
-    return Script(name, client, server, (terms, again or terms), acts)
+    return Scenario(name, client, server, (terms, again or terms), acts)
 
 
-def resumption(name: str, first: Script, terms: Terms, *, hook: Rewrite | None = None, known: bool = True) -> Script:
+def resumption(
+    name: str, first: Scenario, terms: Terms, *, hook: Rewrite | None = None, known: bool = True
+) -> Scenario:
     """A conversation in which the client offers the session of `first`; a server that does not know it has new keys."""
 
     @cache
     def before() -> tuple[ClientConfig, Session, ServerConfig, Session]:
         dialogue = Dialogue(first)
         dialogue.until(CLIENT, 100)
-        client, server = dialogue.ends[CLIENT], dialogue.ends[SERVER]
+        client, server = dialogue.ends[CLIENT].connection, dialogue.ends[SERVER].connection
         ours, theirs = client.config, server.config
         assert isinstance(ours, ClientConfig)
         assert isinstance(theirs, ServerConfig)
@@ -318,15 +303,15 @@ def resumption(name: str, first: Script, terms: Terms, *, hook: Rewrite | None =
             config.sessions.put(session.session_id, session)
         return ServerConnection(config, rewrite=hook)
 
-    return Script(name, client, server, (terms,))
+    return Scenario(name, client, server, (terms,))
 
 
-def without_status(message: Unit_) -> list[Unit_]:
+def without_status(message: Unit) -> list[Unit]:
     """A hook: the promised CertificateStatus is left out (RFC 6066 8 allows it)."""
     return [] if isinstance(message, CertificateStatus) else [message]
 
 
-def without_echo(message: Unit_) -> list[Unit_]:
+def without_echo(message: Unit) -> list[Unit]:
     """A hook: the server resumes by ticket without echoing the client's session id (RFC 5077 3.4 allows it)."""
     return [replace(message, session_id=b"") if isinstance(message, ServerHello) else message]
 
@@ -340,10 +325,10 @@ class Hands:
         return self.now
 
 
-def rotated(name: str, terms: Terms, hook: Rewrite | None = None) -> Script:
+def rotated(name: str, terms: Terms, hook: Rewrite | None = None) -> Scenario:
     """A resumption with a ticket whose key no longer seals, so that a new one is issued."""
     clock = Hands()
-    first = script("before the rotation", keys=TicketKeys.generate(10_000.0, clock))
+    first = scenario("before the rotation", keys=TicketKeys.generate(10_000.0, clock))
 
     def late(make: Callable[[], ClientConnection]) -> Callable[[], ClientConnection]:
         def client() -> ClientConnection:
@@ -358,41 +343,41 @@ def rotated(name: str, terms: Terms, hook: Rewrite | None = None) -> Script:
     return replace(after, client=late(after.client))
 
 
-def scripts() -> Iterator[Script]:
+def scenarios() -> Iterator[Scenario]:
     """Every kind of legal conversation."""
-    yield from (script(key_exchange.name, key_exchange) for key_exchange in SUITES)
+    yield from (scenario(key_exchange.name, key_exchange) for key_exchange in SUITES)
     for key_exchange in (Kx.PSK, Kx.RSA_PSK):
-        yield script(f"{key_exchange.name} with a hint", key_exchange, hint=b"who")
+        yield scenario(f"{key_exchange.name} with a hint", key_exchange, hint=b"who")
     for key_exchange in (Kx.ECDHE, Kx.RSA):
         name = key_exchange.name
-        yield script(f"{name}, client certificate", key_exchange, client_auth=ClientAuth.REQUIRED, certificate=True)
-        yield script(f"{name}, no client certificate", key_exchange, client_auth=ClientAuth.OPTIONAL)
-    yield script("stapled", staple=True)
-    yield script("staple left out", staple=True, hook=without_status)
+        yield scenario(f"{name}, client certificate", key_exchange, client_auth=ClientAuth.REQUIRED, certificate=True)
+        yield scenario(f"{name}, no client certificate", key_exchange, client_auth=ClientAuth.OPTIONAL)
+    yield scenario("stapled", staple=True)
+    yield scenario("staple left out", staple=True, hook=without_status)
     keys = TicketKeys.generate()
-    ticket = script("ticket", keys=keys)
+    ticket = scenario("ticket", keys=keys)
     yield ticket
-    yield script("everything", staple=True, keys=keys, client_auth=ClientAuth.REQUIRED, certificate=True)
+    yield scenario("everything", staple=True, keys=keys, client_auth=ClientAuth.REQUIRED, certificate=True)
     full, short = Terms(Kx.ECDHE), Terms(Kx.ECDHE, resumed=True)
-    yield resumption("resumed by id", script("by id", stores=True), short)
+    yield resumption("resumed by id", scenario("by id", stores=True), short)
     yield resumption("resumed by ticket", ticket, short)
     yield resumption("resumed without an echo", ticket, replace(full, resumed=None), hook=without_echo)
     yield resumption("ticket refused", ticket, Terms(Kx.ECDHE, ticket=True, resumed=None), known=False)
     yield rotated("resumed, ticket renewed", replace(short, ticket=True))
-    psk = script("PSK, ticket", Kx.PSK, keys=keys)
+    psk = scenario("PSK, ticket", Kx.PSK, keys=keys)
     unknown = Terms(Kx.PSK, resumed=None)
     yield resumption("resumed without an echo, PSK", psk, unknown, hook=without_echo)
     yield resumption("ticket refused, PSK", psk, replace(unknown, ticket=True), known=False)
     renewed_quietly = Terms(Kx.ECDHE, ticket=True, resumed=None)
     yield rotated("resumed without an echo, ticket renewed", renewed_quietly, without_echo)
-    yield script("renegotiated by the client", acts=("client renegotiate",))
-    yield script(
+    yield scenario("renegotiated by the client", acts=("client renegotiate",))
+    yield scenario(
         "renegotiated by the server",
         acts=("server renegotiate", "client renegotiate"),
         client_auth=ClientAuth.REQUIRED,
         certificate=True,
     )
-    yield script("renegotiated by resumption", acts=("client renegotiate",), stores=True, again=short)
+    yield scenario("renegotiated by resumption", acts=("client renegotiate",), stores=True, again=short)
 
 
-SCRIPTS = tuple(scripts())
+SCENARIOS = tuple(scenarios())

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.state_machine.conversations import CLIENT, SCRIPTS, SERVER, Dialogue, Script, frame
+from tests.ends import record
+from tests.state_machine.conversations import CLIENT, SCENARIOS, SERVER, Dialogue, Scenario
 from tests.state_machine.language import Sentence, Terms, expected, sentences
 from tests.state_machine.samples import CLOSE_NOTIFY, NOT_MESSAGES, messages
 from tls12 import Alert, AlertReceived, ConnectionClosed, ConnectionState, DataReceived, PeerAlert, TLSError
@@ -47,7 +48,7 @@ class Stop:
 
     @property
     def terms(self) -> Terms:
-        return self.dialogue.script.terms_of(self.side, max(1, self.dialogue.handshakes[self.side]))
+        return self.dialogue.scenario.terms_of(self.side, max(1, self.dialogue.handshakes[self.side]))
 
     @property
     def expected(self) -> frozenset[str]:
@@ -64,34 +65,35 @@ class Stop:
         changing = f"{self.side.other.value} ChangeCipherSpec" in self.said
         return self.established or (self.dialogue.handshakes[self.side] > 1 and not changing)
 
-    def hear(self, content_type: int, payload: bytes) -> tuple[TLSError | None, list[Event], bytes]:
-        """Give the connection one record: why it failed, if it did, what it told, and what it says."""
+    def receive(self, content_type: int, payload: bytes) -> tuple[TLSError | None, list[Event], bytes]:
+        """Give the connection one record: why it failed, if it did; the new events; the bytes for the peer."""
         end = self.dialogue.ends[self.side]
-        end.receive_data(frame(content_type, payload))
-        return end.error, end.events(), bytes(end.data_to_send())
+        before = len(end.events)
+        end.receive(record(content_type, payload))
+        return end.error, end.events[before:], end.take()
 
 
-def stops(script: Script, side: ConnectionEnd) -> range:
+def stops(scenario: Scenario, side: ConnectionEnd) -> range:
     """Behind how many received messages to stop: everywhere, but of two handshakes only in the second."""
-    dialogue = Dialogue(script)
+    dialogue = Dialogue(scenario)
     first = 0
     while dialogue.until(side, dialogue.taken[side] + 1):
-        if script.acts and dialogue.handshakes[side] == 1:
+        if scenario.acts and dialogue.handshakes[side] == 1:
             first = dialogue.taken[side]
-    assert dialogue.ends[side].state is ConnectionState.ESTABLISHED
+    assert dialogue.ends[side].connection.state is ConnectionState.ESTABLISHED
     return range(first, dialogue.taken[side] + 1)
 
 
-def stop(script: Script, side: ConnectionEnd, count: int) -> Stop:
+def stop(scenario: Scenario, side: ConnectionEnd, count: int) -> Stop:
     """A new connection, stopped when it has received `count` messages."""
-    dialogue = Dialogue(script)
+    dialogue = Dialogue(scenario)
     dialogue.until(side, count)
     return Stop(dialogue, side)
 
 
 def named(*quick: str) -> list[object]:
-    """The scripts as parameters: these by default, the others when slow tests are run."""
-    return [pytest.param(s, id=s.name, marks=() if s.name in quick else pytest.mark.slow) for s in SCRIPTS]
+    """The scenarios as parameters: these by default, the others when slow tests are run."""
+    return [pytest.param(s, id=s.name, marks=() if s.name in quick else pytest.mark.slow) for s in SCENARIOS]
 
 
 def is_welcome(stop: Stop, kind: int) -> bool:
@@ -102,8 +104,8 @@ def is_welcome(stop: Stop, kind: int) -> bool:
 def say(stop: Stop, kind: int) -> tuple[TLSError | None, list[Event], bytes]:
     """One handshake message or ChangeCipherSpec, whole and well-formed."""
     if kind == CCS:
-        return stop.hear(ContentType.CHANGE_CIPHER_SPEC, b"\x01")
-    return stop.hear(ContentType.HANDSHAKE, messages()[kind])
+        return stop.receive(ContentType.CHANGE_CIPHER_SPEC, b"\x01")
+    return stop.receive(ContentType.HANDSHAKE, messages()[kind])
 
 
 def check_message(stop: Stop, kind: int) -> None:
@@ -130,22 +132,22 @@ def check_message(stop: Stop, kind: int) -> None:
 
 
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
-@pytest.mark.parametrize("script", named(*QUICK))
+@pytest.mark.parametrize("scenario", named(*QUICK))
 def test_only_expected_messages_survive_at_any_point_of_a_legal_conversation(
-    script: Script, side: ConnectionEnd
+    scenario: Scenario, side: ConnectionEnd
 ) -> None:
-    for count in stops(script, side):
+    for count in stops(scenario, side):
         for kind in (CCS, *messages()):
-            check_message(stop(script, side, count), kind)
+            check_message(stop(scenario, side, count), kind)
 
 
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
-@pytest.mark.parametrize("script", named("PSK", "resumed by id", "ticket refused", "renegotiated by the server"))
-def test_records_that_are_no_messages_survive_only_where_they_belong(script: Script, side: ConnectionEnd) -> None:
-    for count in stops(script, side):
+@pytest.mark.parametrize("scenario", named("PSK", "resumed by id", "ticket refused", "renegotiated by the server"))
+def test_records_that_are_no_messages_survive_only_where_they_belong(scenario: Scenario, side: ConnectionEnd) -> None:
+    for count in stops(scenario, side):
         for what, (content_type, payload) in NOT_MESSAGES.items():
-            at = stop(script, side, count)
-            error, events, _ = at.hear(content_type, payload)
+            at = stop(scenario, side, count)
+            error, events, _ = at.receive(content_type, payload)
             if at.data_allowed and content_type == ContentType.APPLICATION_DATA:
                 assert error is None
                 assert events == [DataReceived(payload)]
@@ -157,42 +159,42 @@ def test_records_that_are_no_messages_survive_only_where_they_belong(script: Scr
 
 
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
-@pytest.mark.parametrize("script", named("RSA, client certificate", "resumed by ticket"))
-def test_alerts_mean_the_same_at_any_point(script: Script, side: ConnectionEnd) -> None:
-    for count in stops(script, side):
-        at = stop(script, side, count)
-        assert at.hear(ContentType.ALERT, b"\x01\x5a") == (
+@pytest.mark.parametrize("scenario", named("RSA, client certificate", "resumed by ticket"))
+def test_alerts_mean_the_same_at_any_point(scenario: Scenario, side: ConnectionEnd) -> None:
+    for count in stops(scenario, side):
+        at = stop(scenario, side, count)
+        assert at.receive(ContentType.ALERT, b"\x01\x5a") == (
             None,
             [AlertReceived(AlertLevel.WARNING, Alert.USER_CANCELED)],
             b"",
         )
-        error, events, out = at.hear(ContentType.ALERT, CLOSE_NOTIFY)
+        error, events, out = at.receive(ContentType.ALERT, CLOSE_NOTIFY)
         assert (error, events) == (None, [ConnectionClosed()])
         assert out[5:] == CLOSE_NOTIFY
-        at = stop(script, side, count)
-        error, events, out = at.hear(ContentType.ALERT, b"\x02\x28")
+        at = stop(scenario, side, count)
+        error, events, out = at.receive(ContentType.ALERT, b"\x02\x28")
         assert isinstance(error, PeerAlert)
         assert error.received is Alert.HANDSHAKE_FAILURE
         assert (events, out) == ([ConnectionFailed(error)], b"")
 
 
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
-@pytest.mark.parametrize("script", named("ECDHE, no client certificate", *QUICK))
-def test_the_connection_says_itself_what_it_expects(script: Script, side: ConnectionEnd) -> None:
-    for count in stops(script, side):
-        at = stop(script, side, count)
-        assert set(at.dialogue.ends[side].expecting) == at.expected
+@pytest.mark.parametrize("scenario", named("ECDHE, no client certificate", *QUICK))
+def test_the_connection_says_itself_what_it_expects(scenario: Scenario, side: ConnectionEnd) -> None:
+    for count in stops(scenario, side):
+        at = stop(scenario, side, count)
+        assert set(at.dialogue.ends[side].connection.expecting) == at.expected
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
-@pytest.mark.parametrize("script", SCRIPTS, ids=str)
-def test_types_that_are_not_of_tls_1_2_survive_nowhere(script: Script, side: ConnectionEnd) -> None:
-    for count in stops(script, side):
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_types_that_are_not_of_tls_1_2_survive_nowhere(scenario: Scenario, side: ConnectionEnd) -> None:
+    for count in stops(scenario, side):
         for kind in (*HandshakeType, *range(25, 256, 11)):
             if kind in messages():
                 continue
-            error, _, _ = stop(script, side, count).hear(ContentType.HANDSHAKE, bytes([kind, 0, 0, 1, 7]))
+            error, _, _ = stop(scenario, side, count).receive(ContentType.HANDSHAKE, bytes([kind, 0, 0, 1, 7]))
             assert isinstance(error, UnexpectedMessage)
 
 
@@ -224,14 +226,14 @@ def accept_everything(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
-@pytest.mark.parametrize("script", named("RSA_PSK with a hint", "ECDH_ANON", "everything", "ticket refused"))
+@pytest.mark.parametrize("scenario", named("RSA_PSK with a hint", "ECDH_ANON", "everything", "ticket refused"))
 def test_without_the_guard_the_stories_still_refuse(
-    script: Script, side: ConnectionEnd, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, side: ConnectionEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admit_everything(monkeypatch)
-    for count in stops(script, side):
+    for count in stops(scenario, side):
         for kind in (CCS, *messages()):
-            at = stop(script, side, count)
+            at = stop(scenario, side, count)
             if is_welcome(at, kind):
                 continue
             error = say(at, kind)[0]
@@ -239,22 +241,22 @@ def test_without_the_guard_the_stories_still_refuse(
 
 
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
-@pytest.mark.parametrize("script", named("everything", "resumed by id"))
+@pytest.mark.parametrize("scenario", named("everything", "resumed by id"))
 def test_without_the_check_of_the_stories_the_guard_still_refuses(
-    script: Script, side: ConnectionEnd, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, side: ConnectionEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accept_everything(monkeypatch)
-    for count in stops(script, side):
+    for count in stops(scenario, side):
         for kind in (CCS, *messages()):
-            check_message(stop(script, side, count), kind)
+            check_message(stop(scenario, side, count), kind)
 
 
 def test_without_both_a_changed_order_is_not_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """So each of the two tests above can fail."""
-    script = next(script for script in SCRIPTS if script.name == "RSA, client certificate")
+    scenario = next(scenario for scenario in SCENARIOS if scenario.name == "RSA, client certificate")
     admit_everything(monkeypatch)
     accept_everything(monkeypatch)
-    at = stop(script, SERVER, 4)  # all but ChangeCipherSpec and Finished
+    at = stop(scenario, SERVER, 4)  # all but ChangeCipherSpec and Finished
     assert at.expected == {"ChangeCipherSpec"}
     error, _, _ = say(at, HandshakeType.FINISHED)
     assert error is None
