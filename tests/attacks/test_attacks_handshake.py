@@ -90,7 +90,7 @@ def test_early_change_cipher_spec() -> None:
 
     def at_any_time(self: Connection, payload: bytes) -> None:
         """OpenSSL until 2014 derived the keys from whatever master secret there was: here, none."""
-        suite = self._handshakes.conversation.facts.suite
+        suite = self._handshakes.conversation.facts.cipher_suite
         assert suite is not None
         keys = key_block(SUITES[suite], make_prf(SUITES[suite].prf_hash, b""), *randoms[-2:])
         self._incoming.reader.install(make_opener(SUITES[suite], keys.client, encrypt_then_mac=False))

@@ -10,8 +10,8 @@ import pytest
 from tests.ends import Ours, our_client, our_server, talk
 from tls12 import AcceptAnyPeer, Alert, ClientConfig, ClientConnection, Policy
 from tls12.crypto.randomness import CheckedRandom
-from tls12.handshake.embellish import add_grease
 from tls12.handshake.engine import Unit
+from tls12.handshake.grease_and_padding import add_grease
 from tls12.lab.hellos import with_extensions
 from tls12.registry import ExtensionType
 from tls12.wire import messages

@@ -26,7 +26,7 @@ from tls12 import (
     TicketKeys,
 )
 from tls12.errors import NameMismatch
-from tls12.handshake.bindings import client_key
+from tls12.handshake.bindings import client_store_key
 
 by_both = pytest.mark.parametrize("by", ["ticket", "id"])
 
@@ -180,7 +180,7 @@ def test_a_session_of_a_client_is_none_for_a_server(whose: str) -> None:
 
 def test_no_session_id_is_the_key_of_a_clients_session() -> None:
     for name in (None, "a", pki.NAME):
-        assert len(client_key(ClientConfig(verifier=AcceptAnyPeer()), name, ())) > 32
+        assert len(client_store_key(ClientConfig(verifier=AcceptAnyPeer()), name, ())) > 32
 
 
 @by_both

@@ -9,7 +9,7 @@ from tls12.crypto import finite_field
 from tls12.errors import UsageError
 from tls12.given import require
 from tls12.handshake.client import ClientHandshake
-from tls12.handshake.engine import OnMessage, Rewrite, needs, with_lookups
+from tls12.handshake.engine import OnMessage, Rewrite, what_suites_need, with_psk_lookups
 from tls12.registry import ProtocolVersion
 from tls12.resumption.sessions import Session
 from tls12.trust.names import normalise_server_name
@@ -50,8 +50,8 @@ class ClientConnection(Connection):
         if not (isinstance(handshake, type) and issubclass(handshake, ClientHandshake)):
             raise UsageError("handshake is a subclass of ClientHandshake")
         hooks = Hooks.checked(pause_on, rewrite, on_message)
-        if not with_lookups(config, hooks.pause_on).suites:
-            why = needs(config.policy, "verifier=X509Verifier(...)", "psk=Psk(identity, key)")
+        if not with_psk_lookups(config, hooks.pause_on).suites:
+            why = what_suites_need(config.policy, "verifier=X509Verifier(...)", "psk=Psk(identity, key)")
             if not config.crypto.finite_fields:
                 why += f"; {finite_field.MISSING}"
             raise UsageError(f"there is no cipher suite to offer: {why}")

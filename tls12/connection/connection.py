@@ -65,7 +65,7 @@ from tls12.events import (
     RenegotiationRequested,
 )
 from tls12.handshake import channel_bindings
-from tls12.handshake.engine import Complete, InstallReadKeys, InstallWriteKeys, Notify, Output, SettleRecords
+from tls12.handshake.engine import Complete, InstallReadKeys, InstallWriteKeys, Notify, Output, RecordRules
 from tls12.handshake.grammar import State, name_of
 from tls12.policy import Renegotiation
 from tls12.record_layer.states import ReadState
@@ -606,7 +606,7 @@ class Connection:
     def _install_read_keys(self, output: InstallReadKeys) -> None:
         self._incoming.install(output.opener, output.plaintext_limit)
 
-    def _settle_records(self, output: SettleRecords) -> None:
+    def _set_record_rules(self, output: RecordRules) -> None:
         writer, reader = self._outgoing.writer, self._incoming.reader
         writer.version = VERSION
         reader.version_fixed = True
@@ -620,7 +620,7 @@ class Connection:
     def _complete(self, output: Complete) -> None:
         handshakes = self._handshakes
         assert handshakes.current is not None
-        self._config = handshakes.current.owners_config
+        self._config = handshakes.current.given_config
         handshakes.complete(output)
         self._events.append(HandshakeCompleted(output.established.negotiated))
         self._resume(Happening.COMPLETES)
@@ -628,7 +628,7 @@ class Connection:
     _CARRIERS: ClassVar[dict[type, Callable[[Connection, Any], None]]] = {
         InstallWriteKeys: _install_write_keys,
         InstallReadKeys: _install_read_keys,
-        SettleRecords: _settle_records,
+        RecordRules: _set_record_rules,
         Notify: _notify,
         Complete: _complete,
     }

@@ -153,7 +153,7 @@ class Handshakes:
         """Resume the story, unless a callback has ended it."""
         if self._story is None:
             return _NOTHING
-        current.tell(self._story, value)
+        current.advance(self._story, value)
         return current.drain() if current.outputs else _NOTHING
 
     def _end(self) -> None:

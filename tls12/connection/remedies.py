@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tls12.config import ClientConfig, ServerConfig
 from tls12.crypto.suites import SUITES
 from tls12.errors import TruncatedError
-from tls12.handshake.grammar import Facts
+from tls12.handshake.grammar import ConversationFacts
 from tls12.handshake.permissions import offering_more
 from tls12.registry import Alert, ConnectionEnd
 
@@ -24,7 +24,7 @@ class Circumstances:
 
     side: ConnectionEnd
     """Ours."""
-    facts: Facts
+    facts: ConversationFacts
     """The guard's."""
     established: bool
     """A handshake was complete."""
@@ -43,7 +43,7 @@ def _always(_: Circumstances) -> bool:
 
 
 def _nothing_chosen(now: Circumstances) -> bool:
-    return now.side is ConnectionEnd.CLIENT and now.facts.suite is None and not now.established
+    return now.side is ConnectionEnd.CLIENT and now.facts.cipher_suite is None and not now.established
 
 
 def _renegotiates(now: Circumstances) -> bool:
@@ -63,7 +63,7 @@ def _showed_a_certificate(now: Circumstances) -> bool:
 
 
 def _tried_a_psk(now: Circumstances) -> bool:
-    suite = now.facts.suite
+    suite = now.facts.cipher_suite
     return suite is not None and suite in SUITES and SUITES[suite].uses_psk and not now.established
 
 

@@ -16,7 +16,7 @@ from tls12.connection.renegotiation import Renegotiations, Verdict, judge_client
 from tls12.errors import UsageError
 from tls12.events import PAUSABLE
 from tls12.given import name_value, require_function
-from tls12.handshake.bindings import client_key
+from tls12.handshake.bindings import client_store_key
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import Handshake, OnMessage, Rewrite
 from tls12.handshake.grammar import Conversation
@@ -116,7 +116,7 @@ class ClientRole:
 
     def session_key(self, config: ClientConfig, hooks: Hooks, established: Established | None) -> bytes:
         """By the name of the server, and by who we are to it."""
-        return client_key(config, self.server_name, hooks.pause_on)
+        return client_store_key(config, self.server_name, hooks.pause_on)
 
 
 @dataclass(frozen=True, slots=True)

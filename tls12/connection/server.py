@@ -7,7 +7,7 @@ from tls12.connection.connection import Connection
 from tls12.connection.roles import Hooks, ServerRole
 from tls12.errors import UsageError
 from tls12.events import ClientHelloReceived
-from tls12.handshake.engine import OnMessage, Rewrite, check_able
+from tls12.handshake.engine import OnMessage, Rewrite, check_some_suite_possible
 from tls12.handshake.server import ServerHandshake
 
 
@@ -38,4 +38,4 @@ class ServerConnection(Connection):
         hooks = Hooks.checked(pause_on, rewrite, on_message)
         super().__init__(ServerRole(handshake), config, hooks)
         if not config.suites and ClientHelloReceived not in hooks.pause_on:
-            check_able(config, hooks.pause_on)
+            check_some_suite_possible(config, hooks.pause_on)

@@ -1,9 +1,9 @@
-"""What a session is bound to besides what stands in the hellos: how the peer is verified, and who we are.
+"""What a session is bound to besides what stands in the hellos: how the peer is verified, the policy, and who we are.
 
-How it works: a resumption goes on without asking again who either side is. So a session keeps, as values that are the
-same in every process, what a full handshake would have asked: `trust` says how the peer is verified, `identity` as
-whom we appear. Both sides compute them anew from their configuration before they resume, and where one differs a full
-handshake follows. docs/security.md goes through every field of both configurations.
+How it works: a resumption does not verify either side again. So a session keeps, as values that are the same in every
+process, what a full handshake would depend on: `trust` says how the peer is verified, `policy` what is offered,
+`identity` as whom we appear. Both sides compute these again from their configuration before they resume; where one
+differs, a full handshake follows. docs/security.md lists every field of both configurations.
 
 A client's identity is that of its whole configuration (every credential in order, the PSK's identity), because which
 credential it would use is decided by a request that an abbreviated handshake does not contain. Where the application
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
+from typing import NamedTuple
 
 from tls12.config import ClientAuth, ClientConfig, Psk, ServerConfig
 from tls12.crypto.provider import STANDARD
@@ -65,14 +66,14 @@ def _verified_by(config: ClientConfig | ServerConfig) -> bytes:
     return fingerprint if name == STANDARD.name else name.encode() + b":" + fingerprint
 
 
-def client_rules(config: ClientConfig) -> bytes:
+def client_policy(config: ClientConfig) -> bytes:
     """A client's policy, and the max_fragment_length that it asks for (RFC 6066 4 fixes it for resumptions)."""
     size = config.max_fragment_length
     return config.policy.fingerprint + (b"" if size is None else size.to_bytes(2))
 
 
 def client_identity(config: ClientConfig) -> bytes:
-    """As whom a client may appear: its credentials in order, and the identity of its PSK; empty for nobody."""
+    """As whom a client may appear: its credentials in order, and the identity of its PSK; empty without either."""
     psk = config.psk
     if psk is None and not config.credentials:
         return b""
@@ -81,16 +82,29 @@ def client_identity(config: ClientConfig) -> bytes:
     return _digest(kind, named, *(credential.fingerprint for credential in config.credentials))
 
 
+class ClientBinding(NamedTuple):
+    """What binds a client's session, besides its name and application protocols; the fields are those of `Session`."""
+
+    trust: bytes
+    policy: bytes
+    identity: bytes
+
+
+def of_client(config: ClientConfig, pause_on: Collection[type]) -> ClientBinding:
+    """What a client with this configuration would bind a session to."""
+    return ClientBinding(client_trust(config, pause_on), client_policy(config), client_identity(config))
+
+
 def server_identity(credential: Credential | None) -> bytes:
     """The certificate that a server shows: its key and its names, which outlive a renewal; empty without one."""
     return credential.key_digest + credential.names_digest if credential is not None else b""
 
 
-def serves_session(credential: Credential, identity: bytes, server_name: str | None, *, across_keys: bool) -> bool:
-    """Whether a session that was made under `identity` may go on under this credential of today.
+def may_continue(credential: Credential, identity: bytes, server_name: str | None, *, across_keys: bool) -> bool:
+    """Whether a session that was made under `identity` may be resumed by a server that shows this credential now.
 
-    The key must be the same, unless `across_keys`. The names must be too, or cover what the client asked for: a host
-    that shares our ticket keys does not resume under a name for which it has no certificate.
+    The key must be the same, unless `across_keys`. The names must be the same, or cover the one that the client asked
+    for: so a host that shares our ticket keys does not resume under a name for which it has no certificate.
     """
     half = len(identity) // 2
     if identity[:half] != credential.key_digest and not across_keys:
@@ -98,15 +112,15 @@ def serves_session(credential: Credential, identity: bytes, server_name: str | N
     return identity[half:] == credential.names_digest or (server_name is not None and credential.matches(server_name))
 
 
-def client_key(config: ClientConfig, server_name: str | None, pause_on: Collection[type]) -> bytes:
+def client_store_key(config: ClientConfig, server_name: str | None, pause_on: Collection[type]) -> bytes:
     """Where a client's store keeps the session for this server: its name, and a digest of all that binds the session.
 
-    So two configurations that share a store do not take turns in throwing out each other's. Longer than any session
-    id, of which no client can therefore make one.
+    With the digest, two configurations that share a store do not replace each other's sessions. The key is longer than
+    any session id, so that in a store shared with a server no client can name it.
     """
     name = (server_name or "").encode()
-    bound = (client_trust(config, pause_on), client_rules(config), client_identity(config))
-    return b"client:" + name + b":" + _digest(*bound, *(protocol.encode() for protocol in config.alpn_protocols))
+    protocols = (protocol.encode() for protocol in config.alpn_protocols)
+    return b"client:" + name + b":" + _digest(*of_client(config, pause_on), *protocols)
 
 
 def _digest(*parts: bytes) -> bytes:

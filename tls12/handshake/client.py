@@ -59,7 +59,7 @@ class ClientHandshake(ClientHellos):
         answer = yield from self.receive(ServerHello)
         agreed = self.check_server_hello(hello, answer)
         self.check_continuity(agreed)
-        self.settle_records(agreed)
+        self.output_record_rules(agreed)
         if (yield from self.server_resumes(hello, answer)):
             yield from self.resume(self.keep_fragment_length(agreed, answer))
         else:
@@ -260,7 +260,7 @@ class ClientHandshake(ClientHellos):
             ),
             None,
         )
-        self.answered_who_we_are |= self.pauses_on(CertificateRequested)
+        self.application_chose_identity |= self.pauses_on(CertificateRequested)
         credential: Credential | None = yield from self.ask(CertificateRequested(request), otherwise)
         if credential is None and self.config.require_credential:
             raise PeerIncompatible(
@@ -285,7 +285,7 @@ class ClientHandshake(ClientHellos):
         hint = (exchange.psk_identity_hint or b"") if exchange is not None else b""
         psk: Psk | None
         if self.pauses_on(PskLookupRequested):
-            self.answered_who_we_are = True
+            self.application_chose_identity = True
             psk = yield from self.ask(PskLookupRequested(hint=hint), None)
         else:
             psk = self.configured_psk(hint)

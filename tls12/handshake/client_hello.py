@@ -26,9 +26,9 @@ from tls12.events import PskLookupRequested
 from tls12.given import expect
 from tls12.handshake import bindings
 from tls12.handshake import common_extensions as common
-from tls12.handshake.embellish import add_grease, pad
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.handshake.grammar import Conversation
+from tls12.handshake.grease_and_padding import add_grease, pad
 from tls12.handshake.permissions import permit
 from tls12.handshake.proofs import Established
 from tls12.handshake.steps import Secrets, Steps
@@ -73,7 +73,7 @@ _ANSWERED = frozenset(kind for kind, row in TABLE.items() if row.server is not N
 """Offers that a ServerHello may answer; padding or signature_algorithms, for example, it may not."""
 
 
-class _Needs(NamedTuple):
+class _Requirements(NamedTuple):
     """What an offer of suites asks of the rest of the ClientHello."""
 
     codes: tuple[CipherSuite, ...]
@@ -84,9 +84,9 @@ class _Needs(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _needs(suites: tuple[Suite, ...]) -> _Needs:
-    """The same for every ClientHello of a configuration: 3 of the 200 µs of a resumption, unless remembered."""
-    return _Needs(
+def _requirements(suites: tuple[Suite, ...]) -> _Requirements:
+    """Kept, because every ClientHello of a configuration has the same (see docs/performance.md)."""
+    return _Requirements(
         tuple(row.suite for row in suites),
         any(row.is_ecdhe for row in suites),
         any(row.is_ephemeral for row in suites),
@@ -115,7 +115,7 @@ class ClientHellos(Steps[ClientConfig]):
         super().__init__(config, conversation, pause_on, rewrite, on_message, previous)
         self.server_name = server_name
         self.session = session
-        self.answered_who_we_are = False
+        self.application_chose_identity = False
         """The application, and not the configuration, said as whom we appear: no later handshake can know it."""
 
     # -- the ClientHello ----------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class ClientHellos(Steps[ClientConfig]):
 
     def build_suites(self, suites: tuple[Suite, ...]) -> tuple[CipherSuite, ...]:
         """The codes of what is offered. The fallback signal comes last, and not with a session (RFC 7507 4)."""
-        codes = _needs(suites).codes
+        codes = _requirements(suites).codes
         if self.config.fallback_scsv and self.session is None and self.previous is None:
             return (*codes, CipherSuite.TLS_FALLBACK_SCSV)
         return codes
@@ -152,20 +152,22 @@ class ClientHellos(Steps[ClientConfig]):
         """The extensions of our ClientHello, each only where something needs it."""
         config, policy = self.config, self.config.policy
         previous = self.previous
-        extensions: list[Extension] = [RenegotiationInfo(previous.client_verify_data) if previous else common.FIRST]
+        extensions: list[Extension] = [
+            RenegotiationInfo(previous.client_verify_data) if previous is not None else common.FIRST_HANDSHAKE
+        ]
         if self.server_name is not None and not is_ip_address(self.server_name):
             extensions.append(common.server_name(self.server_name))
         extensions.append(common.EXTENDED_MASTER_SECRET)
-        needs = _needs(suites)
-        if needs.curves:
+        required = _requirements(suites)
+        if required.curves:
             extensions.append(common.UNCOMPRESSED_POINTS)
-        if needs.groups:
+        if required.groups:
             extensions.append(common.supported_groups(policy.groups))
         ticket = session.ticket if session is not None else b""
         extensions.append(common.session_ticket(ticket) if ticket else common.NO_TICKET_YET)
-        if policy.encrypt_then_mac and needs.encrypt_then_mac:
+        if policy.encrypt_then_mac and required.encrypt_then_mac:
             extensions.append(common.ENCRYPT_THEN_MAC)
-        if needs.certificates:
+        if required.certificates:
             if config.request_ocsp:
                 extensions.append(common.STAPLE_WANTED)
             extensions.append(common.signature_algorithms(policy.signature_schemes))
@@ -203,10 +205,11 @@ class ClientHellos(Steps[ClientConfig]):
             return None
         if not self.may_be_reused(session.extended_master_secret):
             return None
-        bound = (session.server_name, session.alpn_protocols, session.policy, session.trust, session.identity)
-        if bound != (self.server_name, config.alpn_protocols, self.rules(), self.trust(), self.identity()):
+        if session.server_name != self.server_name or session.alpn_protocols != config.alpn_protocols:
             return None
-        if session.cipher_suite not in _needs(suites).codes:
+        if (session.trust, session.policy, session.identity) != bindings.of_client(config, self.pause_on):
+            return None
+        if session.cipher_suite not in _requirements(suites).codes:
             return None
         if not self.is_same_peer(session.peer):
             return None
@@ -253,7 +256,7 @@ class ClientHellos(Steps[ClientConfig]):
         size = 256 << session.max_fragment_length
         terms = replace(agreed.terms, max_fragment_length=session.max_fragment_length)
         kept = replace(agreed, terms=terms, record_size_limit=size, own_record_size_limit=size)
-        self.settle_records(kept)
+        self.output_record_rules(kept)
         return kept
 
     def new_session(
@@ -267,8 +270,9 @@ class ClientHellos(Steps[ClientConfig]):
     ) -> Session | None:
         """What may be resumed later, if anything; kept in the store, if there is one."""
         config = self.config
-        if self.answered_who_we_are or not self.may_be_reused(agreed.terms.extended_master_secret):
+        if self.application_chose_identity or not self.may_be_reused(agreed.terms.extended_master_secret):
             return None
+        trust, policy, identity = bindings.of_client(config, self.pause_on)
         granted = ticket if ticket is not None and ticket.ticket else None  # an empty one is none (RFC 5077 3.3)
         if granted is None and not agreed.session_id:
             return None
@@ -284,9 +288,9 @@ class ClientHellos(Steps[ClientConfig]):
             ticket=granted.ticket if granted is not None else b"",
             ticket_lifetime=lifetime,
             alpn_protocols=config.alpn_protocols,
-            trust=self.trust(),
-            policy=self.rules(),
-            identity=self.identity(),
+            trust=trust,
+            policy=policy,
+            identity=identity,
             psk_digest=digest_psk(secrets.master, psk.identity, psk.key) if psk is not None else b"",
             psk_identity_hint=exchange.psk_identity_hint if exchange is not None else None,
         )
@@ -313,22 +317,10 @@ class ClientHellos(Steps[ClientConfig]):
         if self.config.sessions is not None:
             put_session(self.config.sessions, self.session_key, session)
 
-    def trust(self) -> bytes:
-        """How the server is verified."""
-        return bindings.client_trust(self.config, self.pause_on)
-
-    def rules(self) -> bytes:
-        """What is offered."""
-        return bindings.client_rules(self.config)
-
-    def identity(self) -> bytes:
-        """As whom we may appear."""
-        return bindings.client_identity(self.config)
-
     @cached_property
     def session_key(self) -> bytes:
         """Where the client's store keeps the session for this server."""
-        return bindings.client_key(self.owners_config, self.server_name, self.pause_on)
+        return bindings.client_store_key(self.given_config, self.server_name, self.pause_on)
 
     # -- the ServerHello ----------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from tls12.wire.extensions import (
     SupportedGroups,
 )
 
-FIRST = RenegotiationInfo(b"")
+FIRST_HANDSHAKE = RenegotiationInfo(b"")
 """The first handshake of the connection (RFC 5746 3.4, 3.6)."""
 EXTENDED_MASTER_SECRET = ExtendedMasterSecret()
 ENCRYPT_THEN_MAC = EncryptThenMac()

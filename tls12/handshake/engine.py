@@ -96,7 +96,7 @@ class InstallReadKeys:
 
 
 @dataclass(slots=True)
-class SettleRecords:
+class RecordRules:
     """Output: the version is agreed, and every further record must carry it (RFC 5246 6.2.1)."""
 
     fragment_size: int | None
@@ -119,20 +119,20 @@ class Complete:
     established: Established
 
 
-Output: TypeAlias = Send | InstallWriteKeys | InstallReadKeys | SettleRecords | Notify | Complete
+Output: TypeAlias = Send | InstallWriteKeys | InstallReadKeys | RecordRules | Notify | Complete
 
 
-def with_lookups(config: C, pause_on: frozenset[type]) -> C:
+def with_psk_lookups(config: C, pause_on: frozenset[type]) -> C:
     """Who looks up PSKs himself has a source of them, whether or not the configuration names one."""
     if config.psk is None and PskLookupRequested in pause_on:
         return replace(config, psk=_asked_for)
     return config
 
 
-def check_able(config: ServerConfig, pause_on: frozenset[type]) -> None:
+def check_some_suite_possible(config: ServerConfig, pause_on: frozenset[type]) -> None:
     """Raises `UsageError` if a server with this configuration can choose no cipher suite, whatever a client offers."""
-    if not with_lookups(config, pause_on).suites:
-        needed = needs(
+    if not with_psk_lookups(config, pause_on).suites:
+        needed = what_suites_need(
             config.policy,
             "credentials=(Credential.from_pem_files(chain, key),)",
             "psk=..., or an answer to PskLookupRequested",
@@ -140,7 +140,7 @@ def check_able(config: ServerConfig, pause_on: frozenset[type]) -> None:
         raise UsageError(f"this server has nothing to prove its identity with: {needed}")
 
 
-def needs(policy: Policy, certificates: str, keys: str) -> str:
+def what_suites_need(policy: Policy, certificates: str, keys: str) -> str:
     """What a configuration lacks that can carry through no suite of its policy, in words."""
     rows = [SUITES[suite] for suite in policy.cipher_suites]
     if not rows:
@@ -182,13 +182,13 @@ class Handshake(ABC, Generic[C]):
 
     def adopt(self, config: C) -> None:
         """Go by this configuration from here on."""
-        self.owners_config: C = config
-        self.config: C = with_lookups(config, self.pause_on)
+        self.given_config: C = config
+        self.config: C = with_psk_lookups(config, self.pause_on)
         self.limits: Limits = config.limits
 
     # -- what the connection calls ------------------------------------------------------------------------
 
-    def tell(self, story: Story[None], value: object) -> None:
+    def advance(self, story: Story[None], value: object) -> None:
         """Run this handshake's story up to its next wait.
 
         `value` is what it waited for, an answer as a `Secret`; None at its beginning.
@@ -236,7 +236,7 @@ class Handshake(ABC, Generic[C]):
             names = " or ".join("None" if cls is type(None) else cls.__name__ for cls in accepted)
             raise UsageError(f"{type(self.asking).__name__} is answered with {names}, not {name_value(decision)}")
         if isinstance(decision, ServerConfig):
-            check_able(decision, self.pause_on)
+            check_some_suite_possible(decision, self.pause_on)
 
     def drain(self) -> list[Output]:
         """The outputs since the last call, in order."""

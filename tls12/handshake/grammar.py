@@ -1,13 +1,14 @@
 """The grammar of TLS 1.2: which message may follow which, as data (figures 1 and 2 of RFC 5246, and extensions).
 
-How it works: `ROWS` is the whole protocol, for both directions, knowing no role. A `Conversation` stands at one
-place of it and holds a few `Facts`, which it learns from the messages themselves (the suite from the ServerHello,
-the staple from its extensions, and so on). Every message of either side is shown to it twice: `admit` sees the
-type, before anything is parsed, and refuses what has no place; `learn` sees the value and moves on.
+How it works: `ROWS` is the whole protocol, for both directions and without a role. A `Conversation` has a state in it
+and `ConversationFacts`, which it learns from the messages themselves (the suite from the ServerHello, the staple from
+its extensions, and so on). Every message of either side is shown to it twice: `admit` gets the type, before anything is
+parsed, and refuses a message that may not come now; `learn` gets the parsed message and changes the state.
 
-The generators in `client.py` and `server.py` tell the same story as straight-line code and refuse what they do
-not wait for. The two know nothing of each other, so a check that is forgotten in one is still made by the other.
-The passive observer, the diagram in the docs and the exhaustive tests walk these same rows.
+The generators in `client.py` and `server.py` are the same protocol as straight-line code, and refuse a message for
+which they do not wait. They share no facts with the grammar, although some have the same names: so a check that is
+forgotten in one is still made by the other. The observer, the diagram in the docs and the exhaustive tests use these
+same rows.
 """
 
 from __future__ import annotations
@@ -61,10 +62,10 @@ MessageKind = int
 
 
 @dataclass(slots=True)
-class Facts:
-    """What the guards look at; each is learnt from one message that went over the wire."""
+class ConversationFacts:
+    """What the guards of the rows depend on; each is learnt from one message that went over the wire."""
 
-    suite: CipherSuite | None = None
+    cipher_suite: CipherSuite | None = None
     """From the ServerHello."""
     key_exchange: Kx | None = None
     certificate_based: bool = False
@@ -79,109 +80,109 @@ class Facts:
     certificate_requested: bool = False
     client_certificate: bool = False
     """The client's Certificate was not empty, so that a CertificateVerify must come."""
-    session_id: bytes = field(default=b"", repr=False)
-    """The one that the client offered."""
+    offered_session_id: bytes = field(default=b"", repr=False)
+    """From the ClientHello."""
 
 
-Guard = Callable[[Facts], bool]
+Guard = Callable[[ConversationFacts], bool]
 
 
-def always(facts: Facts) -> bool:
+def always(facts: ConversationFacts) -> bool:
     """No condition."""
     return True
 
 
-def full_with_certificate(facts: Facts) -> bool:
+def full_with_certificate(facts: ConversationFacts) -> bool:
     """A full handshake whose suite authenticates the server by certificate."""
     return facts.resumed is not True and facts.certificate_based
 
 
-def full_with_share_only(facts: Facts) -> bool:
+def full_with_share_only(facts: ConversationFacts) -> bool:
     """Anonymous and PSK suites: a ServerKeyExchange without a Certificate."""
     return facts.resumed is not True and not facts.certificate_based
 
 
-def full_psk_without_hint(facts: Facts) -> bool:
+def full_psk_without_hint(facts: ConversationFacts) -> bool:
     """Plain PSK, where an absent hint leaves the ServerKeyExchange out (RFC 4279 2)."""
     return facts.resumed is not True and facts.key_exchange is Kx.PSK
 
 
-def stapled(facts: Facts) -> bool:
+def stapled(facts: ConversationFacts) -> bool:
     """The server promised a CertificateStatus (which it may still leave out, RFC 6066 8)."""
     return facts.staple_promised
 
 
-def with_share(facts: Facts) -> bool:
+def with_share(facts: ConversationFacts) -> bool:
     """Certificate suites with a ServerKeyExchange; in RSA_PSK it only carries a hint."""
     return facts.key_exchange is not Kx.RSA
 
 
-def share_optional(facts: Facts) -> bool:
+def share_optional(facts: ConversationFacts) -> bool:
     """RSA transport has no ServerKeyExchange, RSA_PSK none without a hint."""
     return facts.key_exchange in (Kx.RSA, Kx.RSA_PSK)
 
 
-def rsa_transport(facts: Facts) -> bool:
+def rsa_transport(facts: ConversationFacts) -> bool:
     """Plain RSA key transport."""
     return facts.key_exchange is Kx.RSA
 
 
-def may_request_certificate(facts: Facts) -> bool:
+def may_request_certificate(facts: ConversationFacts) -> bool:
     """A server that authenticates by certificate alone may ask for one (RFC 5246 7.4.4, RFC 4279 2)."""
     return facts.certificate_based and facts.key_exchange is not Kx.RSA_PSK
 
 
-def anonymous(facts: Facts) -> bool:
+def anonymous(facts: ConversationFacts) -> bool:
     """Nobody authenticates the server; asking for a client certificate is then a handshake_failure (RFC 5246 7.4.4)."""
     return facts.key_exchange in (Kx.DH_ANON, Kx.ECDH_ANON)
 
 
-def requested(facts: Facts) -> bool:
+def requested(facts: ConversationFacts) -> bool:
     """The server asked for a client certificate."""
     return facts.certificate_requested
 
 
-def not_requested(facts: Facts) -> bool:
+def not_requested(facts: ConversationFacts) -> bool:
     """The server did not ask for a client certificate."""
     return not facts.certificate_requested
 
 
-def certified(facts: Facts) -> bool:
+def certified(facts: ConversationFacts) -> bool:
     """The client sent a certificate, and must prove that it owns the key."""
     return facts.client_certificate
 
 
-def not_certified(facts: Facts) -> bool:
+def not_certified(facts: ConversationFacts) -> bool:
     """The client sent no certificate."""
     return not facts.client_certificate
 
 
-def full_with_ticket(facts: Facts) -> bool:
+def full_with_ticket(facts: ConversationFacts) -> bool:
     """A full handshake that promised a ticket."""
     return facts.resumed is False and facts.ticket_promised
 
 
-def full_without_ticket(facts: Facts) -> bool:
+def full_without_ticket(facts: ConversationFacts) -> bool:
     """A full handshake that promised no ticket."""
     return facts.resumed is False and not facts.ticket_promised
 
 
-def resumed_with_ticket(facts: Facts) -> bool:
+def resumed_with_ticket(facts: ConversationFacts) -> bool:
     """An abbreviated handshake that renews the ticket."""
     return facts.resumed is not False and facts.ticket_promised
 
 
-def resumed_without_ticket(facts: Facts) -> bool:
+def resumed_without_ticket(facts: ConversationFacts) -> bool:
     """An abbreviated handshake that promised no ticket."""
     return facts.resumed is not False and not facts.ticket_promised
 
 
-def resumed(facts: Facts) -> bool:
+def resumed(facts: ConversationFacts) -> bool:
     """An abbreviated handshake."""
     return facts.resumed is True
 
 
-def not_resumed(facts: Facts) -> bool:
+def not_resumed(facts: ConversationFacts) -> bool:
     """A full handshake."""
     return facts.resumed is False
 
@@ -242,7 +243,7 @@ ROWS: tuple[Row, ...] = (
 )  # fmt: skip
 """The protocol. A HelloRequest during a handshake is ignored by the client (RFC 5246 7.4.1.1) before it gets here."""
 
-_NOBODY_HAS_CHANGED = frozenset(
+_BEFORE_ANY_CCS = frozenset(
     {
         State.ESTABLISHED,
         State.CLIENT_HELLO,
@@ -258,10 +259,10 @@ _NOBODY_HAS_CHANGED = frozenset(
     }
 )
 DATA_STATES: dict[tuple[ConnectionEnd, bool], frozenset[State]] = {
-    (_C, False): _NOBODY_HAS_CHANGED,
-    (_S, False): _NOBODY_HAS_CHANGED | {State.CLIENT_CCS, State.CLIENT_FINISHED, State.NEW_SESSION_TICKET},
-    (_C, True): _NOBODY_HAS_CHANGED | {State.NEW_SESSION_TICKET, State.SERVER_CCS, State.SERVER_FINISHED},
-    (_S, True): _NOBODY_HAS_CHANGED | {State.NEW_SESSION_TICKET},
+    (_C, False): _BEFORE_ANY_CCS,
+    (_S, False): _BEFORE_ANY_CCS | {State.CLIENT_CCS, State.CLIENT_FINISHED, State.NEW_SESSION_TICKET},
+    (_C, True): _BEFORE_ANY_CCS | {State.NEW_SESSION_TICKET, State.SERVER_CCS, State.SERVER_FINISHED},
+    (_S, True): _BEFORE_ANY_CCS | {State.NEW_SESSION_TICKET},
 }
 """By sender, in a full and in an abbreviated handshake: where its application data may arrive, once a first handshake
 is done. That is anywhere before its own ChangeCipherSpec, under the old keys (RFC 5246 7.1)."""
@@ -297,7 +298,7 @@ class Conversation:
 
     def __init__(self) -> None:
         self.state = _START
-        self.facts = Facts()
+        self.facts = ConversationFacts()
         self.established_once = False
         self.context: Context | None = None
 
@@ -332,7 +333,7 @@ class Conversation:
         if kind in _LEARNERS and message is not None:
             _LEARNERS[kind](self, row, message)
         elif self.facts.resumed is None:
-            self.facts.resumed = kind in _TELL_A_RESUMPTION
+            self.facts.resumed = kind in _ONLY_IN_A_RESUMPTION
         self.state = state = row.to
         if state is _ESTABLISHED:
             self.established_once = True
@@ -348,21 +349,21 @@ _CONTEXTS = {key_exchange: Context(key_exchange) for key_exchange in Kx}
 def _learn_client_hello(conversation: Conversation, row: Row, message: Message) -> None:
     assert isinstance(message, ClientHello)
     ticket = message.find(SessionTicket)
-    conversation.facts = facts = Facts()
-    facts.session_id = message.session_id
+    conversation.facts = facts = ConversationFacts()
+    facts.offered_session_id = message.session_id
     facts.ticket_offered = ticket is not None and bool(ticket.ticket)
 
 
 def _learn_server_hello(conversation: Conversation, row: Row, message: Message) -> None:
     assert isinstance(message, ServerHello)
     facts = conversation.facts
-    facts.suite = message.cipher_suite
+    facts.cipher_suite = message.cipher_suite
     suite = SUITES.get(message.cipher_suite)
     if suite is not None:
         facts.key_exchange = suite.key_exchange
         facts.certificate_based = suite.uses_certificate
         conversation.context = _CONTEXTS[suite.key_exchange]
-    if message.session_id and message.session_id == facts.session_id:
+    if message.session_id and message.session_id == facts.offered_session_id:
         facts.resumed = True
     elif facts.ticket_offered:
         facts.resumed = None
@@ -382,7 +383,7 @@ def _learn_certificate_request(conversation: Conversation, row: Row, message: Me
     conversation.facts.certificate_requested = True
 
 
-_TELL_A_RESUMPTION = frozenset({CCS, HandshakeType.NEW_SESSION_TICKET})
+_ONLY_IN_A_RESUMPTION = frozenset({CCS, HandshakeType.NEW_SESSION_TICKET})
 _LEARNERS: dict[MessageKind, Callable[[Conversation, Row, Message], None]] = {
     HandshakeType.CLIENT_HELLO: _learn_client_hello,
     HandshakeType.SERVER_HELLO: _learn_server_hello,

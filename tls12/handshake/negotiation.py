@@ -230,7 +230,7 @@ class Choice:
 
 def choose(offer: Offer, config: ServerConfig) -> Choice:
     """The best suite for which everything can be found. Raises `PeerIncompatible`, saying what was missing."""
-    misses: list[_Miss] = []
+    misses: list[_Unusable] = []
     choice = first_choice(offer, config, candidate_credentials(offer.server_name, config), misses)
     if choice is not None:
         return choice
@@ -247,14 +247,14 @@ def choose(offer: Offer, config: ServerConfig) -> Choice:
 
 
 def first_choice(
-    offer: Offer, config: ServerConfig, candidates: tuple[Credential, ...], misses: list[_Miss] | None = None
+    offer: Offer, config: ServerConfig, candidates: tuple[Credential, ...], misses: list[_Unusable] | None = None
 ) -> Choice | None:
     """The first suite that can be completed with one of these credentials; why the others cannot goes to `misses`."""
     for credentials in _by_chain(candidates, offer.certificate_schemes):
         for suite in candidate_suites(offer.hello.cipher_suites, config.policy):
             try:
                 return _complete(SUITES[suite], offer, config, credentials)
-            except _Miss as miss:
+            except _Unusable as miss:
                 if misses is not None:
                     misses.append(miss)
     return None
@@ -302,7 +302,7 @@ def _among_equals(
             done.update(group)
 
 
-class _Miss(Exception):
+class _Unusable(Exception):
     """Why one suite does not work out; not an error of the connection."""
 
     def __init__(self, reason: str, alert: Alert = Alert.HANDSHAKE_FAILURE) -> None:
@@ -334,7 +334,7 @@ def candidate_credentials(server_name: str | None, config: ServerConfig) -> tupl
 def _complete(suite: Suite, offer: Offer, config: ServerConfig, credentials: tuple[Credential, ...]) -> Choice:
     policy = config.policy
     if suite.uses_psk and config.psk is None:
-        raise _Miss("PSK suites need a psk in the ServerConfig")
+        raise _Unusable("PSK suites need a psk in the ServerConfig")
     credential, scheme = None, None
     if suite.uses_certificate:
         credential, scheme = _choose_credential(suite, offer, policy, credentials)
@@ -350,15 +350,15 @@ def _choose_credential(
     suite: Suite, offer: Offer, policy: Policy, credentials: tuple[Credential, ...]
 ) -> tuple[Credential, SignatureScheme | None]:
     if not offer.takes_x509:
-        raise _Miss("the client takes no X.509 certificate, and we have no other", Alert.UNSUPPORTED_CERTIFICATE)
+        raise _Unusable("the client takes no X.509 certificate, and we have no other", Alert.UNSUPPORTED_CERTIFICATE)
     fitting = [credential for credential in credentials if key_fits(suite, credential.key_kind)]
     if not fitting:
-        raise _Miss(f"no credential with a key for {suite.authentication.name} suites")
+        raise _Unusable(f"no credential with a key for {suite.authentication.name} suites")
     if suite.encrypts_premaster:
         for credential in fitting:
             if credential.decryption_key is not None:
                 return credential, None
-        raise _Miss("no RSA credential whose keyUsage allows keyEncipherment")
+        raise _Unusable("no RSA credential whose keyUsage allows keyEncipherment")
     for credential in fitting:
         if credential.group is not None and offer.groups is not None and credential.group not in offer.groups:
             continue
@@ -366,8 +366,8 @@ def _choose_credential(
         if scheme is not None:
             return credential, scheme
     if offer.schemes is None:
-        raise _Miss("the client sends no signature_algorithms, and the SHA-1 it implies is not accepted")
-    raise _Miss("the client verifies no signature scheme or curve of our credentials")
+        raise _Unusable("the client sends no signature_algorithms, and the SHA-1 it implies is not accepted")
+    raise _Unusable("the client verifies no signature scheme or curve of our credentials")
 
 
 def choose_scheme(credential: Credential, offered: Iterable[SignatureScheme], policy: Policy) -> SignatureScheme | None:
@@ -385,19 +385,19 @@ def _choose_ec_group(offer: Offer, policy: Policy) -> NamedGroup:
     for group in first:
         if group in second and group in EC_GROUPS:
             return group
-    raise _Miss("the client supports none of our elliptic curves")
+    raise _Unusable("the client supports none of our elliptic curves")
 
 
 def _choose_ff_group(offer: Offer, config: ServerConfig, credential: Credential | None) -> NamedGroup:
     if not config.crypto.finite_fields:
-        raise _Miss(finite_field.MISSING)
+        raise _Unusable(finite_field.MISSING)
     # RFC 7919 4: a client that names any finite-field group gets one of those or no DHE at all, preferably one as
     # strong as the certificate's key.
     ours = [group for group in config.policy.groups if group in FFDHE_GROUPS]
     named = {group for group in offer.groups or () if int(group) in _FINITE_FIELDS}
     common = [group for group in ours if group in named] if named else ours[:1]
     if not common:
-        raise _Miss("the client supports none of our finite-field groups", Alert.INSUFFICIENT_SECURITY)
+        raise _Unusable("the client supports none of our finite-field groups", Alert.INSUFFICIENT_SECURITY)
     bits: int = getattr(credential.public_key, "key_size", 0) if credential is not None else 0
     strong = (group for group in common if FFDHE_PRIMES[group].bit_length() >= bits)
     return next(strong, max(common, key=FFDHE_PRIMES.__getitem__))

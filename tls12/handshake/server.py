@@ -50,7 +50,7 @@ _CERTIFICATE_TYPES = {
 }
 """Which keys come under which type of certificate (RFC 5246 7.4.4; EdDSA under ecdsa_sign: RFC 8422 5.5)."""
 
-_NOBODY = Unauthenticated(reason="client certificates are not required")
+_NO_CLIENT_CERTIFICATE = Unauthenticated(reason="client certificates are not required")
 
 
 class ServerHandshake(ServerHellos):
@@ -98,7 +98,7 @@ class ServerHandshake(ServerHellos):
             scts=credential.scts if credential is not None and offer.has(SignedCertificateTimestampRequest) else (),
         )
         self.check_continuity(agreed)
-        self.settle_records(agreed)
+        self.output_record_rules(agreed)
         self.send(self.build_server_hello(offer, agreed))
         if credential is not None:
             self.send(credential.certificate_message, credential.certificate_message_bytes)
@@ -172,7 +172,7 @@ class ServerHandshake(ServerHellos):
             session=session,
         )
         self.check_continuity(agreed)
-        self.settle_records(agreed)
+        self.output_record_rules(agreed)
         self.send(self.build_server_hello(offer, agreed, resumed=True))
         del offer
         secrets = self.derive_keys(agreed, Secret(session.master_secret))
@@ -277,7 +277,7 @@ class ServerHandshake(ServerHellos):
     ) -> Story[tuple[VerifiedIdentity | Unauthenticated, VerifiedSignature | Unauthenticated]]:
         """Both proofs about a client: whose certificate it is, and that the client owns the key."""
         if peer is None:
-            return _NOBODY, _NOBODY
+            return _NO_CLIENT_CERTIFICATE, _NO_CLIENT_CERTIFICATE
         identity = yield from self.verify_identity(peer)
         possession = yield from self.verify_possession(peer)
         return identity, possession

@@ -186,11 +186,12 @@ class ServerHellos(Steps[ServerConfig]):
                 rule="RFC 7627 5.3",
             )
         now = config.now()
+        trust = bindings.server_trust(config, self.pause_on)
         bound = (session.server_name, session.alpn_protocols, session.policy, session.trust)
         if (
             not session.is_fresh(now)
             or now - session.created >= config.session_lifetime
-            or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint, self.trust())
+            or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint, trust)
             or session.extended_master_secret != extended
             or not self.may_be_reused(session.extended_master_secret)
             or (config.client_auth is ClientAuth.REQUIRED and not session.peer_certificates)
@@ -205,32 +206,30 @@ class ServerHellos(Steps[ServerConfig]):
                 rule="RFC 5246 7.4.1.2",
             )
         self.check_extended_master_secret(extended)
-        return self.continues(session, offer) or self.continues(session, offer.without_limits(config.policy))
+        return self.choice_for_session(session, offer) or self.choice_for_session(
+            session, offer.without_limits(config.policy)
+        )
 
-    def continues(self, session: Session, offer: Offer) -> Choice | None:
+    def choice_for_session(self, session: Session, offer: Offer) -> Choice | None:
         """What this offer leads to with the credentials that may serve the session, if that is its suite."""
         try:
             candidates = candidate_credentials(offer.server_name, self.config)
         except PeerIncompatible:
             return None
         if session.identity:
-            candidates = self.serving(session, candidates)
+            candidates = self.credentials_for_session(session, candidates)
         choice = first_choice(offer, self.config, candidates)
         return choice if choice is not None and choice.parameters.suite == session.cipher_suite else None
 
-    def serving(self, session: Session, candidates: tuple[Credential, ...]) -> tuple[Credential, ...]:
+    def credentials_for_session(self, session: Session, candidates: tuple[Credential, ...]) -> tuple[Credential, ...]:
         """The credentials under which a session may go on: those with the key and the names of the one it was made
         under, so that it outlives a renewal and a certificate that is added beside, but goes to no other host."""
         identity, name, across_keys = session.identity, session.server_name, self.config.resume_across_keys
         return tuple(
             credential
             for credential in candidates
-            if bindings.serves_session(credential, identity, name, across_keys=across_keys)
+            if bindings.may_continue(credential, identity, name, across_keys=across_keys)
         )
-
-    def trust(self) -> bytes:
-        """How clients are verified."""
-        return bindings.server_trust(self.config, self.pause_on)
 
     def has_psk_of(self, session: Session) -> Story[bool]:
         """Whether the PSK of the session, if it has one, is still known, and still the same key."""
@@ -290,7 +289,7 @@ class ServerHellos(Steps[ServerConfig]):
             expires=expiry(created, lifetime, peer.verified_chain),
             ticket_lifetime=lifetime,
             alpn_protocols=config.alpn_protocols,
-            trust=self.trust(),
+            trust=bindings.server_trust(config, self.pause_on),
             policy=config.policy.fingerprint,
             identity=bindings.server_identity(credential),
             psk_digest=psk_digest,
@@ -361,7 +360,7 @@ class ServerHellos(Steps[ServerConfig]):
             own_record_size_limit=to_receive,
         )
 
-    def serves(self, server_name: str) -> bool:
+    def is_our_name(self, server_name: str) -> bool:
         """Whether this name guided the choice, which the ServerHello then says (RFC 6066 3)."""
         config = self.config
         return server_name in config.server_names or any(c.matches(server_name) for c in config.credentials)
@@ -378,9 +377,9 @@ class ServerHellos(Steps[ServerConfig]):
             extensions.append(
                 RenegotiationInfo(previous.client_verify_data + previous.server_verify_data)
                 if previous is not None
-                else common.FIRST
+                else common.FIRST_HANDSHAKE
             )
-        if terms.server_name is not None and not resumed and self.serves(terms.server_name):
+        if terms.server_name is not None and not resumed and self.is_our_name(terms.server_name):
             extensions.append(common.NAME_ACCEPTED)
         if terms.extended_master_secret:
             extensions.append(common.EXTENDED_MASTER_SECRET)

@@ -8,7 +8,6 @@ that make a proof: `verify_identity`, `verify_signature` and `receive_finished`,
 from __future__ import annotations
 
 import hmac
-from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +18,7 @@ from tls12.crypto.randomness import Purpose, for_purpose, system_random
 from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerIncompatible, PeerMisbehaved, UsageError
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
 from tls12.given import expect, name_value
-from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, SettleRecords, Story
+from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, RecordRules, Story
 from tls12.handshake.permissions import permit, replacing
 from tls12.handshake.proofs import (
     Established,
@@ -55,13 +54,9 @@ class Secrets:
 class Steps(Handshake[C]):
     """A handshake with the steps that do not depend on the side; the stories build on it."""
 
-    @abstractmethod
-    def trust(self) -> bytes:
-        """What sessions are bound to: how the peer is verified (`bindings`)."""
-
-    def settle_records(self, agreed: Agreed) -> None:
+    def output_record_rules(self, agreed: Agreed) -> None:
         """What the hellos say about every further record: its version, and how long it may be (RFC 6066 4)."""
-        self.outputs.append(SettleRecords(agreed.max_fragment_size, self.config.max_send_fragment))
+        self.outputs.append(RecordRules(agreed.max_fragment_size, self.config.max_send_fragment))
 
     # -- keys ---------------------------------------------------------------------------------------------
 
