@@ -1,4 +1,4 @@
-"""Settings for the whole test run. Standing here, it also puts tests/ on the path, for `import pki`."""
+"""Settings for the whole test run."""
 
 from __future__ import annotations
 

@@ -77,6 +77,16 @@ def test_a_program_of_the_docs_runs_as_it_stands(name: str, tmp_path: Path) -> N
     assert PRINTED.get(name, "") in printed
 
 
+def test_what_the_page_of_tests_quotes_stands_in_the_tests() -> None:
+    root = Path(__file__).parents[1]
+    quoted = re.findall(
+        r"^```py\n# (\S+)\n(.*?)^```", (root / "docs" / "tests.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert len(quoted) == 8
+    for path, lines in quoted:
+        assert lines in (root / path).read_text(), path
+
+
 def test_every_logger_is_on_the_page_of_recipes() -> None:
     package = Path(tls12.__path__[0])
     made = {

@@ -1,11 +1,14 @@
 """Joins the lines of checklists.toml with the tests that prove them, and prints both as docs/checklists.md.
 
-How it works: a test says which line it proves and what has to come of it, with one of three decorators. Two of them
-check the outcome themselves, so that what the docs say is what was tested: `refuses` wants a fatal alert, the right
-one, sent and received, and the end of the connection; `accepts` wants a finished handshake and data both ways. A
-test under `shows` makes its own assertions. The first two expect the test to return its duel (`duels.py`).
+How it works: a test names the line that it proves, and the outcome, with one of three decorators. Two of them hold the
+assertions, so that the page says what was tested. The test returns its duel (`duels.py`), and the decorator judges it:
 
-Print the page anew with: PYTHONPATH=tests python tests/checklists/behaviours.py
+* `refuses(line, alert)` calls `Duel.assert_refused`: the connection failed, once, with this fatal alert, which the peer
+  received;
+* `accepts(line)` calls `Duel.assert_works`: the handshake is completed, and data goes both ways;
+* `shows(line, outcome)` calls nothing: the test asserts by itself.
+
+Print the page anew with: PYTHONPATH=. python tests/checklists/behaviours.py
 """
 
 from __future__ import annotations
@@ -68,17 +71,17 @@ def sections() -> list[Section]:
 
 
 def refuses(line: str, alert: Alert) -> Callable[[Callable[P, Duel]], Callable[P, None]]:
-    """The test's duel ends in this fatal alert of ours."""
+    """Assert of the duel that the test returns: our connection refused, with this fatal alert."""
     return _proves(line, str(alert), lambda duel: duel.assert_refused(alert))
 
 
 def accepts(line: str) -> Callable[[Callable[P, Duel]], Callable[P, None]]:
-    """The test's duel ends in a connection that carries data both ways."""
+    """Assert of the duel that the test returns: the handshake is completed, and data goes both ways."""
     return _proves(line, "accepted", lambda duel: duel.assert_works())
 
 
 def shows(line: str, outcome: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """The test asserts this outcome by itself."""
+    """Assert nothing: the test does so by itself; `outcome` is what the page says."""
     return _proves(line, outcome, lambda nothing: None)
 
 
@@ -138,7 +141,7 @@ _HEAD = """# Checklists
 What this library does with odd and hostile input, line by line, and the test behind each line. The tests stand in
 `tests/checklists/`, under the names of the third column; the fourth is the fatal alert that we send and the peer
 receives, or what happens instead. The page is printed from the tests:
-`PYTHONPATH=tests python tests/checklists/behaviours.py`.
+`PYTHONPATH=. python tests/checklists/behaviours.py`.
 """
 
 if __name__ == "__main__":

@@ -19,4 +19,4 @@ def test_every_test_proves_a_line_that_exists() -> None:
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text() == render(), "print it anew: PYTHONPATH=tests python tests/checklists/behaviours.py"
+    assert PAGE.read_text() == render(), "print it anew: PYTHONPATH=. python tests/checklists/behaviours.py"
