@@ -30,7 +30,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
 from tls12.crypto.key_schedule import DirectionKeys
-from tls12.crypto.suites import Cipher
+from tls12.crypto.suites import BulkCipher
 from tls12.errors import BadRecordMac
 from tls12.wire.records import HEADER, VERSION, Buffer, pack_additional_data, pack_header
 
@@ -82,7 +82,7 @@ class AeadCipher:
 
     __slots__ = ("aead", "explicit", "mask", "name", "overhead", "salt")
 
-    def __init__(self, cipher: Cipher, keys: DirectionKeys) -> None:
+    def __init__(self, cipher: BulkCipher, keys: DirectionKeys) -> None:
         self.name = cipher.name
         """IANA's words for the cipher."""
         self.aead = AEADS[cipher.name](keys.key)

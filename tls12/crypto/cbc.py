@@ -27,15 +27,14 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia, TripleDES
-from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, CipherContext
-from cryptography.hazmat.primitives.ciphers import Cipher as Context
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.randomness import Random
 from tls12.crypto.record_mac import RecordMac
-from tls12.crypto.suites import Cipher
+from tls12.crypto.suites import BulkCipher
 from tls12.errors import BadRecordMac
 from tls12.wire.records import HEADER, VERSION, Buffer, pack_additional_data, pack_header
 
@@ -62,14 +61,14 @@ class CbcCipher(ABC):
     mac_inside: ClassVar[bool]
     """Whether the MAC is encrypted with the data."""
 
-    def __init__(self, cipher: Cipher, keys: DirectionKeys, mac: str, random: Random | None = None) -> None:
+    def __init__(self, cipher: BulkCipher, keys: DirectionKeys, mac: str, random: Random | None = None) -> None:
         """Seals, with IVs out of `random`, or opens, without it: one object does not do both."""
         self.name = cipher.name
         """IANA's words for the cipher."""
         self._block = cipher.block_length
-        context = Context(BLOCK_CIPHERS[cipher.name](keys.key), CBC(bytes(cipher.block_length)))
-        made: CipherContext = context.decryptor() if random is None else context.encryptor()
-        self._update = made.update
+        both_ways = Cipher(BLOCK_CIPHERS[cipher.name](keys.key), CBC(bytes(cipher.block_length)))
+        context: CipherContext = both_ways.decryptor() if random is None else both_ways.encryptor()
+        self._update = context.update
         self._random: Random = bytes if random is None else random
         self._mac = RecordMac(mac, keys.mac_key)
         self._mac_length = self._mac.length

@@ -1,20 +1,20 @@
 """Finite-field Diffie-Hellman: the groups of RFC 7919, and whatever group a server sends.
 
-How it works: the only module that touches the backend's finite-field arithmetic, which `cryptography` has
-deprecated (50.0) and will remove. Its names are fetched once, here, without the warning that fetching them
-gives; where they are gone, `is_available()` is False, no DHE suite is offered or chosen, and whoever computes
-all the same gets a UsageError that says so.
+How it works: this is the only module that touches the backend's finite-field arithmetic, which `cryptography` has
+deprecated (50.0) and will remove. Its names are fetched once, here, without the warning that fetching them gives.
+Where they are gone, `is_available()` is False, no DHE suite is offered or chosen, and a call that computes all the
+same raises a UsageError that says so.
 
-A server takes a named group (`generate`); a client takes what the server sends (`check`, then `answer`). A
-group that nobody knows costs dearly, because the backend proves that p is a safe prime before it computes with
-it: about 0.05 s for 1024 bits, 0.3 s for 2048, 5 s for 4096. So `check` refuses what can be refused by
-comparing numbers before anything is computed, and the proof is done once: the client's own key is generated
-in the group of the checked public key of the server. The groups of RFC 3526, which most servers without RFC 7919
-send, and of RFC 5114 have no name in TLS, but the backend knows them and skips the proof.
+A server takes a named group (`generate`); a client takes what the server sends (`check`, then `answer`). An unknown
+group is expensive, because the backend proves that p is a safe prime before it computes with it: up to seconds
+(docs/performance.md). So `check` refuses what can be refused by comparing numbers before anything is computed, and
+the proof is done once: the client's own key is generated in the group of the checked public key of the server. The
+groups of RFC 3526, which most servers without RFC 7919 send, and of RFC 5114 have no name in TLS, but the backend
+knows them and skips the proof.
 
-The shared secret loses its leading zeros (RFC 5246 8.1.2), unlike that of elliptic curves. How long stripping
-takes tells how many zeros there were (the Raccoon attack), which is harmless as long as no key is used twice,
-so every handshake has a fresh one.
+The shared secret loses its leading zeros (RFC 5246 8.1.2), unlike that of elliptic curves. The time that the stripping
+takes tells how many zeros there were (the Raccoon attack). That is harmless as long as no key is used twice, so every
+handshake has a fresh one.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ SMALLEST_MODULUS = 1024
 
 
 MISSING = "the cryptography behind this configuration no longer computes finite-field Diffie-Hellman"
-"""What is said where `is_available` is False, or the provider says the same of itself."""
+"""The reason in errors, where `is_available` is False or a provider says so of itself (`finite_fields`)."""
 
 
 def is_available() -> bool:
@@ -211,7 +211,7 @@ class FiniteFieldShare:
         p, g = numbers.p, numbers.g
         self.group = named_group(p, g)
         if random is os.urandom:
-            # 0.4 ms for ffdhe2048, with the short exponent of RFC 7919 5.2; the other way takes 4 ms.
+            # With the short exponent of RFC 7919 5.2: ten times as fast as the other way (docs/performance.md).
             self._private = parameters.generate_private_key()
         else:
             backend = _backend()

@@ -80,8 +80,8 @@ class WeierstrassGroup:
 
 EC_GROUPS: Mapping[NamedGroup, MontgomeryGroup | WeierstrassGroup] = MappingProxyType(
     {
-        facts.group: facts
-        for facts in (
+        row.group: row
+        for row in (
             MontgomeryGroup(NamedGroup.X25519, 32, x25519.X25519PrivateKey, x25519.X25519PublicKey),
             MontgomeryGroup(NamedGroup.X448, 56, x448.X448PrivateKey, x448.X448PublicKey),
             WeierstrassGroup(NamedGroup.SECP256R1, ec.SECP256R1()),
@@ -101,10 +101,10 @@ _ECDH = ec.ECDH()
 
 def generate(group: NamedGroup, random: Random) -> KeyShare:
     """A fresh key share on an elliptic curve. Raises UsageError for a group that is not in EC_GROUPS."""
-    facts = EC_GROUPS.get(group)
-    if facts is None:
+    row = EC_GROUPS.get(group)
+    if row is None:
         raise UsageError(f"the group {group} is not an elliptic curve that can be computed here")
-    return facts.generate(random)
+    return row.generate(random)
 
 
 def private_scalar(order: int, random: Random) -> int:
@@ -119,22 +119,22 @@ def private_scalar(order: int, random: Random) -> int:
 
 
 class _MontgomeryShare:
-    __slots__ = ("_facts", "_private", "public")
+    __slots__ = ("_group", "_private", "public")
 
-    def __init__(self, facts: MontgomeryGroup, random: Random) -> None:
+    def __init__(self, group: MontgomeryGroup, random: Random) -> None:
         # As fast as the backend's generate(), so that one way is enough (docs/performance.md).
-        self._facts = facts
-        self._private = facts.private_key.from_private_bytes(random(facts.length))
+        self._group = group
+        self._private = group.private_key.from_private_bytes(random(group.length))
         self.public = self._private.public_key().public_bytes_raw()
 
     @property
     def group(self) -> NamedGroup:
-        return self._facts.group
+        return self._group.group
 
     def exchange(self, peer_public: bytes) -> bytes:
         try:
-            # The two kinds are never mixed: the same facts made the private key.
-            return self._private.exchange(self._facts.public_key.from_public_bytes(peer_public))  # type: ignore[arg-type]
+            # The two kinds are never mixed: the same row made the private key.
+            return self._private.exchange(self._group.public_key.from_public_bytes(peer_public))  # type: ignore[arg-type]
         except ValueError:
             raise InvalidKeyShare(
                 f"the peer's key share has the wrong length for {self.group} or is a point of low order"
@@ -142,21 +142,21 @@ class _MontgomeryShare:
 
 
 class _WeierstrassShare:
-    __slots__ = ("_facts", "_private", "public")
+    __slots__ = ("_group", "_private", "public")
 
-    def __init__(self, facts: WeierstrassGroup, random: Random) -> None:
-        self._facts = facts
+    def __init__(self, group: WeierstrassGroup, random: Random) -> None:
+        self._group = group
         if random is os.urandom:
             # The backend draws and multiplies in one go, twice as fast as deriving from a given number
             # (docs/performance.md).
-            self._private = ec.generate_private_key(facts.curve)
+            self._private = ec.generate_private_key(group.curve)
         else:
-            self._private = ec.derive_private_key(private_scalar(facts.curve.group_order, random), facts.curve)
+            self._private = ec.derive_private_key(private_scalar(group.curve.group_order, random), group.curve)
         self.public = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     @property
     def group(self) -> NamedGroup:
-        return self._facts.group
+        return self._group.group
 
     def exchange(self, peer_public: bytes) -> bytes:
         if peer_public[:1] != b"\x04":
@@ -164,7 +164,7 @@ class _WeierstrassShare:
                 f"the peer's key share for {self.group} is not an uncompressed point", rule="RFC 8422 5.4.1"
             )
         try:
-            peer = ec.EllipticCurvePublicKey.from_encoded_point(self._facts.curve, peer_public)
+            peer = ec.EllipticCurvePublicKey.from_encoded_point(self._group.curve, peer_public)
         except ValueError:
             raise InvalidKeyShare(f"the peer's key share is not a point of {self.group}") from None
         return self._private.exchange(_ECDH, peer)

@@ -1,8 +1,8 @@
 """How much one key may protect.
 
 How it works: a cipher reveals more about its plaintext the more of it one key has encrypted. So each has a limit in
-`USAGE_LIMITS`: in records for AEADs, in bytes for CBC, where small records would otherwise be charged as full ones. The
-record layer counts, and refuses application data at the limit (`tls12.record_layer.states`).
+`USAGE_LIMITS`: in records for AEADs, and in bytes for CBC, so that a small record counts as what it is. The record
+layer counts, and refuses application data at the limit (`tls12.record_layer.states`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Protecting records: what a sealer and an opener are, and which class serves which suite.
 
 How it works: a `Sealer` turns plaintext into a whole record, header included; an `Opener` turns the body of a record
-back into plaintext, or raises. Both are functions of their keys, of the sequence number and of what they are given: who
-counts the records, and when a key has protected enough, is the business of the record layer, which has one state for
-each direction (`tls12.record_layer.states`, RFC 5246 6.1). There is one class for each kind of protection: AEAD
+back into plaintext, or raises. Both are functions of their keys, of the sequence number and of what they are given. The
+record layer counts the records, and knows when a key has protected enough: it has one state for each direction
+(`tls12.record_layer.states`, RFC 5246 6.1). There is one class for each kind of protection: AEAD
 (`aead.py`), CBC with an HMAC in either order (`cbc.py`), RC4 and NULL with an HMAC (`stream.py`), and none at all
 (`null.py`).
 
@@ -28,7 +28,7 @@ from tls12.wire.records import Buffer
 
 
 class Protection(Protocol):
-    """What a sealer and an opener can tell of a record."""
+    """What sealers and openers have in common: their name, and what went into a record beside its plaintext."""
 
     @property
     def name(self) -> str:
@@ -60,8 +60,8 @@ class Opener(Protection, Protocol):
     def open(self, sequence: int, kind: int, body: Buffer) -> bytes:
         """The plaintext of one record, whose header the caller has checked.
 
-        Raises BadRecordMac for every way in which it can be wrong; the object is of no use afterwards. The length of
-        the plaintext is the caller's to judge.
+        Raises BadRecordMac for every way in which it can be wrong; the object is of no use afterwards. The caller
+        judges the length of the plaintext.
         """
 
 

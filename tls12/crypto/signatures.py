@@ -7,8 +7,8 @@ object for elliptic curves, nothing for Ed25519 and Ed448.
 Three things are peculiar to TLS 1.2. An ECDSA scheme fixes the hash and not the curve: ecdsa_secp256r1_sha256
 with a key on P-384 is legal (RFC 8446 4.2.3), so the schemes of TLS 1.3's brainpool are not needed. RSA keys
 come in two kinds, plain and those whose certificate says id-RSASSA-PSS; rsa_pss_rsae_* belongs to the first
-and rsa_pss_pss_* to the second, and as the backend shows both as the same object, only whoever has the
-certificate can tell. And Ed25519 and Ed448 keys serve the ECDSA suites (RFC 8422 2.1).
+and rsa_pss_pss_* to the second. The backend shows both as the same object, so the caller, who has the certificate,
+says which it is. And Ed25519 and Ed448 keys serve the ECDSA suites (RFC 8422 2.1).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _PRIVATE_CLASSES: Mapping[KeyKind, type[Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class SchemeFacts:
+class SchemeParameters:
     """What a signature scheme needs."""
 
     scheme: SignatureScheme
@@ -78,38 +78,38 @@ class SchemeFacts:
     """Whether it rests on SHA-1 or DSA."""
 
 
-def _rsa_pss(scheme: SignatureScheme, kind: KeyKind, digest: hashes.HashAlgorithm) -> SchemeFacts:
+def _rsa_pss(scheme: SignatureScheme, kind: KeyKind, digest: hashes.HashAlgorithm) -> SchemeParameters:
     # A salt as long as the hash (RFC 8446 4.2.3), which the backend draws: PSS is never reproducible.
     arguments = (padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH), digest)
     room = 8 * (2 * digest.digest_size + 2) - 6  # RFC 3447 9.1.1: hash, salt, two bytes and one bit
-    return SchemeFacts(scheme, kind, digest, arguments, arguments, room, False)
+    return SchemeParameters(scheme, kind, digest, arguments, arguments, room, False)
 
 
-def _rsa_pkcs1(scheme: SignatureScheme, digest: hashes.HashAlgorithm, lab_only: bool = False) -> SchemeFacts:
+def _rsa_pkcs1(scheme: SignatureScheme, digest: hashes.HashAlgorithm, lab_only: bool = False) -> SchemeParameters:
     arguments = (padding.PKCS1v15(), digest)
     room = 8 * (digest.digest_size + 19 + 11) - 7  # RFC 3447 9.2: hash, DigestInfo of up to 19, padding of 11
-    return SchemeFacts(scheme, KeyKind.RSA, digest, arguments, arguments, room, lab_only)
+    return SchemeParameters(scheme, KeyKind.RSA, digest, arguments, arguments, room, lab_only)
 
 
-def _ecdsa(scheme: SignatureScheme, digest: hashes.HashAlgorithm, lab_only: bool = False) -> SchemeFacts:
+def _ecdsa(scheme: SignatureScheme, digest: hashes.HashAlgorithm, lab_only: bool = False) -> SchemeParameters:
     # Randomised unless the caller wants reproducible bytes: it is faster (docs/performance.md), and a fault in a
     # deterministic signature can give the key away.
     random, reproducible = ec.ECDSA(digest), ec.ECDSA(digest, deterministic_signing=True)
-    return SchemeFacts(scheme, KeyKind.ECDSA, digest, (random,), (reproducible,), 0, lab_only)
+    return SchemeParameters(scheme, KeyKind.ECDSA, digest, (random,), (reproducible,), 0, lab_only)
 
 
-def _eddsa(scheme: SignatureScheme, kind: KeyKind) -> SchemeFacts:
-    return SchemeFacts(scheme, kind, None, (), (), 0, False)
+def _eddsa(scheme: SignatureScheme, kind: KeyKind) -> SchemeParameters:
+    return SchemeParameters(scheme, kind, None, (), (), 0, False)
 
 
-def _dsa(scheme: SignatureScheme, digest: hashes.HashAlgorithm) -> SchemeFacts:
-    return SchemeFacts(scheme, KeyKind.DSA, digest, (digest,), (digest,), 0, True)
+def _dsa(scheme: SignatureScheme, digest: hashes.HashAlgorithm) -> SchemeParameters:
+    return SchemeParameters(scheme, KeyKind.DSA, digest, (digest,), (digest,), 0, True)
 
 
-SCHEMES: Mapping[SignatureScheme, SchemeFacts] = MappingProxyType(
+SCHEMES: Mapping[SignatureScheme, SchemeParameters] = MappingProxyType(
     {
-        facts.scheme: facts
-        for facts in (
+        row.scheme: row
+        for row in (
             _ecdsa(SignatureScheme.ECDSA_SECP256R1_SHA256, hashes.SHA256()),
             _ecdsa(SignatureScheme.ECDSA_SECP384R1_SHA384, hashes.SHA384()),
             _ecdsa(SignatureScheme.ECDSA_SECP521R1_SHA512, hashes.SHA512()),
@@ -166,18 +166,18 @@ def schemes_for(public_key: object, kind: KeyKind | None = None) -> tuple[Signat
     short modulus has no room for; ECDSA keys prefer the hash as long as their curve.
     """
     kind = kind or key_kind(public_key)
-    able = [facts for facts in SCHEMES.values() if facts.kind is kind]
+    able = [row for row in SCHEMES.values() if row.kind is kind]
     if isinstance(public_key, rsa.RSAPublicKey):
-        able = [facts for facts in able if facts.minimum_rsa_bits <= public_key.key_size]
+        able = [row for row in able if row.minimum_rsa_bits <= public_key.key_size]
     elif isinstance(public_key, ec.EllipticCurvePublicKey):
         curve_bits = min(public_key.curve.key_size, 512)
-        able.sort(key=lambda facts: _distance(facts, curve_bits))
-    return tuple(facts.scheme for facts in able)
+        able.sort(key=lambda row: _distance(row, curve_bits))
+    return tuple(row.scheme for row in able)
 
 
-def _distance(facts: SchemeFacts, curve_bits: int) -> tuple[bool, bool, int]:
-    hash_bits = 8 * facts.digest.digest_size if facts.digest else 0
-    return facts.lab_only, hash_bits < curve_bits, abs(hash_bits - curve_bits)
+def _distance(parameters: SchemeParameters, curve_bits: int) -> tuple[bool, bool, int]:
+    hash_bits = 8 * parameters.digest.digest_size if parameters.digest else 0
+    return parameters.lab_only, hash_bits < curve_bits, abs(hash_bits - curve_bits)
 
 
 def sign(private_key: Any, scheme: SignatureScheme, data: bytes, *, deterministic: bool = False) -> bytes:
@@ -185,10 +185,10 @@ def sign(private_key: Any, scheme: SignatureScheme, data: bytes, *, deterministi
 
     Raises UsageError where the key cannot sign with this scheme.
     """
-    facts = SCHEMES.get(scheme)
-    if facts is None or not isinstance(private_key, _PRIVATE_CLASSES[facts.kind]):
+    parameters = SCHEMES.get(scheme)
+    if parameters is None or not isinstance(private_key, _PRIVATE_CLASSES[parameters.kind]):
         raise UsageError(f"a {type(private_key).__name__} cannot sign with {scheme}")
-    arguments = facts.deterministic if deterministic else facts.arguments
+    arguments = parameters.deterministic if deterministic else parameters.arguments
     try:
         signature: bytes = private_key.sign(data, *arguments)
     except ValueError:
@@ -202,10 +202,10 @@ def verify(public_key: Any, scheme: SignatureScheme, signature: bytes, data: byt
     Raises BadSignature where it does not hold, and PeerMisbehaved for a scheme that this type of key cannot
     use. Whether the scheme was offered, and whether the certificate allows it, is for the caller to check.
     """
-    facts = SCHEMES.get(scheme)
-    if facts is None or not isinstance(public_key, _PUBLIC_CLASSES[facts.kind]):
+    parameters = SCHEMES.get(scheme)
+    if parameters is None or not isinstance(public_key, _PUBLIC_CLASSES[parameters.kind]):
         raise PeerMisbehaved(f"{scheme} does not fit the peer's key", rule="RFC 5246 7.4.3")
     try:
-        public_key.verify(signature, data, *facts.arguments)
+        public_key.verify(signature, data, *parameters.arguments)
     except (InvalidSignature, ValueError):  # ValueError: an RSA modulus that has no room for the hash
         raise BadSignature(f"the peer's {scheme} signature does not verify") from None

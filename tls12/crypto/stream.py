@@ -11,11 +11,11 @@ from collections.abc import Callable
 from hmac import compare_digest
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
-from cryptography.hazmat.primitives.ciphers import Cipher as Context
+from cryptography.hazmat.primitives.ciphers import Cipher
 
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.record_mac import RecordMac
-from tls12.crypto.suites import Cipher, CipherKind
+from tls12.crypto.suites import BulkCipher, CipherKind
 from tls12.errors import BadRecordMac
 from tls12.wire.records import HEADER, VERSION, Buffer, pack_additional_data, pack_header
 
@@ -25,13 +25,13 @@ class StreamCipher:
 
     __slots__ = ("_mac", "_update", "name")
 
-    def __init__(self, cipher: Cipher, keys: DirectionKeys, mac: str) -> None:
+    def __init__(self, cipher: BulkCipher, keys: DirectionKeys, mac: str) -> None:
         self.name = cipher.name
         """IANA's words for the cipher."""
         self._mac = RecordMac(mac, keys.mac_key)
         self._update: Callable[[Buffer], bytes] = bytes
         if cipher.kind is CipherKind.STREAM:
-            self._update = Context(ARC4(keys.key), mode=None).encryptor().update
+            self._update = Cipher(ARC4(keys.key), mode=None).encryptor().update
 
     def record_length(self, length: int) -> int:
         """How long a record around `length` bytes of plaintext is, its header included."""

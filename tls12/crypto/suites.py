@@ -1,4 +1,4 @@
-"""The cipher suites that can be computed, one row of facts each.
+"""The cipher suites that can be computed, one row each.
 
 How it works: the name of a TLS 1.2 suite is its specification. `TLS_<key exchange>_WITH_<cipher>_<hash>`
 reads off three small tables: what the key exchange is and who signs it, what the cipher needs, which hash
@@ -17,7 +17,7 @@ RC4 or 3DES. Policies other than `tls12.lab.policy()` cannot name such a suite.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
@@ -27,7 +27,7 @@ from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
 
 class Authentication(Enum):
-    """Who proves what: the kind of certificate key, a pre-shared key alone, or nobody (RFC 5246 A.5)."""
+    """Who proves what: the kind of certificate key, a pre-shared key alone, or neither side (RFC 5246 A.5)."""
 
     ECDSA = "ECDSA"
     """An ECDSA key, and Ed25519 and Ed448 likewise (RFC 8422 2.1)."""
@@ -51,7 +51,7 @@ class CipherKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cipher:
+class BulkCipher:
     """What a bulk cipher needs (the SecurityParameters of RFC 5246 6.1); lengths in bytes."""
 
     name: str
@@ -70,59 +70,41 @@ class Cipher:
     lab_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Suite:
-    """The facts of one cipher suite; there is one object for each."""
+    """What one cipher suite stands for; there is one object for each."""
 
     suite: CipherSuite
+    """Its code point, and so its name."""
     key_exchange: Kx
     authentication: Authentication
-    cipher: Cipher
+    cipher: BulkCipher
     mac: str | None
     """hashlib's name of the record HMAC's hash ("md5", "sha1", "sha256", "sha384"); None for an AEAD."""
     prf_hash: str
     """hashlib's name of the hash of PRF, Finished and session hash: "sha256" or "sha384"."""
     lab_only: bool
 
-    # What follows from the above, worked out once for each suite, because a handshake asks for it thirty times.
-    mac_length: int = field(init=False)
+    mac_length: int
     """Of the record HMAC and of its key in the key block (RFC 5246 C), in bytes; 0 for an AEAD."""
-    is_aead: bool = field(init=False)
+    is_aead: bool
     """Whether one operation encrypts and authenticates (RFC 5246 6.2.3.3)."""
-    is_cbc: bool = field(init=False)
+    is_cbc: bool
     """Whether it is a block cipher in CBC mode (RFC 5246 6.2.3.2), where encrypt-then-MAC matters."""
-    is_ecdhe: bool = field(init=False)
+    is_ecdhe: bool
     """Whether it needs an elliptic curve (RFC 8422 2): supported_groups and ec_point_formats apply."""
-    is_dhe: bool = field(init=False)
+    is_dhe: bool
     """Whether it needs a finite-field group (RFC 7919)."""
-    is_ephemeral: bool = field(init=False)
+    is_ephemeral: bool
     """Whether keys are forgotten after use: forward secrecy, and always a ServerKeyExchange."""
-    is_signed: bool = field(init=False)
+    is_signed: bool
     """Whether the ServerKeyExchange carries a signature (RFC 5246 7.4.3)."""
-    encrypts_premaster: bool = field(init=False)
+    encrypts_premaster: bool
     """Whether the client encrypts the premaster to an RSA key (RFC 5246 7.4.7.1, RFC 4279 4)."""
-    uses_certificate: bool = field(init=False)
+    uses_certificate: bool
     """Whether the server sends a Certificate (RFC 5246 7.4.2, RFC 4279 4)."""
-    uses_psk: bool = field(init=False)
+    uses_psk: bool
     """Whether both sides need a pre-shared key (RFC 4279)."""
-
-    def __post_init__(self) -> None:
-        exchange, kind = self.key_exchange, self.cipher.kind
-        certified = (Authentication.ECDSA, Authentication.RSA, Authentication.DSS)
-        facts = {
-            "mac_length": HASHES[self.mac].length if self.mac else 0,
-            "is_aead": kind is CipherKind.AEAD,
-            "is_cbc": kind is CipherKind.CBC,
-            "is_ecdhe": exchange in (Kx.ECDHE, Kx.ECDHE_PSK, Kx.ECDH_ANON),
-            "is_dhe": exchange in (Kx.DHE, Kx.DHE_PSK, Kx.DH_ANON),
-            "is_signed": exchange in (Kx.DHE, Kx.ECDHE),
-            "encrypts_premaster": exchange in (Kx.RSA, Kx.RSA_PSK),
-            "uses_certificate": self.authentication in certified,
-            "uses_psk": exchange in (Kx.PSK, Kx.DHE_PSK, Kx.ECDHE_PSK, Kx.RSA_PSK),
-        }
-        facts["is_ephemeral"] = facts["is_ecdhe"] or facts["is_dhe"]
-        for name, value in facts.items():
-            object.__setattr__(self, name, value)
 
     def __reduce__(self) -> tuple[Callable[[CipherSuite], Suite], tuple[CipherSuite]]:
         return suite_of, (self.suite,)
@@ -145,15 +127,15 @@ _KEY_EXCHANGES: Mapping[str, tuple[Kx, Authentication, bool]] = {
 }
 
 
-def _aead(name: str, key: int, fixed: int, explicit: int, tag: int) -> Cipher:
-    return Cipher(name, CipherKind.AEAD, key, fixed, explicit, tag, 0)
+def _aead(name: str, key: int, fixed: int, explicit: int, tag: int) -> BulkCipher:
+    return BulkCipher(name, CipherKind.AEAD, key, fixed, explicit, tag, 0)
 
 
-def _cbc(name: str, key: int, block: int, *, lab_only: bool = False) -> Cipher:
-    return Cipher(name, CipherKind.CBC, key, 0, block, 0, block, lab_only)
+def _cbc(name: str, key: int, block: int, *, lab_only: bool = False) -> BulkCipher:
+    return BulkCipher(name, CipherKind.CBC, key, 0, block, 0, block, lab_only)
 
 
-CIPHERS: Mapping[str, Cipher] = MappingProxyType(
+CIPHERS: Mapping[str, BulkCipher] = MappingProxyType(
     {
         cipher.name: cipher
         for cipher in (
@@ -171,8 +153,8 @@ CIPHERS: Mapping[str, Cipher] = MappingProxyType(
             _cbc("CAMELLIA_128_CBC", 16, 16),  # RFC 5932, RFC 6367
             _cbc("CAMELLIA_256_CBC", 32, 16),
             _cbc("3DES_EDE_CBC", 24, 8, lab_only=True),
-            Cipher("RC4_128", CipherKind.STREAM, 16, 0, 0, 0, 0, lab_only=True),
-            Cipher("NULL", CipherKind.NULL, 0, 0, 0, 0, 0, lab_only=True),
+            BulkCipher("RC4_128", CipherKind.STREAM, 16, 0, 0, 0, 0, lab_only=True),
+            BulkCipher("NULL", CipherKind.NULL, 0, 0, 0, 0, 0, lab_only=True),
         )
     }
 )
@@ -191,15 +173,29 @@ def _row(suite: CipherSuite) -> Suite | None:
     cipher = CIPHERS.get(name)
     if cipher is None or exchange not in _KEY_EXCHANGES:
         return None
-    algorithm, authentication, lab_only = _KEY_EXCHANGES[exchange]
+    kx, authentication, lab_only = _KEY_EXCHANGES[exchange]
+    is_aead = cipher.kind is CipherKind.AEAD
+    mac = None if is_aead else _HASH_NAMES[word]
+    is_ecdhe = kx in (Kx.ECDHE, Kx.ECDHE_PSK, Kx.ECDH_ANON)
+    is_dhe = kx in (Kx.DHE, Kx.DHE_PSK, Kx.DH_ANON)
     return Suite(
-        suite,
-        algorithm,
-        authentication,
-        cipher,
-        None if cipher.kind is CipherKind.AEAD else _HASH_NAMES[word],
-        "sha384" if word == "SHA384" else "sha256",
-        lab_only or cipher.lab_only,
+        suite=suite,
+        key_exchange=kx,
+        authentication=authentication,
+        cipher=cipher,
+        mac=mac,
+        prf_hash="sha384" if word == "SHA384" else "sha256",
+        lab_only=lab_only or cipher.lab_only,
+        mac_length=HASHES[mac].length if mac else 0,
+        is_aead=is_aead,
+        is_cbc=cipher.kind is CipherKind.CBC,
+        is_ecdhe=is_ecdhe,
+        is_dhe=is_dhe,
+        is_ephemeral=is_ecdhe or is_dhe,
+        is_signed=kx in (Kx.DHE, Kx.ECDHE),
+        encrypts_premaster=kx in (Kx.RSA, Kx.RSA_PSK),
+        uses_certificate=authentication in (Authentication.ECDSA, Authentication.RSA, Authentication.DSS),
+        uses_psk=kx in (Kx.PSK, Kx.DHE_PSK, Kx.ECDHE_PSK, Kx.RSA_PSK),
     )
 
 

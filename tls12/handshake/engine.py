@@ -26,7 +26,6 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 from tls12.config import ClientConfig, Limits, ServerConfig
 from tls12.crypto.protection import Opener, Sealer
 from tls12.crypto.suites import SUITES
-from tls12.crypto.transcript import Transcript
 from tls12.errors import UnexpectedMessage, UsageError
 from tls12.events import PAUSABLE, Event, PskLookupRequested, answers_to
 from tls12.given import name_value
@@ -34,6 +33,7 @@ from tls12.handshake.grammar import CCS, Conversation
 from tls12.handshake.proofs import (
     Established,
 )
+from tls12.handshake.transcript import Transcript
 from tls12.policy import Policy
 from tls12.registry import ConnectionEnd, ContentType, HandshakeType
 from tls12.secrecy import Secret

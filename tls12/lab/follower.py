@@ -28,9 +28,9 @@ from tls12.crypto import key_schedule
 from tls12.crypto.key_schedule import KeyBlock
 from tls12.crypto.provider import STANDARD, CryptoProvider
 from tls12.crypto.suites import SUITES, Suite
-from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, TLSError, UnexpectedMessage, UsageError
 from tls12.handshake.grammar import CCS, Conversation, MessageKind, State
+from tls12.handshake.transcript import Transcript
 from tls12.keylog import KeyLog
 from tls12.lab.patience import PatientReader
 from tls12.lab.protected import PatientOpener, RecordKeys

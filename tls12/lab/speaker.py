@@ -18,9 +18,9 @@ from tls12.crypto.key_schedule import KeyBlock
 from tls12.crypto.provider import STANDARD, CryptoProvider, draw_of
 from tls12.crypto.randomness import Purpose, Random, for_purpose
 from tls12.crypto.suites import SUITES, Suite
-from tls12.crypto.transcript import Transcript
 from tls12.errors import DecodeError, UsageError
 from tls12.given import require
+from tls12.handshake.transcript import Transcript
 from tls12.lab.follower import Follower
 from tls12.lab.seen import MessageSeen, RecordSeen, Seen
 from tls12.record_layer import RecordWriter

@@ -9,13 +9,12 @@ by far the commonest protection, do four things by themselves instead of asking 
     open_run     a chunk of input that begins with several records, opened in one loop
 
 Each has the formulas of `crypto/aead.py` once more, and the tests compare the two. What is not ordinary application
-data is left to the plain way (`states.py`, `reader.py`): alerts and handshake messages, empty and overlong fragments,
-records that are cut, and everything at a limit. But a record that does not authenticate is refused here, so that it
-is decrypted once and not again in the plain way.
+data is left to `states.py` and `reader.py`: alerts and handshake messages, empty and overlong fragments, records that
+are cut, and everything at a limit. But a record that does not authenticate is refused here, so that it is decrypted
+once, and not a second time there.
 
-What the shortcuts gain is in docs/performance.md ("What was learnt"), and so is what else was tried; the code looks as
-it does because of that. `benchmarks/operations.py` counts its instructions. Without this file everything works as well,
-and slower.
+docs/performance.md ("What was learnt") says what the shortcuts gain and what else was tried; that is why the code looks
+as it does. `benchmarks/operations.py` counts its instructions. Without this file everything works as well, and slower.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class AeadWriteState(WriteState):
     cipher: AeadCipher
 
     def seal_alone(self, data: Buffer) -> bytes | None:
-        """One record of application data; None if the owner should look at the limit, and use `seal`."""
+        """One record of application data; None near a limit, where the caller uses `seal` and asks `near_limit`."""
         sequence = self.sequence
         if sequence >= self.attention:
             return None

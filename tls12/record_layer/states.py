@@ -8,11 +8,11 @@ only so much application data (`crypto/limits.py`); alerts and handshake message
 connection can renegotiate, or close, with the keys that it has. A limit in bytes becomes one in records once the
 bytes are used up: the record that uses them up is the last one.
 
-A write state also says when its owner should look again (`attention`): when seven eighths of a limit are used, so that
-there is time for new keys, and after that at the limit itself.
+A write state also says when the connection should look at the limit (`attention`): once when seven eighths of it are
+used, so that there is time for new keys, and again at the limit itself.
 
-`seal_alone` and `open_alone` are for the commonest thing there is, one record of application data and nothing else.
-`shortcuts.py` has faster ones, which do the same.
+`seal_alone` and `open_alone` serve the commonest case, one record of application data and nothing else. `shortcuts.py`
+has faster versions for AEADs, which do the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BOUNDLESS = 1 << 80
 _read_start = Struct(">3sH").unpack_from
 
 
-class State:
+class Counters:
     """The counters of one direction, which begin at 0 with its keys."""
 
     __slots__ = ("_room", "limit", "sequence")
@@ -59,7 +59,7 @@ class State:
             )
 
 
-class WriteState(State):
+class WriteState(Counters):
     """What protects the outgoing records."""
 
     __slots__ = ("_reserve", "attention", "cipher")
@@ -71,8 +71,8 @@ class WriteState(State):
         self.cipher = sealer
         """What makes the records; ask it for the nonce and the additional data of one."""
         self.attention = self.limit - (self.limit >> 3) - 1
-        """The number of the first record after which the owner should look again; see `near_limit`."""
-        self._reserve = usage.volume >> 3  # bytes behind `_room`; 0 once the owner knows
+        """Behind the record with this number the connection should look at the limit; see `near_limit`."""
+        self._reserve = usage.volume >> 3  # bytes behind `_room`; 0 once they are acknowledged
         if self._reserve:
             self._room -= self._reserve
 
@@ -82,7 +82,7 @@ class WriteState(State):
         return self.sequence > self.attention
 
     def acknowledge(self) -> None:
-        """The owner knows that the limit is near; it should look again only when it is reached."""
+        """The connection knows that the limit is near: `near_limit` is True again only when it is reached."""
         self.attention = self.limit
         self._room += self._reserve
         self._reserve = 0
@@ -100,7 +100,7 @@ class WriteState(State):
         return record
 
     def seal_alone(self, data: Buffer) -> bytes | None:
-        """One record of application data; None if the owner should look at the limit, and use `seal`."""
+        """One record of application data; None near a limit, where the caller uses `seal` and asks `near_limit`."""
         sequence = self.sequence
         if sequence >= self.attention or self._room <= MAX_CIPHERTEXT:
             return None
@@ -131,14 +131,14 @@ class WriteState(State):
         return out
 
     def _leave_room(self) -> None:
-        """So many bytes are used up that the owner should know it, or all of them."""
+        """The bytes up to the reserve, or all of them, are used up: set `attention`, and at the end `limit`."""
         if self._room + self._reserve <= 0:
             self.limit = min(self.limit, self.sequence)
         if self._reserve:
             self.attention = min(self.attention, self.sequence - 1)
 
 
-class ReadState(State):
+class ReadState(Counters):
     """What opens the incoming records."""
 
     __slots__ = ("cipher",)
@@ -153,7 +153,7 @@ class ReadState(State):
         """The plaintext of the next record, whose header has been checked.
 
         Raises BadRecordMac for every way in which it can be wrong, and KeysExhausted. The state is of no use
-        afterwards. The length of the plaintext is the caller's to judge.
+        afterwards. The caller judges the length of the plaintext.
         """
         sequence = self.sequence
         if sequence >= self.limit:
@@ -168,7 +168,7 @@ class ReadState(State):
     def open_alone(self, chunk: bytes, most: int) -> bytes | None:
         """The plaintext if `chunk` is exactly one record of application data, and no limit is near; else None.
 
-        What is empty is the caller's to judge. Raises BadRecordMac, and RecordOverflow for a plaintext of more than
+        The caller judges empty ones. Raises BadRecordMac, and RecordOverflow for a plaintext of more than
         `most` bytes.
         """
         if len(chunk) < HEADER:

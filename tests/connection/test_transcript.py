@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls12.crypto.transcript import Transcript
 from tls12.errors import UsageError
+from tls12.handshake.transcript import Transcript
 
 MESSAGES = st.lists(st.binary(max_size=50), max_size=6)
 
