@@ -20,7 +20,7 @@ from tests.cli.command import inside, tls12
 from tls12 import Alert, CipherSuite, PeerAlert, UsageError, errors
 from tls12.cli import main as program
 from tls12.cli import options
-from tls12.cli.describe import describe, describe_certificate, name_of
+from tls12.cli.facts import certificate_facts, message_facts, message_name
 from tls12.cli.output import CommandError, Exit, Json, Output, OutputGone, Terminal, as_text, choose, escape
 from tls12.registry import CertificateStatusType, HandshakeType, NamedGroup, SignatureScheme
 from tls12.wire.certificates import Certificate, CertificateStatus
@@ -281,11 +281,11 @@ def test_a_policy_may_be_spelt_as_in_python() -> None:
 def test_messages_are_named_and_described_by_what_matters() -> None:
     signature = DigitallySigned(SignatureScheme.ED25519, bytes(64))
     described = {
-        "EcdheParams": describe(ServerKeyExchange(EcdheParams(NamedGroup.X25519, bytes(32)), None, signature)),
-        "DheParams": describe(ServerKeyExchange(DheParams(b"\x80" + bytes(255), b"\2", b"\3"), b"a hint")),
-        "DhPublic": describe(ClientKeyExchange(DhPublic(bytes(256)))),
-        "RSA": describe(ClientKeyExchange(EncryptedPreMasterSecret(bytes(256)))),
-        "PSK": describe(ClientKeyExchange(None, b"me \xff")),
+        "EcdheParams": message_facts(ServerKeyExchange(EcdheParams(NamedGroup.X25519, bytes(32)), None, signature)),
+        "DheParams": message_facts(ServerKeyExchange(DheParams(b"\x80" + bytes(255), b"\2", b"\3"), b"a hint")),
+        "DhPublic": message_facts(ClientKeyExchange(DhPublic(bytes(256)))),
+        "RSA": message_facts(ClientKeyExchange(EncryptedPreMasterSecret(bytes(256)))),
+        "PSK": message_facts(ClientKeyExchange(None, b"me \xff")),
     }
     assert described == {
         "EcdheParams": {"group": "x25519", "share bytes": 32, "signed with": "ed25519"},
@@ -294,16 +294,16 @@ def test_messages_are_named_and_described_by_what_matters() -> None:
         "RSA": {"encrypted premaster bytes": 256},
         "PSK": {"identity": "me \\xff"},
     }
-    assert describe(CertificateStatus(CertificateStatusType.OCSP, b"x")) == {"status": "ocsp"}
+    assert message_facts(CertificateStatus(CertificateStatusType.OCSP, b"x")) == {"status": "ocsp"}
     raw = RawMessage(HandshakeType.of(99), b"abc")
-    assert (name_of(raw), describe(raw)) == ("unknown (0x63)", {"undecoded bytes": 3})
+    assert (message_name(raw), message_facts(raw)) == ("unknown (0x63)", {"undecoded bytes": 3})
 
 
 def test_certificates_are_described_even_if_they_cannot_be_read() -> None:
-    facts = describe_certificate(pki.server("rsa-2048").chain_der[0])
+    facts = certificate_facts(pki.server("rsa-2048").chain_der[0])
     assert (facts["key"], facts["names"]) == ("RSA 2048", pki.NAMES)
-    assert describe_certificate(pki.server("ed25519").chain_der[0])["key"] == "ED25519"
-    assert describe_certificate(pki.client().chain_der[0])["names"] == ()
-    assert describe_certificate(b"nonsense") == {"unreadable certificate": True, "bytes": 8}
-    assert describe(Certificate(())) == {"no certificate": True}
-    assert describe(Certificate((b"nonsense",))) == {"certificates": 1}
+    assert certificate_facts(pki.server("ed25519").chain_der[0])["key"] == "ED25519"
+    assert certificate_facts(pki.client().chain_der[0])["names"] == ()
+    assert certificate_facts(b"nonsense") == {"unreadable certificate": True, "bytes": 8}
+    assert message_facts(Certificate(())) == {"no certificate": True}
+    assert message_facts(Certificate((b"nonsense",))) == {"certificates": 1}

@@ -24,7 +24,7 @@ from typing import Any
 
 from tls12 import sync
 from tls12.cli import options
-from tls12.cli.describe import describe, describe_certificate, describe_negotiated, name_of
+from tls12.cli.facts import certificate_facts, message_facts, message_name, negotiated_facts
 from tls12.cli.output import CommandError, Exit, Json, Output, OutputGone, add_output_options, choose
 from tls12.config import ClientConfig
 from tls12.errors import TruncatedError, UsageError
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
     def show(sender: str, message: Any, size: int) -> None:
-        output.message(sender, name_of(message), size, describe(message))
+        output.message(sender, message_name(message), size, message_facts(message))
 
     if arguments.show_handshake:
         output.title(f"handshake with {host} port {port}")
@@ -104,9 +104,9 @@ def run(arguments: argparse.Namespace) -> int:
         on_message=show if arguments.show_handshake else None,
     ) as tls:
         tls.settimeout(None)
-        output.facts("agreed", describe_negotiated(tls.negotiated))
+        output.facts("agreed", negotiated_facts(tls.negotiated))
         for der in tls.negotiated.peer_certificates[:1]:
-            output.facts("certificate", describe_certificate(der))
+            output.facts("certificate", certificate_facts(der))
         _converse(tls, output, arguments.wait)
     return Exit.OK
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import tls12.asyncio
 from tls12 import errors, sync
-from tls12.cli.describe import describe, describe_negotiated, name_of
+from tls12.cli.facts import message_facts, message_name, negotiated_facts
 from tls12.cli.output import Exit, Output, add_output_options, choose
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection import ClientConnection, Connection, ServerConnection
@@ -130,7 +130,7 @@ class Demo:
 
     def show(self, sender: str, message: Any, size: int) -> None:
         """The hook that watches a connection's messages."""
-        self.output.message(sender, name_of(message), size, describe(message))
+        self.output.message(sender, message_name(message), size, message_facts(message))
 
 
 @dataclass
@@ -261,7 +261,7 @@ def in_memory(demo: Demo) -> None:
     server.events()
     agreed = client.negotiated
     assert agreed is not None, client.error
-    demo.output.facts("agreed", {n: v for n, v in describe_negotiated(agreed).items() if v})
+    demo.output.facts("agreed", {n: v for n, v in negotiated_facts(agreed).items() if v})
     demo.check("the handshake is complete, without I/O", server.negotiated is not None)
     label = "EXPERIMENTAL-tls12-demo"
     demo.check(

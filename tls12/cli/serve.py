@@ -27,7 +27,7 @@ from typing import Any
 import tls12.asyncio
 from tls12.asyncio import TLSTransport
 from tls12.cli import options
-from tls12.cli.describe import describe, describe_certificate, describe_negotiated, name_of
+from tls12.cli.facts import certificate_facts, message_facts, message_name, negotiated_facts
 from tls12.cli.output import CommandError, Exit, Output, add_output_options, as_words, choose
 from tls12.config import ClientAuth, ServerConfig
 from tls12.connection import ServerConnection
@@ -137,9 +137,9 @@ class Reporter:
         """A handshake is complete; gives the number of the connection."""
         negotiated: Negotiated = transport.get_extra_info("negotiated")
         number = self._handshake_ended(transport)
-        self.output.facts("agreed", describe_negotiated(negotiated))
+        self.output.facts("agreed", negotiated_facts(negotiated))
         for der in negotiated.peer_certificates[:1]:
-            self.output.facts("client certificate", describe_certificate(der))
+            self.output.facts("client certificate", certificate_facts(der))
         return number
 
     def handshake_failed(self, transport: TLSTransport, error: BaseException) -> None:
@@ -168,7 +168,7 @@ class Reporter:
         self.output.title(f"connection {number} from {peer}")
         if self.show_handshake:
             for sender, message, size in messages:
-                self.output.message(sender, name_of(message), size, describe(message))
+                self.output.message(sender, message_name(message), size, message_facts(message))
         return number
 
 
@@ -226,7 +226,7 @@ async def answer_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
             size += len(line)
             if size > _HEAD_LIMIT:
                 return
-    facts = describe_negotiated(writer.get_extra_info("negotiated"))
+    facts = negotiated_facts(writer.get_extra_info("negotiated"))
     if method not in ("GET", "HEAD"):
         status, kind, body = "405 Method Not Allowed", "text/plain", "only GET and HEAD\n"
     elif rest.startswith("/json"):

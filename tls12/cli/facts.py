@@ -23,17 +23,17 @@ from tls12.wire import certificates, closing, extensions, hello, key_exchange
 from tls12.wire.messages import RawMessage
 
 
-def name_of(message: Any) -> str:
+def message_name(message: Any) -> str:
     """The message's name, as the RFCs write it."""
     return f"{message.msg_type}" if isinstance(message, RawMessage) else type(message).__name__
 
 
-def describe(message: Any) -> Facts:
+def message_facts(message: Any) -> Facts:
     """The facts that matter in a handshake message or ChangeCipherSpec."""
     return _MESSAGES.get(type(message), _nothing)(message)
 
 
-def describe_certificate(der: bytes) -> Facts:
+def certificate_facts(der: bytes) -> Facts:
     """Whose certificate it is, who signed it, and how long it holds; what cannot be parsed is said to be so."""
     try:
         certificate = load(der)
@@ -51,7 +51,7 @@ def describe_certificate(der: bytes) -> Facts:
         return {"unreadable certificate": True, "bytes": len(der)}
 
 
-def describe_negotiated(negotiated: Negotiated) -> Facts:
+def negotiated_facts(negotiated: Negotiated) -> Facts:
     """What a connection agreed on, for people."""
     return {
         "version": str(negotiated.version),
@@ -111,7 +111,7 @@ def _certificate(message: certificates.Certificate) -> Facts:
     chain = message.certificate_list
     if not chain:
         return {"no certificate": True}
-    leaf = describe_certificate(chain[0])
+    leaf = certificate_facts(chain[0])
     shown: Facts = {name: leaf[name] for name in ("subject", "issuer", "key", "valid to") if name in leaf}
     return {"certificates": len(chain), **shown}
 
