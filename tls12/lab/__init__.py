@@ -1,4 +1,4 @@
-"""Everything that misbehaves or looks inside; never imported by the layers below it.
+"""For research: what misbehaves on purpose, and what looks inside. The layers below never import it.
 
 `tls12.lab.strategies` needs hypothesis (the extra `lab`) and is imported by its name only.
 """

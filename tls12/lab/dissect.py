@@ -1,12 +1,13 @@
-"""TLS out of a byte stream, for reading: records, the messages inside, and every field with its offset.
+"""Finds TLS in a stream of bytes: records, the messages inside, and every field with its offset.
 
 How it works: a `Dissector` takes the bytes of both directions of a connection, in any portions, and gives `Item`s: a
-record, a message with the tree of its fields, or a remark. A `Follower` puts the handshake messages together, and tells
-what the hellos have settled about later ones. Behind a ChangeCipherSpec there is only ciphertext: secrets and rules are
-the business of `tls12.lab.observer`. Everything is read leniently: what is wrong is named, and reading goes on.
+record, a message with the tree of its fields, or a remark. A `Follower` puts the handshake messages together, and
+knows what the hellos have settled about later ones. What follows a ChangeCipherSpec is shown as ciphertext, and no rule
+is checked: secrets and rules are for `tls12.lab.observer`. Everything is read leniently: an `Item` names what is wrong
+with it, and the dissector reads on.
 
-Plain text before the first record (STARTTLS) is passed over with a remark. A direction that stops being TLS is given
-up at that place, and so is the part behind a gap.
+Plain text before the first record (STARTTLS) is skipped with a remark. Where a direction stops being TLS, and behind a
+gap, no more of it is read.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from tls12.wire.trace import Field, TracingReader
 
 @dataclass(slots=True)
 class Item:
-    """Something that was found: a record, a message or a remark."""
+    """A record, a message or a remark."""
 
     kind: str
     """"record", "message" or "remark"."""
@@ -48,7 +49,7 @@ class Item:
 _RECORD = re.compile(rb"[\x14-\x18]\x03[\x00-\x04]")
 _FIRST_RECORD = re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]\x00|\x15\x03[\x00-\x04]\x00\x02[\x01\x02]", re.DOTALL)
 _FIRST_RECORD_BYTES = 7
-"""How many bytes tell it: where fewer are left, one may begin that is not whole yet."""
+"""So many bytes are needed to recognise a first record. One may begin in the last bytes if there are fewer."""
 _PAYLOADS: dict[ContentType, type[ChangeCipherSpec | AlertMessage | Heartbeat]] = {
     ContentType.CHANGE_CIPHER_SPEC: ChangeCipherSpec,
     ContentType.ALERT: AlertMessage,
@@ -88,7 +89,7 @@ class Dissector:
         self._directions: dict[object, _Direction] = {}
 
     def role_of(self, direction: object) -> str:
-        """ "client" or "server", as soon as a hello has told; "" before."""
+        """ "client" or "server", once a hello has been seen; "" before."""
         known = self._directions.get(direction)
         if known is not None and known.sender is not None:
             return known.sender
@@ -97,21 +98,21 @@ class Dissector:
         return other.other if other is not None else ""
 
     def feed(self, direction: object, data: bytes) -> Iterator[Item]:
-        """The next bytes of one direction; any two values tell the directions apart."""
+        """Read the next bytes of one direction. Any two hashable values may stand for the directions."""
         return self._directions.setdefault(direction, _Direction(self._follower)).feed(data)
 
     def gap(self, direction: object) -> Iterator[Item]:
-        """Bytes are missing here: what is incomplete is shown as it is, and what follows cannot be read."""
+        """Bytes of this direction are missing. What is incomplete is shown as it is, and no more of it is read."""
         known = self._directions.setdefault(direction, _Direction(self._follower))
         yield from known.end()
         known.given_up = True
 
     def messages(self, data: bytes) -> Iterator[Item]:
-        """Handshake messages without records around them."""
+        """Read handshake messages that have no records around them."""
         return self._directions.setdefault(None, _Direction(self._follower)).handshake(data, 0)
 
     def end(self, direction: object) -> Iterator[Item]:
-        """No more bytes will come in this direction: what is incomplete is shown as it is."""
+        """The stream of this direction has ended. What is incomplete is shown as it is."""
         known = self._directions.get(direction)
         return known.end() if known is not None else iter(())
 
@@ -155,7 +156,7 @@ class _Direction:
             yield self._message(self.half.rest())
 
     def _cut_short(self) -> Iterator[Item]:
-        """What is left in the buffer: the beginning of a record, or nothing that is known."""
+        """Show what is left in the buffer: the beginning of a record, or bytes that are not TLS."""
         if len(self.buffer) < HEADER or not _RECORD.match(self.buffer):
             foreign = name_foreign(self.buffer)
             what = f"this looks like {foreign.name}" if foreign is not None else "these are no records of TLS"
@@ -177,7 +178,7 @@ class _Direction:
             self.message_offset = end - self.half.pending
 
     def _begin(self) -> Iterator[Item]:
-        """Find the first record: at once, behind an SSL 2.0 hello or plain text, or not yet."""
+        """Look for the first record: at the start of the buffer, or behind an SSL 2.0 hello or plain text."""
         if len(self.buffer) < HEADER:
             return
         if _RECORD.match(self.buffer):
@@ -235,13 +236,13 @@ class _Direction:
 
 
 _PLAIN_TEXT = 1 << 16
-"""How many bytes a conversation may go on before TLS begins in it."""
+"""After so many bytes without a record, the dissector stops to look for TLS."""
 
 
 def _payload(
     kind: type[ChangeCipherSpec | AlertMessage | Heartbeat | Sslv2ClientHello], data: bytes, offset: int
 ) -> Item:
-    """A payload that is no handshake message."""
+    """Read the payload of a record that carries neither handshake messages nor data."""
     r, error = TracingReader(data, kind.__name__), ""
     try:
         kind.read(r)

@@ -1,21 +1,21 @@
 """Follows both directions of a conversation: records, messages, the grammar, the transcript, the keys, both Finished.
 
 How it works: `Follower.feed` takes the bytes of either end in the order in which they went over the wire and yields
-what they say (`seen.py`). It is made of the parts that a connection is made of (the judgements of its record reader,
-`HandshakeReassembler`, `Conversation`, `Transcript`, `make_opener`), but it never refuses: what a rule forbids becomes
-a `RuleBroken`, and reading goes on as well as possible.
+what they say (`seen.py`). It uses the parts that a connection is made of (the checks of its record reader,
+`HandshakeReassembler`, `Conversation`, `Transcript`, `make_opener`) but does not stop where a connection would: a
+broken rule becomes a `RuleBroken`, and the follower reads on.
 
-At a ChangeCipherSpec it needs keys. They are those that its owner has given (`use_keys`), or they follow from the key
-log, which knows the master secret (CLIENT_RANDOM), or the premaster secret (PMS_CLIENT_RANDOM, RSA), of a handshake.
+At a ChangeCipherSpec it needs keys. Its owner may have set `keys`. Otherwise the keys are made from the key log, which
+holds either the master secret of the handshake (CLIENT_RANDOM) or its premaster secret (PMS_CLIENT_RANDOM, RSA).
 Without keys every later record of that direction is `Undecryptable`. With the master secret the follower also computes
-what each Finished has to say.
+what each Finished must contain.
 
-The grammar has one say for each handshake: behind the first message that it does not admit, and behind a ServerHello
-with a suite that cannot be computed here, it is not asked again until the next ClientHello.
+The grammar reports at most one error for each handshake. After the first message that it does not admit, and after a
+ServerHello with a suite that cannot be computed here, it is not asked again until the next ClientHello.
 
-Three parts of the laboratory rest on it. The `Observer` feeds it both directions. A `Script` feeds it what comes from
-its peer, and shows it each message that it sends itself (`take_message`). The `Dissector` has no keys and asks no
-grammar; it uses the reassembly of a `Half`, and the meaning that the hellos give to later messages (`learn`,
+Three classes of the laboratory are written on it. The `Observer` feeds it both directions. A `Script` feeds it the
+bytes of its peer, and shows it each message that it sends itself (`take_message`). The `Dissector` has no keys and
+checks no order; it uses the reassembly of a `Half`, and the meaning that the hellos give to later messages (`learn`,
 `context_for`).
 """
 
@@ -87,7 +87,7 @@ def computable_key_exchange(suite: CipherSuite) -> KeyExchangeAlgorithm | None:
 
 
 class Half:
-    """What one end sends: how its records are read, and its handshake messages put together."""
+    """Reads what one end sends: opens its records, and puts its handshake messages together."""
 
     def __init__(self) -> None:
         self.reader = PatientReader()
@@ -120,7 +120,7 @@ class Half:
 
 
 class Follower:
-    """Both ends of one conversation, and what is known of it."""
+    """Follows one conversation, and keeps what is known about it."""
 
     def __init__(
         self,
@@ -131,11 +131,11 @@ class Follower:
         key_exchange_of: Callable[[CipherSuite], KeyExchangeAlgorithm | None] = computable_key_exchange,
         crypto: CryptoProvider = STANDARD,
     ) -> None:
-        """Judging, the follower names broken rules, and takes data that no handshake precedes for ciphertext.
+        """A judging follower names broken rules, and takes application data without a handshake for ciphertext.
 
-        The key log is asked at each ChangeCipherSpec, so it may grow. `context` is what is known before a ServerHello
-        has been seen; `key_exchange_of` says which key exchange the messages after it belong to. `crypto` is what both
-        ends compute with.
+        The key log is read at each ChangeCipherSpec, so it may grow meanwhile. `context` is what is known before the
+        ServerHello has been seen; `key_exchange_of` gives the key exchange of the suite that it chooses. `crypto` is
+        what both ends compute with.
         """
         self.keylog = keylog if keylog is not None else KeyLog()
         self.conversation = Conversation()
@@ -193,7 +193,7 @@ class Follower:
         if record.reason:
             yield Undecryptable(sender, kind, body, record.reason)
             if kind == ContentType.HANDSHAKE and HandshakeType.FINISHED in self.conversation.expected(sender):
-                # It can be nothing else, and the grammar must follow to judge what comes in the clear behind it.
+                # Nothing else may be sent here. The grammar must move on, to judge later messages in the clear.
                 yield from self._consult_grammar(sender, HandshakeType.FINISHED, None)
                 half.finished = True
         elif kind == ContentType.HANDSHAKE:

@@ -1,7 +1,7 @@
-"""Editing hellos: what most experiments change in a ClientHello or a ServerHello.
+"""Changes the extensions of a ClientHello or a ServerHello.
 
-How it works: a hello is a value, so `dataclasses.replace` changes its fields; these two functions do the same to
-its extensions, by type.
+How it works: a hello is a value. `dataclasses.replace` makes one with other fields; these two functions make one with
+other extensions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ H = TypeVar("H", ClientHello, ServerHello)
 
 
 def with_extensions(hello: H, *extensions: Extension) -> H:
-    """The hello with these extensions, each in the place of one of its type, or at the end."""
+    """The hello with these extensions. Each replaces the one of its type, or stands at the end."""
     new: dict[ExtensionType, Extension] = {extension.extension_type: extension for extension in extensions}
     kept: tuple[Extension, ...] = tuple(new.pop(old.extension_type, old) for old in hello.extensions or ())
     changed: H = replace(hello, extensions=(*kept, *new.values()))
@@ -25,7 +25,7 @@ def with_extensions(hello: H, *extensions: Extension) -> H:
 
 
 def without_extensions(hello: H, *kinds: type[Any]) -> H:
-    """The hello without its extensions of these classes; an absent block stays absent."""
+    """The hello without its extensions of these classes. A hello without a block of extensions stays as it is."""
     if hello.extensions is None:
         return hello
     changed: H = replace(hello, extensions=tuple(old for old in hello.extensions if not isinstance(old, kinds)))

@@ -1,13 +1,13 @@
-"""A passive observer: reads along with a connection of others, with the key log if there is one.
+"""A passive observer: reads a connection between two other programs, with a key log if there is one.
 
 How it works: `feed` takes the bytes of either direction in the order in which they went over the wire; `events` gives
-what was seen (`seen.py`): handshake messages, application data, alerts, what could not be decrypted, and what broke a
-rule. The `Follower` does the work. The observer has no secrets but those of the key log; what comes behind a
-ChangeCipherSpec without them is `Undecryptable`. What a record breaks (its type, its length, that it is empty) is named
-and does not end the reading. Only where a direction cannot be cut into records any more, it is given up.
+what was seen (`seen.py`): handshake messages, application data, alerts, records that could not be decrypted, and
+broken rules. A `Follower` (`follower.py`) does the work. The observer has no secrets but those of the key log. Without
+them, what follows a ChangeCipherSpec is `Undecryptable`. A record that breaks a rule, by its type or its length, is
+named, and the observer reads on. It gives a direction up where its bytes can no longer be cut into records.
 
-With `details=True` the events also tell how it was said: every record with its number, nonce, additional data and tag,
-and each step of the key schedule.
+With `details=True` the events also contain every record with its number, nonce, additional data and tag, and each step
+of the key schedule.
 
 False Start (RFC 7918) is no broken rule: application data may follow the sender's own Finished.
 """
@@ -53,9 +53,9 @@ __all__ = [
 
 
 class Observer:
-    """Both directions of one connection, seen from outside; `keylog` holds the secrets, as far as they are known.
+    """Reads both directions of one connection; `keylog` holds the secrets, as far as they are known.
 
-    The log is asked at each ChangeCipherSpec, so it may grow while the observer runs. It may hold master secrets
+    The log is read at each ChangeCipherSpec, so it may grow while the observer runs. It may hold master secrets
     (CLIENT_RANDOM) and premaster secrets (PMS_CLIENT_RANDOM, RSA).
 
     With `details`, `events` gives every record (`RecordSeen`) and the key schedule (`KeyScheduleSeen`,
@@ -76,17 +76,17 @@ class Observer:
 
     @property
     def conversation(self) -> Conversation:
-        """Where the handshake stands, and what either end may send next."""
+        """Where the handshake is, and what either end may send next."""
         return self._follower.conversation
 
     @property
     def client_hello(self) -> ClientHello | None:
-        """Of the latest handshake."""
+        """The ClientHello of the latest handshake."""
         return self._follower.client_hello
 
     @property
     def server_hello(self) -> ServerHello | None:
-        """Of the latest handshake."""
+        """The ServerHello of the latest handshake."""
         return self._follower.server_hello
 
     def feed(self, sender: EndName, data: Buffer) -> None:

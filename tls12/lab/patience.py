@@ -1,9 +1,9 @@
 """A record reader for the laboratory: a rule that a record breaks is noted, and the reading goes on.
 
-How it works: `PatientReader` cuts bytes into records and leaves opening them to its caller. It has the judgements of a
-connection's reader. What these raise it keeps in `objections`, as long as the header still tells where the next record
-begins: its version is 3.x, and it is not the first of a stream with a type that nothing like TLS has. Otherwise it
-raises.
+How it works: `PatientReader` cuts bytes into records and leaves opening them to its caller. It makes the checks of a
+connection's reader. The errors that these raise are kept in `objections`, as long as the header still tells where the
+next record begins: if its version is 3.x, and if the first record of the stream has a content type of TLS or of its
+extensions. Otherwise the reader raises.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tls12.record_layer import RecordReader
 from tls12.registry import ContentType, ProtocolVersion
 from tls12.wire.records import HEADER, Buffer, RecordHeader, unpack_header
 
-_FOREIGN = frozenset(ContentType)
-"""Types that TLS or its kin have; a stream that begins with another one is no TLS."""
+_CONTENT_TYPES = frozenset(ContentType)
+"""Every listed content type. A stream whose first byte is another one is not TLS."""
 
 _ANY_NUMBER = 1 << 62
 
@@ -68,8 +68,8 @@ class PatientReader(RecordReader):
             self.objections.append(error)
 
     def _refuse_kind(self, data: Buffer, position: int) -> None:
-        if not self._begun and data[0] not in _FOREIGN:
-            super()._refuse_kind(data, position)  # nothing of TLS has been seen, and this is not its beginning
+        if not self._begun and data[0] not in _CONTENT_TYPES:
+            super()._refuse_kind(data, position)
 
     def _judge_header(self, kind: int, version: int, length: int, data: Buffer, position: int) -> None:
         try:

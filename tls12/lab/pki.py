@@ -1,12 +1,12 @@
-"""Throw-away certificate authorities: what a demo, a test or an experiment needs.
+"""Throw-away certificate authorities for demonstrations, tests and experiments.
 
-How it works: a `ThrowawayCA` is a key pair and a CA certificate, made in memory and forgotten with the
-process. `issue` signs end-entity certificates, `intermediate` another CA below it. By default everything is
-what the strict Web PKI profile of `cryptography.x509.verification` accepts: basic constraints, key usage,
-extended key usage, subject alternative names, key identifiers. Each of these can be overridden by itself,
-because half of the work of a laboratory is certificates that are wrong in exactly one way.
+How it works: a `ThrowawayCA` is a key pair and a CA certificate in memory. `issue` signs end-entity certificates,
+`intermediate` makes another CA below it. By default a certificate is accepted by the strict Web PKI profile of
+`cryptography.x509.verification`: it has basic constraints, key usage, extended key usage, subject alternative names and
+key identifiers. Each of these can be overridden by itself, because many tests need a certificate that is wrong in
+exactly one way.
 
-Nothing here is a way to run a real CA: serial numbers are random, no state is kept, nothing is ever revoked.
+This is not a real CA: serial numbers are random, it keeps no state, and it cannot revoke.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The laboratory's policy: everything that can be computed, however broken.
+"""The policy of the laboratory, which allows everything that can be computed, also what is broken.
 
-How it works: an ordinary `Policy` refuses to name anonymous, NULL, RC4 and 3DES suites, MD5, SHA-1 and DSA. The
-subclass here lifts that one refusal, and nothing else in the library makes one. A configuration with it takes hellos of
-any size, too, unless `limits` says otherwise. Use it to study old equipment, to replay recordings and to attack, never
-to protect.
+How it works: an ordinary `Policy` raises for anonymous, NULL, RC4 and 3DES suites, and for MD5, SHA-1 and DSA.
+`LabPolicy` does not. A configuration with it also accepts hellos of any size, unless it is given `limits`. Use it to
+study old equipment, to replay recordings and to attack, never to protect data.
 """
 
 from __future__ import annotations

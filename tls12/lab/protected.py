@@ -1,11 +1,11 @@
 """What opens the records of one direction behind a ChangeCipherSpec, and what such a record is made of.
 
 How it works: `RecordKeys` holds what the hellos and the key schedule have settled about one direction. It makes the
-opener of a connection, and takes a record that was opened apart again. Nothing is decrypted a second time for that:
-nonce and additional data are the cipher's to tell, and a MAC that was encrypted with its data must be the one that the
-opener has computed and compared, so it is computed again.
+opener of a connection, and takes an opened record apart into nonce, additional data, ciphertext, padding and tag.
+Nothing is decrypted a second time for that. The cipher tells nonce and additional data. A MAC that was encrypted with
+its data is computed again: since the record has opened, it is equal to the one inside.
 
-A `PatientOpener` opens records with it until one does not open. From there on it gives records back as they are.
+A `PatientOpener` opens records until one does not open. After that it returns every record as it is.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class RecordKeys:
 
 
 class PatientOpener(NullCipher):
-    """Opens records with `keys` until one does not open; what it does not open it gives back as it is.
+    """Opens records with `keys` until one does not open; what it does not open it returns as it is.
 
-    Its limits are those of NULL: the limits of a key concern those who use it.
+    By its name, NULL, it has no limit of records or bytes: such limits bind the two ends, and not who looks on.
     """
 
     __slots__ = ("_cipher", "error", "keys", "reason")

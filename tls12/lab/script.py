@@ -1,19 +1,19 @@
-"""A peer without a state machine: it sends what it is told, in any order, as client or as server.
+"""A client or server without a state machine, which sends what its caller says, in any order.
 
-How it works: nothing happens by itself. Every line of a script sends something (`send`, `send_record`,
-`send_bytes`), computes something as an honest peer would (`hello`, `answer`, `respond`, `offer`, `derive`, `finished`),
-or looks at what came back (`received`, `last`, `alert`, `data`). So a test or an experiment tells the whole
-conversation and deviates in exactly one line of it:
+How it works: a script sends nothing by itself. Each call sends something (`send`, `send_record`, `send_bytes`),
+computes a message or a secret as an honest peer would (`hello`, `answer`, `respond`, `offer`, `derive`, `finished`), or
+looks at what was received (`received`, `last`, `alert`, `data`). So a test or an experiment spells out the whole
+conversation, and deviates from the protocol in exactly one line:
 
     peer = Script("client")
     peer.send(peer.hello())
-    ...                                            # carry peer.data_to_send() over, bring the answer to receive_data
+    ...                                            # send peer.data_to_send(), give the answer to peer.receive_data()
     peer.send(peer.respond())
     peer.derive()
     peer.finish()                                  # ChangeCipherSpec, new keys, Finished
 
-Sending and listening are the `Speaker`'s (`speaker.py`); here are the honest lines. Where an honest state machine with
-a dishonest wire will do, the `rewrite` hook of a connection is less work.
+Sending and receiving are in `Speaker` (`speaker.py`); here are the honest computations. To change only what an
+ordinary connection sends, its `rewrite` hook is less work.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ EVERYDAY_SUITES = (
     CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 )
-"""What `hello` offers unless told otherwise: one suite for each common kind of key."""
+"""What `hello` offers by default: one suite for each common kind of key."""
 
 
 class Script(Speaker):
-    """One end of a TLS 1.2 connection that does exactly what it is told.
+    """One end of a TLS 1.2 connection that does exactly what its caller says.
 
     `random` gives randoms, key shares and IVs; a fixed one makes every byte reproducible. `crypto` is that of the
-    connection at the other end, which matters if that is `tls12.lab.NullCrypto`. What was computed last stands in
-    public attributes, to be read or replaced before the next line uses it.
+    connection at the other end, which matters if that is `tls12.lab.NullCrypto`. The secrets that were computed last
+    are public attributes, to be read or replaced before the next call uses them.
     """
 
     def __init__(self, role: EndName, *, random: Random = os.urandom, crypto: CryptoProvider = STANDARD) -> None:
@@ -98,7 +98,7 @@ class Script(Speaker):
         return replace(hello, **fields)
 
     def answer(self, cipher_suite: CipherSuite | None = None, **fields: Any) -> ServerHello:
-        """A ServerHello that suits the ClientHello: its first suite unless told otherwise, RFC 5746 and RFC 7627."""
+        """A ServerHello that answers the ClientHello, by default with its first suite; with RFC 5746 and RFC 7627."""
         offer = self._offer()
         extensions: list[Extension] = [RenegotiationInfo(self.client_verify_data + self.server_verify_data)]
         if offer.find(ExtendedMasterSecret) is not None:
@@ -165,7 +165,7 @@ class Script(Speaker):
         return replace(share, signature=DigitallySigned(scheme, self.crypto.sign(private_key, scheme, signed)))
 
     def accept(self, psk: bytes | None = None) -> None:
-        """As server, after `offer` and the client's ClientKeyExchange: the premaster secret, and `derive`."""
+        """As server, after `offer` and the client's ClientKeyExchange: compute the premaster secret, and `derive`."""
         message = self.last(ClientKeyExchange)
         if self._exchange is None or message is None:
             raise UsageError("accept() needs an offer() before it and a ClientKeyExchange from the client")
@@ -179,9 +179,9 @@ class Script(Speaker):
     # -- secrets and Finished -----------------------------------------------------------------------------
 
     def derive(self, *, extended: bool | None = None) -> None:
-        """Make the master secret from the premaster, and the keys; any time after the ClientKeyExchange.
+        """Make the master secret from the premaster secret, and the keys; at any time after the ClientKeyExchange.
 
-        With RFC 7627 or without, as the ServerHello says, unless `extended` says otherwise.
+        The ServerHello decides whether that is the extended master secret (RFC 7627), unless `extended` is given.
         """
         if self.premaster is None:
             raise UsageError("derive() needs a premaster secret: from respond(), accept(), or set by hand")
@@ -195,13 +195,13 @@ class Script(Speaker):
             self.resume(key_schedule.master_secret(prf, self._offer().random, self._answer().random))
 
     def resume(self, master_secret: bytes) -> None:
-        """Take this master secret, that of a session, and make the keys from it and both randoms."""
+        """Make the keys from the master secret of a session and both randoms."""
         self.master_secret = master_secret
         prf = self.crypto.make_prf(self.suite.prf_hash, master_secret)
         self.use_keys(key_schedule.key_block(self.suite, prf, self._offer().random, self._answer().random))
 
     def verify_data(self, sender: EndName) -> bytes:
-        """What the Finished of `sender` has to say, over the transcript so far (RFC 5246 7.4.9)."""
+        """What the Finished of `sender` must contain, over the transcript so far (RFC 5246 7.4.9)."""
         if self.master_secret is None:
             raise UsageError("there is no master secret yet: derive() or resume() makes one")
         prf_hash = self.suite.prf_hash

@@ -1,9 +1,10 @@
 """What can be seen of a connection: the values that a `Follower` gives and that an `Observer` hands on.
 
 How it works: every value but `KeyScheduleSeen` names the end that sent it. `MessageSeen`, `ApplicationDataSeen`,
-`AlertSeen`, `Undecryptable` and `RuleBroken` tell what was said. The rest are the details of how it was said: a
-`RecordSeen` stands before whatever its record completes, a `KeyScheduleSeen` before the first ChangeCipherSpec of a
-handshake whose secrets are known, a `VerifyDataSeen` before each Finished that can be computed.
+`AlertSeen`, `Undecryptable` and `RuleBroken` tell what was said. The others are details of how it was said. A
+`RecordSeen` comes before the messages, the data or the alert that its record completes. A `KeyScheduleSeen` comes
+before the first ChangeCipherSpec of a handshake whose secrets are known, a `VerifyDataSeen` before each Finished whose
+content can be computed.
 
 Details hold secrets. None of these is in a `repr`, and a value that holds one cannot be pickled.
 """
@@ -32,7 +33,7 @@ class MessageSeen:
     protected: bool
     """Whether it was encrypted."""
     verified: bool | None = None
-    """Of a Finished: whether it says what it has to (RFC 5246 7.4.9); None of others, and without the secret."""
+    """Of a Finished: whether its verify_data is right (RFC 5246 7.4.9). None for other messages, and without secret."""
 
 
 @dataclass(slots=True)
@@ -98,19 +99,18 @@ class RecordProtection:
 
 @dataclass(slots=True)
 class RecordSeen:
-    """A record, before whatever it completes. Two are equal if they say the same, however they were protected.
+    """A record. Two are equal if they have the same sender, type and plaintext, however they were protected.
 
-    A record of a type that TLS itself does not have is nothing but this: a heartbeat (RFC 6520), or one that nothing is
-    known about. A heartbeat that both hellos have agreed on breaks no rule; everything else does, and a `RuleBroken`
-    stands before.
+    A record of a content type that RFC 5246 does not have is seen as this and nothing more: a heartbeat (RFC 6520), or
+    an unknown type. A heartbeat that both hellos have agreed on breaks no rule; before all others comes a `RuleBroken`.
     """
 
     sender: ConnectionEnd
     content_type: ContentType
     fragment: bytes
-    """Its plaintext; the body as it stood on the wire where that is not known (an `Undecryptable` follows then).
+    """Its plaintext; where that is not known, the body as it stood on the wire, and an `Undecryptable` follows.
 
-    `tls12.wire.closing.Heartbeat.parse` reads that of a heartbeat.
+    `tls12.wire.closing.Heartbeat.parse` reads the plaintext of a heartbeat.
     """
     protected: bool
     """Whether it was encrypted."""
@@ -136,7 +136,7 @@ class PrfCall:
     """One call of the pseudorandom function: `output` is PRF(secret, label, seed) (RFC 5246 5)."""
 
     secret: bytes | None = field(repr=False)
-    """None where only the output is known: a key log gives a master secret without what it was made from."""
+    """None where only the output is known, as for a master secret out of a key log."""
     label: bytes
     seed: bytes
     output: bytes = field(repr=False)
@@ -147,7 +147,7 @@ class PrfCall:
 
 @dataclass(slots=True)
 class KeyScheduleSeen:
-    """How the keys of a handshake came about (RFC 5246 8.1 and 6.3, RFC 7627 4)."""
+    """How the keys of a handshake were made (RFC 5246 8.1 and 6.3, RFC 7627 4)."""
 
     cipher_suite: CipherSuite
     prf_hash: str
@@ -170,11 +170,11 @@ class KeyScheduleSeen:
 
 @dataclass(slots=True)
 class VerifyDataSeen:
-    """What the Finished of `sender` has to say, and why (RFC 5246 7.4.9)."""
+    """What the Finished of `sender` must contain, and how that is computed (RFC 5246 7.4.9)."""
 
     sender: ConnectionEnd
     derivation: PrfCall
-    """Made from the master secret; the seed is the hash of all handshake messages before this Finished."""
+    """`secret` is the master secret, `seed` the hash of all handshake messages before this Finished."""
 
 
 Seen: TypeAlias = (

@@ -1,10 +1,10 @@
-"""One end of a connection that speaks and listens without understanding: the bytes under `lab.Script`.
+"""Sending and receiving without a state machine: the lower half of `lab.Script`.
 
-How it works: like a connection it does no I/O, unlike one it has no state machine. Messages, records and bytes go out
-as they are given. What comes in is read by a `Follower` and kept in `received`. The follower also sees each message
-that is sent, so it knows what every honest line of a script needs: the hellos and the transcript, which a ClientHello
-begins anew, and the keys that the peer's ChangeCipherSpec turns on. What comes behind it before there are keys waits as
-`Sealed`, and is read when `use_keys` brings them.
+How it works: a `Speaker` does no I/O, like a connection. It sends messages, records and bytes as they are given to it,
+in any order. A `Follower` reads what comes in, and the speaker keeps it in `received`. The follower also sees each
+message that is sent. So it knows what a script needs to compute honest messages: the hellos, and the transcript, which
+begins anew with each ClientHello. It also changes the read keys at the peer's ChangeCipherSpec. Records that come after
+that while there are no keys yet are kept as `Sealed`, and are read when `use_keys` is called.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ApplicationData:
 
 @dataclass(slots=True)
 class Sealed:
-    """A record that was received under keys that have not been made yet."""
+    """A record that was received before the keys to open it were made."""
 
     content_type: ContentType
     fragment: bytes = field(repr=False)
@@ -58,10 +58,10 @@ class OtherRecord:
 
 
 Received: TypeAlias = Message | ChangeCipherSpec | AlertMessage | ApplicationData | Sealed | OtherRecord
-"""What came, one value each."""
+"""What `Speaker.received` holds."""
 
 Sendable: TypeAlias = Message | ChangeCipherSpec | AlertMessage | bytes
-"""What `Speaker.send` takes; bytes are a handshake message with its header, well made or not."""
+"""What `Speaker.send` takes; bytes are a handshake message with its header, valid or not."""
 
 R = TypeVar("R")
 
@@ -77,11 +77,11 @@ class Speaker:
         self.draw = draw_of(random, crypto)
         """Where random bytes come from: `random` if it is given, else `crypto`."""
         self.sealer: WriteState | None = None
-        """What protects our records, with its sequence number; None in the clear."""
+        """Protects our records, and has their sequence number; None in the clear."""
         self.received: list[Received] = []
-        """Everything that came, in order."""
+        """Everything that was received, in order."""
         self.records: list[tuple[ContentType, bytes]] = []
-        """The same as records: content type and plaintext fragment."""
+        """The records that it was received in: content type and plaintext fragment."""
         self._follower = Follower(judging=False, crypto=crypto)
         self._writer = RecordWriter()
         self._out = bytearray()
@@ -118,7 +118,7 @@ class Speaker:
         self._writer.fragment_size = size
 
     def send(self, *items: Sendable, hashed: bool = True) -> None:
-        """Send these, one behind the other; handshake messages that are neighbours share their records.
+        """Send these in order; consecutive handshake messages share a record.
 
         They enter the transcript unless `hashed` is False.
         """
@@ -133,9 +133,9 @@ class Speaker:
         self._flush(flight)
 
     def enter(self, message: Message | bytes) -> bytes:
-        """Enter a handshake message into the transcript without sending it: its bytes, for `send_record`."""
+        """Enter a handshake message into the transcript without sending it; returns its bytes, for `send_record`."""
         data = _bytes(message)
-        list(self._follower.take_message(self.role, data))  # what it says is known here
+        list(self._follower.take_message(self.role, data))  # for its effect: the values describe our own message
         return data
 
     def send_data(self, data: bytes) -> None:
@@ -159,7 +159,7 @@ class Speaker:
         self._out += data
 
     def protect(self, content_type: int, fragment: bytes) -> bytes:
-        """The one record that `send_record` would send, to be altered; its sequence number is used up."""
+        """The record that `send_record` would send, without sending it; its sequence number is used up."""
         return self._writer.seal(content_type, fragment)
 
     def _flush(self, flight: bytes) -> bytes:
@@ -167,10 +167,10 @@ class Speaker:
             self._out += self._writer.write(ContentType.HANDSHAKE, flight)
         return b""
 
-    # -- what came ----------------------------------------------------------------------------------------
+    # -- what was received ----------------------------------------------------------------------------------------
 
     def last(self, kind: type[R]) -> R | None:
-        """The latest thing of this class that was received, or None."""
+        """The last value of this class in `received`, or None."""
         return next((item for item in reversed(self.received) if isinstance(item, kind)), None)
 
     @property
@@ -185,7 +185,7 @@ class Speaker:
         return b"".join(item.data for item in self.received if isinstance(item, ApplicationData))
 
     def _listen(self, seen: Iterable[Seen]) -> None:
-        """Keep what came. Raises what a record that does not open has broken."""
+        """Keep what was received. Raises the error of a record that does not open."""
         for item in seen:
             if isinstance(item, RecordSeen):
                 self._take_record(item)
@@ -224,39 +224,39 @@ class Speaker:
 
     @property
     def client_verify_data(self) -> bytes:
-        """Of the last Finished that the client sent; renegotiation_info repeats it (RFC 5746 3.1)."""
+        """verify_data of the client's last Finished, which renegotiation_info repeats (RFC 5746 3.1)."""
         return self._follower.verify_data[ConnectionEnd.CLIENT]
 
     @property
     def server_verify_data(self) -> bytes:
-        """Of the last Finished that the server sent."""
+        """verify_data of the server's last Finished."""
         return self._follower.verify_data[ConnectionEnd.SERVER]
 
     # -- protection ---------------------------------------------------------------------------------------
 
     @property
     def suite(self) -> Suite:
-        """The facts of the ServerHello's suite. Raises UsageError without a ServerHello."""
+        """What is known about the ServerHello's suite. Raises UsageError without a ServerHello."""
         return SUITES[self._answer().cipher_suite]
 
     @property
     def encrypt_then_mac(self) -> bool:
-        """Whether the ServerHello turned RFC 7366 on."""
+        """Whether the ServerHello has agreed to encrypt-then-MAC (RFC 7366)."""
         return self._answer().find(EncryptThenMac) is not None
 
     @property
     def keys(self) -> KeyBlock | None:
-        """What the next ChangeCipherSpec of either end turns on."""
+        """The keys that apply after the next ChangeCipherSpec of either end."""
         return self._follower.keys
 
     @property
     def opener(self) -> ReadState | None:
-        """What opens the peer's records, with its sequence number; None in the clear, and while there are no keys."""
+        """Opens the peer's records, and has their sequence number; None in the clear, and while there are no keys."""
         half = self._follower.halves[self.role.other]
         return half.reader.state if half.opener is not None and half.opener.keys is not None else None
 
     def use_keys(self, keys: KeyBlock) -> None:
-        """Have these keys at hand, and read with them what waits as `Sealed`.
+        """Use these keys from the next ChangeCipherSpec on, and read the records that are kept as `Sealed`.
 
         Raises what the record layer raises for records that do not open.
         """
@@ -271,7 +271,7 @@ class Speaker:
             self._listen(self._follower.reopen(self.role.other, item.content_type, item.fragment))
 
     def change_write_keys(self) -> None:
-        """Protect from now on what is sent; no ChangeCipherSpec goes out."""
+        """Protect every later record that is sent, without sending a ChangeCipherSpec."""
         keys = self._keys()
         mine = keys.client if self.role == "client" else keys.server
         self.sealer = self._writer.install(
@@ -284,12 +284,12 @@ class Speaker:
         )
 
     def change_read_keys(self) -> None:
-        """Open from now on what is received. Raises UsageError without keys."""
+        """Open every later record that is received. Raises UsageError without keys."""
         self._keys()
         self._follower.change_keys(self.role.other)
 
     def change_cipher_spec(self) -> None:
-        """Send ChangeCipherSpec, and protect everything after it."""
+        """Send ChangeCipherSpec, and protect every later record."""
         self.send(ChangeCipherSpec())
         self.change_write_keys()
 

@@ -1,11 +1,11 @@
 """Hypothesis strategies for every type of the wire: values for property tests and fuzzers.
 
-How it works: one strategy per class, in tables that mirror those of `tls12.wire`; the hellos and the messages are
-put together from them. Every value that a strategy draws can be serialised, and parsing gives it back:
-`parse(serialize(m), context) == m`. `messages()` draws each message with the context that gives it meaning.
-`mangled()` takes bytes that were right and breaks them, which finds more than random bytes do.
+How it works: there is one strategy for each class, in tables like those of `tls12.wire`; hellos and messages are put
+together from them. Every value that a strategy draws can be serialised, and parsing gives it back:
+`parse(serialize(m), context) == m`. `messages()` draws a message together with the context in which it is parsed.
+`mangled()` damages valid bytes, which finds more faults than random bytes do.
 
-Hypothesis is needed for this module alone: `pip install tls12[lab]`.
+This module alone needs Hypothesis: `pip install tls12[lab]`.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ CLIENT_EXTENSIONS: Mapping[ExtensionType, SearchStrategy[Extension]] = {
     ),
     ExtensionType.RENEGOTIATION_INFO: st.builds(extensions.RenegotiationInfo, opaque()),
 }
-"""Each type of extension that a ClientHello knows, to its bodies."""
+"""The values of each extension that a ClientHello may have, by type."""
 
 SERVER_EXTENSIONS: Mapping[ExtensionType, SearchStrategy[Extension]] = {
     ExtensionType.SERVER_NAME: st.builds(extensions.ServerNameAck),
@@ -230,7 +230,7 @@ SERVER_EXTENSIONS: Mapping[ExtensionType, SearchStrategy[Extension]] = {
     ),
     ExtensionType.RENEGOTIATION_INFO: CLIENT_EXTENSIONS[ExtensionType.RENEGOTIATION_INFO],
 }
-"""Each type of extension that a ServerHello knows, to its bodies."""
+"""The values of each extension that a ServerHello may have, by type."""
 
 
 def _blocks(
@@ -345,7 +345,7 @@ PLAIN_MESSAGES: Mapping[type, SearchStrategy[Any]] = {
     closing.NextProtocol: st.builds(closing.NextProtocol, opaque(), opaque()),
     RawMessage: st.builds(RawMessage, codes(HandshakeType).filter(lambda kind: kind not in MESSAGES), opaque()),
 }
-"""Each message class that needs no context, to its values."""
+"""The values of each class of message that needs no context."""
 
 CONTEXT_MESSAGES: Mapping[Context, SearchStrategy[Any]] = {
     **{
@@ -360,10 +360,10 @@ CONTEXT_MESSAGES: Mapping[Context, SearchStrategy[Any]] = {
         certificates.RawPublicKeyCertificate, opaque(1)
     ),
 }
-"""Each context, to the messages that have a meaning in it alone."""
+"""By context: the messages that can be parsed only with it."""
 
 contexts = st.sampled_from(list(CONTEXT_MESSAGES))
-"""What the hellos may have settled."""
+"""A context for messages that need one."""
 
 
 def messages() -> SearchStrategy[tuple[Message, Context | None]]:
@@ -380,25 +380,25 @@ heartbeats = st.builds(closing.Heartbeat, codes(HeartbeatMessageType), opaque(),
 """A heartbeat."""
 
 payloads = st.one_of(alerts, heartbeats, st.builds(closing.ChangeCipherSpec))
-"""What a record carries that is neither a handshake message nor application data."""
+"""The payload of a record that carries neither handshake messages nor application data."""
 
 records = st.builds(Record, codes(ContentType), codes(ProtocolVersion), opaque())
-"""A record of any type, its fragment any bytes."""
+"""A record of any type, with any bytes as its fragment."""
 
 
 @st.composite
 def mangled(draw: st.DrawFn, originals: SearchStrategy[bytes]) -> bytes:
-    """Bytes that were right, with one to three wounds: changed, removed, inserted, repeated or cut off."""
+    """Bytes of `originals`, damaged in one to three places: changed, removed, inserted, repeated or cut off."""
     data = bytearray(draw(originals))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data)))
         count = draw(st.integers(1, 4))
-        wound = draw(st.sampled_from(("change", "remove", "insert", "repeat", "cut")))
-        if wound == "cut":
+        damage = draw(st.sampled_from(("change", "remove", "insert", "repeat", "cut")))
+        if damage == "cut":
             del data[at:]
-        elif wound == "repeat":
+        elif damage == "repeat":
             data[at:at] = data[at : at + 4 * count]
         else:
-            fresh = draw(st.binary(min_size=count, max_size=count)) if wound != "remove" else b""
-            data[at : at if wound == "insert" else at + count] = fresh
+            fresh = draw(st.binary(min_size=count, max_size=count)) if damage != "remove" else b""
+            data[at : at if damage == "insert" else at + count] = fresh
     return bytes(data)

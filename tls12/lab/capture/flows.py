@@ -1,8 +1,8 @@
 """The TCP connections of a capture, each as one conversation between a client and a server.
 
-How it works: `read_capture` sorts what `read_streams` gives by connection. Who the client is, the TLS handshake tells:
-the end whose stream has a ClientHello before any ServerHello, or the other end of one with a ServerHello. Where neither
-can be found, the end that was recorded first is taken for the client.
+How it works: `read_capture` sorts what `read_streams` gives by connection. The TLS handshake tells which end is the
+client: the one that sent a ClientHello, or the peer of the one that sent a ServerHello. Without either, the end that
+was recorded first is taken for the client.
 """
 
 from __future__ import annotations

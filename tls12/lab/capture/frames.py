@@ -1,9 +1,9 @@
 """The frames in a capture file, pcap or pcapng, each with the link type of the interface that it was taken from.
 
-How it works: a pcap is a header and packets behind one another; a pcapng is a chain of blocks, of which sections and
-interfaces tell how the packets behind them are to be read, and all others are passed over. One interface may be
-Ethernet and the next a tunnel. What a packet says wrongly of itself becomes a sentence in its place, and the next one
-is read; where the file itself breaks off, a sentence is the last thing that comes.
+How it works: a pcap file is a header and then packets. A pcapng file is a sequence of blocks: sections and interfaces
+tell how to read the packets after them, and blocks of other kinds are skipped. Each interface has its own link type. A
+packet whose header is wrong gives a sentence that says so, and the next one is read. Where the file is cut off, a
+sentence is the last thing that is given.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ _PACKETS: Mapping[int, _Layout] = {
     3: _Layout(4, _simple),
     6: _Layout(20, _enhanced),
 }
-"""The blocks with packets: obsolete, simple (interface 0, cut at the snap length) and enhanced."""
+"""The kinds of block with a packet: obsolete, simple (interface 0, cut at the snap length) and enhanced."""
 
 
 def read_frames(data: bytes) -> Iterator[Frame | str]:
-    """The frames in the file, or a sentence where one cannot be had. Raises ValueError if this is no capture file."""
+    """The frames in the file, and a sentence for each that cannot be read. Raises ValueError for other files."""
     if data.startswith(_PCAPNG):
         if data[8:12] not in _ORDERS:
             raise ValueError("its first block does not tell its byte order")

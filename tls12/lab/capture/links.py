@@ -1,8 +1,8 @@
 """The innermost IP packet of a frame, for each link type that is read here, by way of `dpkt`.
 
-How it works: a link type (tcpdump's list of LINKTYPE_ values) has a row that takes its header off; behind it every
-layer that `dpkt` knows is gone through (VLAN, MPLS, PPPoE, GRE, VXLAN, IP in IP) as far as there is IP inside. A type
-without a row is not guessed at: what is taken wrongly for IP would be refused packet by packet.
+How it works: each link type that is read (of tcpdump's list of LINKTYPE_ values) has a row that removes its header.
+Then the layers that `dpkt` knows are removed (VLAN, MPLS, PPPoE, GRE, VXLAN, IP in IP) down to the innermost IP packet.
+Frames of a link type without a row are not read: parsed as IP, each of them would be reported as a broken packet.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def innermost(dpkt: Any, link: int, frame: bytes) -> Any:
 
 
 def name_link(link: int) -> str:
-    """What people call a link type: its number, and tcpdump's name where one stands here."""
+    """A link type for people: its number, and tcpdump's name if that is known here."""
     return f"{link} ({_NAMES[link]})" if link in _NAMES else str(link)
 
 
@@ -46,19 +46,19 @@ def _ppp(dpkt: Any, frame: bytes) -> Any:
 
 
 LINKS: Mapping[int, Callable[[Any, bytes], Any]] = {
-    # Of a loopback's four bytes only the system that wrote them knows what they mean and in which order they stand.
+    # The four bytes of a loopback header depend on the system that wrote them and on its byte order.
     0: lambda dpkt, frame: _bare(dpkt, frame[4:]),
     108: lambda dpkt, frame: _bare(dpkt, frame[4:]),
     1: lambda dpkt, frame: dpkt.ethernet.Ethernet(frame),
     9: _ppp,
     50: _ppp,
-    # Bare IP: one number in files, and those that some systems write instead.
+    # Bare IP: the number for files, and the numbers that some systems write instead.
     **dict.fromkeys((12, 14, 101, 228, 229), _bare),
-    # Linux' "cooked" headers end, or begin, like that of Ethernet: with the type of what is inside.
+    # Linux' "cooked" headers have the type of their payload at the end (113) or at the start (276).
     113: lambda dpkt, frame: dpkt.ethernet.Ethernet(bytes(12) + frame[14:]),
     276: lambda dpkt, frame: dpkt.ethernet.Ethernet(bytes(12) + frame[:2] + frame[20:]),
 }
-"""What takes the header of the link layer off, by link type."""
+"""By link type: removes the header of the link layer."""
 
 _NAMES: Mapping[int, str] = {
     6: "IEEE802_5",

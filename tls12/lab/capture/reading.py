@@ -1,10 +1,10 @@
 """TCP streams out of a capture file, by way of `dpkt`.
 
-How it works: `read_streams` walks over the frames (`frames.py`) once and yields, in the order of the capture, what each
-sender's stream gained. Of a frame the innermost IP packet counts, in whatever tunnel it came (`links.py`); its
-fragments are put together first; `streams.py` makes connections of its segments. A packet that cannot be read becomes
-a `Problem`, and the next one is taken: one odd packet never stops it, and many that are odd for the same reason are
-named a few times, then counted.
+How it works: `read_streams` reads the frames (`frames.py`) once and yields the next bytes of each sender's stream, in
+the order of the capture. It takes the innermost IP packet of each frame (`links.py`), puts fragmented packets together,
+and gives the TCP segments to `streams.py`, which makes connections of them. A packet that cannot be read becomes a
+`Problem`, and reading goes on with the next one. Of many packets that cannot be read for the same reason a few are
+named, and the others counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tls12.lab.capture.streams import Chunk, Endpoint, Problem, Segment, Streams
 
 
 def read_streams(data: bytes) -> Iterator[Chunk | Problem]:
-    """What each TCP stream of a capture file gains, in the order of the capture, and what cannot be read.
+    """The next bytes of each TCP stream of a capture file, in the order of the capture, and what cannot be read.
 
     Raises DecodeError if `data` is no pcap or pcapng file, and UsageError if dpkt is not installed.
     """
@@ -92,7 +92,7 @@ _TCP, _IPV6_FRAGMENT = 6, 44
 
 @dataclass(slots=True)
 class _Parts:
-    """What is there of an IP packet that comes in parts: by offset, in bytes together, and of how many in all."""
+    """The fragments of an IP packet that have been read: by offset, their bytes together, and those of the whole."""
 
     parts: dict[int, bytes] = field(default_factory=dict)
     received: int = 0
@@ -100,13 +100,13 @@ class _Parts:
 
 
 class _Fragments:
-    """Puts IP packets together that came in parts, in any order (RFC 791 3.2, RFC 8200 4.5)."""
+    """Puts fragmented IP packets together; the fragments may come in any order (RFC 791 3.2, RFC 8200 4.5)."""
 
     def __init__(self) -> None:
         self.waiting: dict[tuple[object, ...], _Parts] = {}
 
     def take(self, key: tuple[object, ...], offset: int, data: bytes, more: bool) -> bytes | None:
-        """One part; gives the whole with the last that was missing. Parts that overlap give nothing (RFC 5722)."""
+        """Take one fragment; returns the packet once it is whole, but not if fragments overlap (RFC 5722)."""
         known = self.waiting.setdefault(key, _Parts())
         if offset in known.parts:
             return None

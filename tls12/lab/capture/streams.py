@@ -1,13 +1,14 @@
-"""TCP connections out of segments as they were recorded: late, repeated, lost, refused, and on ports used before.
+"""TCP connections out of recorded segments: late, repeated, lost or refused ones, and on ports that were used before.
 
-How it works: a `Streams` keeps, for each two ends, the connection between them and, from a later SYN on, the one that
-may come to be. A SYN alone proves nothing: it may be refused (RST), be a stale one that the other side answers with an
-acknowledgement of the old connection (RFC 9293 3.10.7.4), or be sent again, with the same first number or another. So
-the connection that it asks for takes the place of the old one with the first segment that fits its numbers. While
-a connection has carried no data, a SYN with another number simply begins it anew.
+How it works: a `Streams` keeps, for each two ends, the connection between them and, after a later SYN, the connection
+that the SYN asks for. A SYN alone does not replace the old connection: it may be refused (RST), be an old one that the
+receiver answers with an acknowledgement of the old connection (RFC 9293 3.10.7.4), or be sent again, with the same
+first number or another. So the new connection replaces the old one with the first segment that fits its numbers. As
+long as a connection has carried no data, a SYN with another number begins it anew.
 
-In a connection each direction puts its segments in order: repetitions are cut away, early segments are kept until the
-gap before them closes. What never closes is passed on at the end, behind a `Problem` that says how much is missing.
+Each direction of a connection puts its segments in order: repeated bytes are dropped, and early segments are kept until
+the bytes before them have come. If these never come, the early segments are given at the end, behind a `Problem` that
+says how many bytes are missing.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Segment(NamedTuple):
 
     @property
     def answer(self) -> int | None:
-        """What it acknowledges; None also for a 0, which tools that write packets by hand leave there."""
+        """What it acknowledges; None for 0, too, which some tools write that make packets by hand."""
         return self.acknowledged or None if self.flags & _ACK else None
 
 
@@ -85,7 +86,7 @@ class Streams:
         self._opened = 0
 
     def take(self, segment: Segment) -> Iterator[Chunk | Problem]:
-        """One segment; gives what a stream gains by it, and what an earlier connection left behind."""
+        """Take one segment; gives the bytes that a stream can go on with, and the rest of an earlier connection."""
         ends = frozenset((segment.sender, segment.receiver))
         pair = self._pairs.get(ends)
         if pair is None:
@@ -99,13 +100,13 @@ class Streams:
             yield from pair.take(segment)
 
     def end(self) -> Iterator[Chunk | Problem]:
-        """The capture is over: what waits behind gaps that never closed."""
+        """The capture is over: give what was kept behind missing bytes."""
         for pair in self._pairs.values():
             yield from self._close(pair)
             yield from pair.now.leftovers()
 
     def _open(self, pair: _Pair, coming: _Connection) -> Iterator[Chunk | Problem]:
-        """The connection that a SYN asked for takes the place of the one before it."""
+        """Replace the old connection with the one that a SYN asked for."""
         yield from pair.now.leftovers()
         pair.now, pair.coming = coming, None
         coming.number = self._number()
@@ -113,7 +114,7 @@ class Streams:
             yield from coming.take(syn)
 
     def _close(self, pair: _Pair) -> Iterator[Chunk | Problem]:
-        """A SYN was not answered; what data it carried (RFC 7413) is shown all the same."""
+        """A SYN was not answered; the data that it carried (RFC 7413) is given all the same."""
         coming, pair.coming = pair.coming, None
         if coming is not None and any(syn.payload for syn in coming.held):
             yield from self._open(pair, coming)
@@ -210,7 +211,7 @@ class _Connection:
         return (segment.answer - received) % _WRAP < _NEAR
 
     def take(self, segment: Segment) -> Iterator[Chunk]:
-        """Give what the sender's stream gains by this segment."""
+        """Take one segment; gives the bytes that the sender's stream can go on with."""
         stream, other = self.stream(segment.sender), self.stream(segment.receiver)
         if stream.syn is None and not stream.begun and not other.may_have_sent(segment.answer):
             return  # it belongs to an older connection: it acknowledges what was not sent in this one
@@ -219,7 +220,7 @@ class _Connection:
             yield Chunk(self.number, segment.sender, segment.receiver, piece)
 
     def leftovers(self) -> Iterator[Chunk | Problem]:
-        """What waits behind gaps that never closed."""
+        """What was kept behind missing bytes."""
         for sender, stream in self.streams.items():
             for missing, piece in stream.leftovers():
                 receiver = next((end for end in self.streams if end != sender), sender)
@@ -248,7 +249,7 @@ class _Stream:
         return (number - self.syn) % _WRAP <= self.expected - self.syn + _NEAR
 
     def take(self, sequence: int, payload: bytes) -> Iterator[bytes]:
-        """A segment; gives what the stream gains by it."""
+        """Take a segment; gives the bytes that the stream can go on with."""
         if self.expected is None:
             self.expected = sequence
         if payload:
@@ -269,7 +270,7 @@ class _Stream:
                 yield fresh
 
     def leftovers(self) -> Iterator[tuple[int, bytes]]:
-        """How many bytes are missing, and what follows them, gap after gap."""
+        """For each gap, how many bytes are missing, and the bytes behind it."""
         while self.early:
             assert self.expected is not None
             missing = self.early[0][0] - self.expected
