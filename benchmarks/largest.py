@@ -4,8 +4,7 @@
     python -m benchmarks.largest --write    write the table in docs/performance.md
 
 How it works: each message is made as full of entries as `Limits` allow, since entries cost more than bytes, and read as
-a connection reads it (`tls12.wire.messages.parse_tls12`). What follows, such as the parsing of certificates, is bounded
-by other limits.
+a connection without a memory reads it. What follows, such as the parsing of certificates, is bounded by other limits.
 """
 
 from __future__ import annotations
@@ -34,9 +33,11 @@ from tls12.wire.closing import NewSessionTicket
 from tls12.wire.context import Context, KeyExchangeAlgorithm
 from tls12.wire.extensions import RawExtension
 from tls12.wire.hello import ServerHello
+from tls12.wire.mode import Mode
 
 LIMITS = Limits()
 ECDHE = Context(KeyExchangeAlgorithm.ECDHE)
+MODE = Mode(tls12_only=True, entries=LIMITS.list_entries, extensions=LIMITS.extensions)
 
 
 def largest() -> Iterable[tuple[str, bytes]]:
@@ -65,7 +66,7 @@ def cost(data: bytes) -> tuple[float, int]:
     """Seconds to read it, and bytes that are held at most meanwhile."""
 
     def read() -> None:
-        messages.parse_tls12(data, ECDHE, LIMITS.list_entries, LIMITS.extensions)
+        messages.parse(data, ECDHE, MODE)
 
     read()
     tracemalloc.start()

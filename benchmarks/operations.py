@@ -103,6 +103,8 @@ def hot_paths() -> Mapping[str, Callable[[], object]]:
     from benchmarks.peers import Scenario
     from benchmarks.peers.ours import OurEndpoints
     from tls12.wire import messages
+    from tls12.wire.memory import Memory
+    from tls12.wire.mode import Mode
 
     def sealing(size: int) -> Callable[[], object]:
         seal, data = OurEndpoints(Scenario()).full().seal(), bytes(size)
@@ -119,7 +121,7 @@ def hot_paths() -> Mapping[str, Callable[[], object]]:
 
     packed, small = OurEndpoints(Scenario(pack_small_writes=True)).full().transfer_often(32), bytes(64)
     hellos = [OurEndpoints.hello(f"n{number}.benchmark.test") for number in range(CALLS)]
-    strange, known = iter(hellos), hellos[0]
+    strange, known, mode = iter(hellos), hellos[0], Mode(memory=Memory())
     return {
         "seal 64 B": sealing(64),
         "open 64 B": opening(64),
@@ -129,7 +131,7 @@ def hot_paths() -> Mapping[str, Callable[[], object]]:
         "open 1 MiB": opening(1 << 20),
         "32 writes of 64 B, packed": lambda: packed(small),
         "parse a ClientHello": lambda: messages.parse(next(strange)),
-        "parse a ClientHello seen before": lambda: messages.parse(known),
+        "parse a ClientHello seen before": lambda: messages.parse(known, mode=mode),
         "full handshake, ECDSA": OurEndpoints(Scenario()).full,
         "full handshake, RSA, chain seen before": OurEndpoints(Scenario(RSA_SUITE, "rsa-2048", verify=True)).full,
         "resumed by id": OurEndpoints(Scenario(resume_by="id")).resumed,

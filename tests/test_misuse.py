@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from functools import partial
 from typing import Any
 
 import pytest
@@ -104,7 +103,6 @@ def arguments() -> Iterator[tuple[str, Callable[[Any], object]]]:
     yield "MemorySessionStore(capacity)", MemorySessionStore
     yield "TicketKeys.generate(lifetime)", TicketKeys.generate
     yield "messages.parse", messages.parse
-    yield "messages.parse_body", partial(messages.parse_body, 1)  # type: ignore[arg-type]
     yield "messages.serialize", messages.serialize
     yield "Observer(keylog)", lab.Observer
     yield "Observer.feed(sender)", lambda value: lab.Observer().feed(value, b"")

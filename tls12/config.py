@@ -34,7 +34,8 @@ from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import Verifier
 from tls12.wire.extensions import Extension
 from tls12.wire.hello import ClientHello
-from tls12.wire.reader import ALWAYS_READ, ANY_NUMBER
+from tls12.wire.memory import Memory
+from tls12.wire.mode import ALWAYS_READ, ANY_NUMBER, Mode
 
 
 class ClientAuth(Enum):
@@ -271,12 +272,17 @@ class ClientConfig:
     random: Callable[[int], bytes] = os.urandom
     """Where random bytes come from, whatever they are for; `os.urandom` leaves that to `crypto`."""
     clock: Callable[[], float] = time.time
+    memory: Memory | None = field(default_factory=Memory, compare=False)
+    """Where what was read and made before is kept, for the connections of this configuration and of those that get the
+    same memory. None goes without: then the same input always takes the same path through the code."""
     suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
     """What is offered: the policy's suites, less those that this configuration could not carry through."""
     draw: Draw = field(init=False, repr=False, compare=False)
     """What all random bytes are drawn with, by purpose: out of `random` or `crypto`, and checked."""
     now: Callable[[], float] = field(init=False, repr=False, compare=False)
     """`clock`, with what it gives checked."""
+    mode: Mode = field(init=False, repr=False, compare=False)
+    """How the peer's messages are read: by `limits` and with `memory`."""
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -360,12 +366,17 @@ class ServerConfig:
     random: Callable[[int], bytes] = os.urandom
     """Where random bytes come from, whatever they are for; `os.urandom` leaves that to `crypto`."""
     clock: Callable[[], float] = time.time
+    memory: Memory | None = field(default_factory=Memory, compare=False)
+    """Where what was read and made before is kept, for the connections of this configuration and of those that get the
+    same memory. None goes without: then the same input always takes the same path through the code."""
     suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
     """What can be chosen: the policy's suites, less those that this configuration could not carry through."""
     draw: Draw = field(init=False, repr=False, compare=False)
     """What all random bytes are drawn with, by purpose: out of `random` or `crypto`, and checked."""
     now: Callable[[], float] = field(init=False, repr=False, compare=False)
     """`clock`, with what it gives checked."""
+    mode: Mode = field(init=False, repr=False, compare=False)
+    """How the peer's messages are read: by `limits` and with `memory`."""
 
     def __post_init__(self) -> None:
         unsaid = self.credentials is _UNSAID
@@ -422,6 +433,7 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "verifier": (lambda value: _offers("verify", value), "a Verifier, such as X509Verifier(...)"),
     "sessions": (lambda value: _offers("get", value), "a SessionStore, such as MemorySessionStore()"),
     "keylog": (lambda value: isinstance(value, KeyLog | None), "a KeyLog, such as KeyLog.to_file(path)"),
+    "memory": (lambda value: isinstance(value, Memory | None), "another configuration's memory, Memory(), or None"),
     "ticket_keys": (lambda value: isinstance(value, TicketKeys | None), "TicketKeys, such as TicketKeys.generate()"),
     "client_auth": (lambda value: isinstance(value, ClientAuth), "ClientAuth.OPTIONAL or ClientAuth.REQUIRED"),
     "psk_identity_hint": (
@@ -508,6 +520,9 @@ def _check_common(config: ClientConfig | ServerConfig) -> None:
     object.__setattr__(config, "draw", draw_of(config.random, config.crypto))
     object.__setattr__(config, "now", checked_clock(config.clock))
     object.__setattr__(config, "limits", _by_policy(config.limits, config.policy))
+    limits = config.limits
+    mode = Mode(tls12_only=True, entries=limits.list_entries, extensions=limits.extensions, memory=config.memory)
+    object.__setattr__(config, "mode", mode)
     for protocol in config.alpn_protocols:
         if not isinstance(protocol, str):
             raise UsageError(f"ALPN protocol {protocol!r} is not a str")

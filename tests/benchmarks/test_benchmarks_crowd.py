@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks import hostile, largest
 from benchmarks.crowd import table
-from tls12 import Limits
 from tls12.wire import messages
 
 ROOT = Path(__file__).parents[2]
@@ -33,11 +32,10 @@ def test_a_crowd_acts_and_stops(tmp_path: Path, kind: str) -> None:
 
 
 def test_the_costliest_messages_are_within_the_default_limits() -> None:
-    limits = Limits()
     names = [name for name, _ in largest.largest()]
     assert len(names) > 5
     for _, data in largest.largest():
-        messages.parse_tls12(data, largest.ECDHE, limits.list_entries, limits.extensions)
+        messages.parse(data, largest.ECDHE, largest.MODE)
 
 
 def test_the_largest_hello_is_as_large_as_the_format_allows_in_both_lists() -> None:

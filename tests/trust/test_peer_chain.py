@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from tls12.trust import peer
 from tls12.trust.peer import PeerChain, validity
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verifier import PinnedVerifier, Verifier, X509Verifier
+from tls12.wire.memory import Memory
 
 KINDS = {
     "ecdsa-p256": (KeyKind.ECDSA, NamedGroup.SECP256R1),
@@ -96,20 +98,25 @@ def test_an_empty_chain_is_the_callers_mistake() -> None:
         PeerChain((), "server", pki.NAME, 0.0)
 
 
-def test_what_is_read_from_a_leaf_is_kept_unless_it_is_huge(monkeypatch: pytest.MonkeyPatch) -> None:
-    chain = chain_of(pki.server())
+def test_what_is_read_from_a_leaf_is_read_once_for_each_chain() -> None:
+    chain, other = chain_of(pki.server()), chain_of(pki.server())
     assert chain.leaf is chain.leaf
-    monkeypatch.setattr(peer, "_CACHEABLE_BYTES", len(chain.certificates[0]) - 1)
-    assert chain.leaf is not chain.leaf
+    assert chain.leaf is not other.leaf
     assert chain.leaf == pki.server().leaf
 
 
-def test_the_certificates_of_cas_are_parsed_once_unless_they_are_huge(monkeypatch: pytest.MonkeyPatch) -> None:
-    chain = chain_of(pki.server())
-    assert chain.parse()[1] is chain.parse()[1]
-    monkeypatch.setattr(peer, "_CACHEABLE_BYTES", len(chain.certificates[1]) - 1)
-    assert chain.parse()[1] is not chain.parse()[1]
-    assert chain.parse() == pki.server().certificates
+def test_chains_with_one_memory_share_what_is_read_from_a_leaf_unless_it_is_huge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def chain(memory: Memory | None) -> PeerChain:
+        return replace(chain_of(pki.server()), memory=memory)
+
+    memory = Memory()
+    assert chain(memory).leaf is chain(memory).leaf
+    assert chain(memory).leaf is not chain(Memory()).leaf
+    assert chain(memory) == chain(None)
+    monkeypatch.setattr(peer, "_ORDINARY_BYTES", len(chain(None).certificates[0]) - 1)
+    assert chain(memory).leaf is not chain(memory).leaf
 
 
 @pytest.mark.parametrize(
@@ -124,7 +131,7 @@ def test_a_certificate_with_a_thousand_names_is_remembered_without_them(verifier
     names = x509.SubjectAlternativeName([x509.DNSName("a")] * 1_000)
     der = builder.add_extension(names, critical=True).sign(root.private_key, hashes.SHA256()).public_bytes(Encoding.DER)
     assert 3_000 < len(der) < 4_096
-    chain = PeerChain((der, der), "server", pki.NAME, pki.NOW.timestamp())
+    chain = PeerChain((der, der), "server", pki.NAME, pki.NOW.timestamp(), memory=Memory())
     tracemalloc.start()
     try:
         assert chain.allows_signing

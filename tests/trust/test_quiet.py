@@ -15,7 +15,7 @@ from tests import pki
 from tls12.errors import CertificateError
 from tls12.trust import backend
 from tls12.trust.names import describe
-from tls12.trust.peer import PeerChain, _cached_certificate, _cached_leaf
+from tls12.trust.peer import PeerChain
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verifier import PinnedVerifier, X509Verifier, spki_sha256
 
@@ -65,8 +65,6 @@ GOOD = {"serial 0", "long name"}
 @pytest.fixture(params=["error", "default", "always", "ignore"])
 def shown(request: pytest.FixtureRequest) -> Iterator[list[warnings.WarningMessage]]:
     """The warnings that a user sees who has put this filter before all others, after tls12 was imported."""
-    _cached_certificate.cache_clear()
-    _cached_leaf.cache_clear()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter(request.param)
         yield caught

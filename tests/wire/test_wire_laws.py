@@ -15,7 +15,7 @@ from benchmarks.operations import operations
 from tls12.errors import DecodeError, EncodeError
 from tls12.lab import strategies
 from tls12.registry import Alert, CipherSuite, CompressionMethod, ExtensionType, HandshakeType, ProtocolVersion
-from tls12.wire import closing, lenient, messages
+from tls12.wire import closing, messages
 from tls12.wire.context import Context
 from tls12.wire.extensions import (
     IN_CLIENT_HELLO,
@@ -25,9 +25,10 @@ from tls12.wire.extensions import (
     RawExtension,
     read_extensions,
 )
-from tls12.wire.extensions.table import Column
+from tls12.wire.extensions.table import HelloColumn
 from tls12.wire.hello import ClientHello
 from tls12.wire.messages import MESSAGES, Message
+from tls12.wire.mode import LENIENT
 from tls12.wire.reader import Reader
 from tls12.wire.records import Record, split_records
 from tls12.wire.writer import Writer
@@ -60,8 +61,7 @@ def test_parsing_what_was_serialised_gives_the_message(pair: tuple[Message, Cont
     message, context = pair
     data = messages.serialize(message)
     assert messages.parse(data, context) == message
-    assert messages.parse_body(message.msg_type, data[4:], context) == message
-    assert lenient.parse(data, context) == message
+    assert messages.parse(data, context, LENIENT) == message
 
 
 @settings(max_examples=400)
@@ -75,20 +75,15 @@ def test_whatever_parses_is_rebuilt_to_the_byte(data: bytes, context: Context | 
         assert outcome.alert in (Alert.DECODE_ERROR, Alert.ILLEGAL_PARAMETER, Alert.UNEXPECTED_MESSAGE)
     else:
         assert messages.serialize(outcome) == data
-        assert lenient.parse(data, context) == outcome
+        assert messages.parse(data, context, LENIENT) == outcome
 
 
 @settings(max_examples=400)
 @given(anything, some_context)
 def test_lenient_reading_never_fails_and_rebuilds_every_byte(data: bytes, context: Context | None) -> None:
-    message = lenient.parse(data, context)
+    message = messages.parse(data, context, LENIENT)
     assert messages.serialize(message) == data
     assert repr(message)
-
-
-@given(st.lists(wires, max_size=4).map(b"".join) | st.binary(max_size=100))
-def test_a_run_of_messages_is_rebuilt_from_its_parts(data: bytes) -> None:
-    assert b"".join(map(messages.serialize, lenient.parse_all(data))) == data
 
 
 @given(strategies.payloads)
@@ -133,7 +128,7 @@ def test_the_strategies_know_every_extension_of_the_table() -> None:
         for kind, strategy in typed.items()
     ],
 )
-def test_every_extension_round_trips_by_itself(column: Column, strategy: SearchStrategy[Extension]) -> None:
+def test_every_extension_round_trips_by_itself(column: HelloColumn, strategy: SearchStrategy[Extension]) -> None:
     @settings(max_examples=30)
     @given(strategy)
     def check(extension: Extension) -> None:
@@ -201,7 +196,7 @@ def _doubled(extensions: int) -> bytes:
         (lambda size: _client_hello(2 * size, 1), messages.parse),
         (lambda size: _client_hello(1, size), messages.parse),
         (_doubled, _fails),
-        (_doubled, lenient.parse),
+        (_doubled, lambda data: messages.parse(data, mode=LENIENT)),
         (_names, lambda data: read_extensions(Reader(data), IN_CLIENT_HELLO)),
     ],
     ids=["suites", "extensions", "doubled extension", "doubled extension, lenient", "protocol names"],

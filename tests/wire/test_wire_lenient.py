@@ -6,10 +6,11 @@ import pytest
 
 from tls12.errors import DecodeError
 from tls12.registry import CipherSuite, CompressionMethod, ExtensionType, HandshakeType, ProtocolVersion
-from tls12.wire import extensions, lenient, messages
+from tls12.wire import extensions, messages
 from tls12.wire.extensions import ExtensionRemnant, MalformedExtension, RawExtension
 from tls12.wire.hello import ClientHello
 from tls12.wire.messages import MalformedMessage
+from tls12.wire.mode import LENIENT
 from tls12.wire.writer import Writer
 
 E = ExtensionType
@@ -22,7 +23,7 @@ def hello(block: str, trailing: str = "") -> bytes:
 
 
 def read(data: bytes) -> ClientHello:
-    message = lenient.parse(data)
+    message = messages.parse(data, mode=LENIENT)
     assert isinstance(message, ClientHello)
     assert messages.serialize(message) == data
     return message
@@ -45,7 +46,7 @@ def test_an_error_that_is_kept_keeps_nothing_else_alive() -> None:
         raise ValueError("what the caller is dealing with")
     except ValueError:
         extension = (read(hello("000a 0003 000201")).extensions or ())[0]
-        message = lenient.parse(b"\x0b\0\0\1\0")
+        message = messages.parse(b"\x0b\0\0\1\0", mode=LENIENT)
     assert isinstance(extension, MalformedExtension)
     assert isinstance(message, MalformedMessage)
     for error in (extension.error, message.error):
@@ -88,7 +89,7 @@ def test_the_end_of_a_block_that_is_no_extension_is_a_remnant(end: str) -> None:
 
 def test_bytes_behind_a_message_that_was_understood_are_kept_with_it() -> None:
     data = hello("0017 0000", trailing="cafe")
-    message = lenient.parse(data)
+    message = messages.parse(data, mode=LENIENT)
     assert isinstance(message, MalformedMessage)
     assert message.understood == messages.parse(hello("0017 0000"))
     assert str(message.error).startswith("ClientHello: 2 bytes left over, offset 0x33")
@@ -99,7 +100,7 @@ def test_bytes_behind_a_message_that_was_understood_are_kept_with_it() -> None:
 
 def test_a_header_that_declares_another_length_is_kept() -> None:
     data = b"\x14\x00\x00\x0d" + bytes(12)
-    message = lenient.parse(data, messages.Context())
+    message = messages.parse(data, messages.Context(), mode=LENIENT)
     assert isinstance(message, MalformedMessage)
     assert message.understood == messages.parse(b"\x14\x00\x00\x0c" + bytes(12), messages.Context())
     assert str(message.error) == "Finished: length 13, but 12 bytes follow, offset 0x1 (RFC 5246 7.2.2)"
@@ -108,7 +109,7 @@ def test_a_header_that_declares_another_length_is_kept() -> None:
 
 def test_a_message_that_does_not_decode_keeps_its_bytes() -> None:
     data = hello("")[:30]
-    message = lenient.parse(data)
+    message = messages.parse(data, mode=LENIENT)
     assert isinstance(message, MalformedMessage)
     assert message.understood is None
     assert message.error.path == "ClientHello.random"
@@ -117,20 +118,20 @@ def test_a_message_that_does_not_decode_keeps_its_bytes() -> None:
 
 @pytest.mark.parametrize("data", ["", "01", "0b0000"])
 def test_less_than_a_header_is_malformed_too(data: str) -> None:
-    message = lenient.parse(bytes.fromhex(data))
+    message = messages.parse(bytes.fromhex(data), mode=LENIENT)
     assert isinstance(message, MalformedMessage)
     assert message.msg_type == (bytes.fromhex(data) or b"\0")[0]
     assert messages.serialize(message) == bytes.fromhex(data)
 
 
 def test_a_malformed_body_can_be_put_under_a_correct_header() -> None:
-    message = lenient.parse(hello("", trailing="cafe"))
+    message = messages.parse(hello("", trailing="cafe"), mode=LENIENT)
     again = messages.RawMessage(message.msg_type, getattr(message, "body", b""))
     assert messages.serialize(again) == hello("", trailing="cafe")
 
 
 def test_the_body_of_a_malformed_message_can_be_written_elsewhere() -> None:
-    message = lenient.parse(hello("", trailing="cafe"))
+    message = messages.parse(hello("", trailing="cafe"), mode=LENIENT)
     w = Writer()
     message.write(w)
     assert w.buffer == hello("", trailing="cafe")[4:]

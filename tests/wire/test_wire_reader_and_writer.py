@@ -12,6 +12,7 @@ from tls12.errors import DecodeError, EncodeError, LimitExceeded
 from tls12.registry import AlertLevel, NamedGroup
 from tls12.wire.closing import Payload
 from tls12.wire.extensions import NextProtocolNegotiation
+from tls12.wire.mode import Mode
 from tls12.wire.reader import Reader
 from tls12.wire.writer import Writer
 
@@ -167,5 +168,5 @@ def test_a_payload_without_fields_of_its_own_cannot_be_read_or_written() -> None
 )
 def test_a_reader_takes_no_longer_list_than_it_is_told(read: Any, body: bytes, path: str) -> None:
     with pytest.raises(LimitExceeded, match=rf"^{path}: the peer sent .*; Limits.list_entries allows 256"):
-        read(Reader(body, "M", entries=256))
-    read(Reader(body, "M", entries=257))
+        read(Reader(body, "M", Mode(entries=256)))
+    read(Reader(body, "M", Mode(entries=257)))

@@ -18,7 +18,7 @@ from tls12.wire.extensions import (
 )
 from tls12.wire.extensions.table import TLS13
 from tls12.wire.hello import ClientHello
-from tls12.wire.reader import Reader
+from tls12.wire.mode import Mode
 
 E = ExtensionType
 JUNK = b"\xff\xff\xff"
@@ -32,7 +32,7 @@ def hello(*extensions: Extension) -> bytes:
 
 
 def read(data: bytes) -> tuple[Extension, ...]:
-    message = messages.read_message(Reader(data, pos=4, tls12_only=True), data[0], None)
+    message = messages.parse(data, mode=Mode(tls12_only=True))
     assert isinstance(message, ClientHello)
     assert messages.serialize(message) == data
     return message.extensions or ()

@@ -200,6 +200,7 @@ class ClientHandshake(ClientHellos):
             scts=agreed.scts,
             minimum_rsa_bits=policy.minimum_rsa_bits,
             maximum_rsa_bits=policy.maximum_rsa_bits,
+            memory=config.memory,
         )
         self.check_key_size(peer)
         leaf = peer.facts

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -61,6 +61,7 @@ from tls12.wire.extensions import (
 )
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.key_exchange import ServerKeyExchange
+from tls12.wire.memory import remembered
 from tls12.wire.records import MAX_PLAINTEXT
 
 # Used in every handshake, and slow to look up in an enum class before Python 3.12 (see docs/performance.md).
@@ -83,9 +84,8 @@ class _Requirements(NamedTuple):
     certificates: bool
 
 
-@lru_cache(maxsize=64)
 def _requirements(suites: tuple[Suite, ...]) -> _Requirements:
-    """Kept, because every ClientHello of a configuration has the same (see docs/performance.md)."""
+    """The same for every ClientHello of a configuration, so it is remembered."""
     return _Requirements(
         tuple(row.suite for row in suites),
         any(row.is_ecdhe for row in suites),
@@ -143,7 +143,7 @@ class ClientHellos(Steps[ClientConfig]):
 
     def build_suites(self, suites: tuple[Suite, ...]) -> tuple[CipherSuite, ...]:
         """The codes of what is offered. The fallback signal comes last, and not with a session (RFC 7507 4)."""
-        codes = _requirements(suites).codes
+        codes = remembered(self.config.memory, _requirements, suites, 2 * len(suites)).codes
         if self.config.fallback_scsv and self.session is None and self.previous is None:
             return (*codes, CipherSuite.TLS_FALLBACK_SCSV)
         return codes
@@ -156,32 +156,32 @@ class ClientHellos(Steps[ClientConfig]):
             RenegotiationInfo(previous.client_verify_data) if previous is not None else common.FIRST_HANDSHAKE
         ]
         if self.server_name is not None and not is_ip_address(self.server_name):
-            extensions.append(common.server_name(self.server_name))
+            extensions.append(common.server_name(self.server_name, config.memory))
         extensions.append(common.EXTENDED_MASTER_SECRET)
-        required = _requirements(suites)
+        required = remembered(config.memory, _requirements, suites, 2 * len(suites))
         if required.curves:
             extensions.append(common.UNCOMPRESSED_POINTS)
         if required.groups:
-            extensions.append(common.supported_groups(policy.groups))
+            extensions.append(common.supported_groups(policy.groups, config.memory))
         ticket = session.ticket if session is not None else b""
-        extensions.append(common.session_ticket(ticket) if ticket else common.NO_TICKET_YET)
+        extensions.append(common.session_ticket(ticket, config.memory) if ticket else common.NO_TICKET_YET)
         if policy.encrypt_then_mac and required.encrypt_then_mac:
             extensions.append(common.ENCRYPT_THEN_MAC)
         if required.certificates:
             if config.request_ocsp:
                 extensions.append(common.STAPLE_WANTED)
-            extensions.append(common.signature_algorithms(policy.signature_schemes))
+            extensions.append(common.signature_algorithms(policy.signature_schemes, config.memory))
             if policy.certificate_schemes:
-                extensions.append(common.signature_algorithms_cert(policy.certificate_schemes))
+                extensions.append(common.signature_algorithms_cert(policy.certificate_schemes, config.memory))
             if config.request_scts:
                 extensions.append(common.SCTS_WANTED)
         protocols = self.protocols_to_offer()
         if protocols:
-            extensions.append(common.application_protocols(protocols))
+            extensions.append(common.application_protocols(protocols, config.memory))
         if config.max_fragment_length is not None:
             extensions.append(MaxFragmentLength(config.max_fragment_length.bit_length() - 9))
         if policy.record_size_limit:
-            extensions.append(common.record_size_limit(config.record_size_limit))
+            extensions.append(common.record_size_limit(config.record_size_limit, config.memory))
         return (*extensions, *config.extensions)
 
     def protocols_to_offer(self) -> tuple[str, ...]:
@@ -209,7 +209,7 @@ class ClientHellos(Steps[ClientConfig]):
             return None
         if (session.trust, session.policy, session.identity) != bindings.of_client(config, self.pause_on):
             return None
-        if session.cipher_suite not in _requirements(suites).codes:
+        if all(session.cipher_suite != row.suite for row in suites):
             return None
         if not self.is_same_peer(session.peer):
             return None

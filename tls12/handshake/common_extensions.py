@@ -1,14 +1,11 @@
-"""Extensions that stand in hello after hello: made once, and encoded once.
+"""Extensions that stand in hello after hello.
 
-How it works: extensions do not change (`tls12.wire.extensions.base`), so one object serves any number of hellos,
-and remembers how it is encoded. Those without a choice are constants; the others are kept by what they say, as
-many as a program with a few dozen policies and some hundred servers needs. Making and encoding eleven of them for
-each ClientHello took 20 of the 490 µs of a resumption (`python -m benchmarks.operations`).
+How it works: extensions do not change (`tls12.wire.extensions.base`), so one object serves any number of hellos and can
+keep its encoding. Those without a choice are constants. The others are made from a value of the configuration or of a
+session, once for each memory (`tls12.wire.memory`), or for each hello where the configuration has no memory.
 """
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 from tls12.registry import CertificateStatusType, ECPointFormat, NamedGroup, NameType, SignatureScheme
 from tls12.wire.extensions import (
@@ -30,69 +27,88 @@ from tls12.wire.extensions import (
     StatusRequestAck,
     SupportedGroups,
 )
+from tls12.wire.extensions.table import encode_once
+from tls12.wire.memory import Memory, remembered
 
-FIRST_HANDSHAKE = RenegotiationInfo(b"")
+FIRST_HANDSHAKE = encode_once(RenegotiationInfo(b""))
 """The first handshake of the connection (RFC 5746 3.4, 3.6)."""
-EXTENDED_MASTER_SECRET = ExtendedMasterSecret()
-ENCRYPT_THEN_MAC = EncryptThenMac()
-UNCOMPRESSED_POINTS = ECPointFormats((ECPointFormat.UNCOMPRESSED,))
+EXTENDED_MASTER_SECRET = encode_once(ExtendedMasterSecret())
+ENCRYPT_THEN_MAC = encode_once(EncryptThenMac())
+UNCOMPRESSED_POINTS = encode_once(ECPointFormats((ECPointFormat.UNCOMPRESSED,)))
 """The one form of points that RFC 8422 5.1.2 leaves."""
 
-NO_TICKET_YET = SessionTicket(b"")
-"""In a ClientHello: a ticket would be welcome (RFC 5077 3.2)."""
-STAPLE_WANTED = StatusRequest(CertificateStatusType.OCSP, (), b"")
-SCTS_WANTED = SignedCertificateTimestampRequest()
+NO_TICKET_YET = encode_once(SessionTicket(b""))
+"""In a ClientHello: the client takes tickets and has none for this server (RFC 5077 3.2)."""
+STAPLE_WANTED = encode_once(StatusRequest(CertificateStatusType.OCSP, (), b""))
+SCTS_WANTED = encode_once(SignedCertificateTimestampRequest())
 
-NAME_ACCEPTED = ServerNameAck()
-TICKET_PROMISED = SessionTicketAck()
-STAPLE_PROMISED = StatusRequestAck()
+NAME_ACCEPTED = encode_once(ServerNameAck())
+TICKET_PROMISED = encode_once(SessionTicketAck())
+STAPLE_PROMISED = encode_once(StatusRequestAck())
 
 
-@lru_cache(maxsize=512)
-def server_name(name: str) -> ServerNameList:
+def server_name(name: str, memory: Memory | None) -> ServerNameList:
     """The server whose certificate the client wants (RFC 6066 3): an A-label."""
-    return ServerNameList((ServerName(NameType.HOST_NAME, name.encode("ascii")),))
+    return remembered(memory, _server_name, name, len(name))
 
 
-def session_ticket(ticket: bytes) -> SessionTicket:
-    """The ticket of a session (RFC 5077 3.2), which a client shows on each connection until it gets another."""
-    return _ordinary_ticket(ticket) if len(ticket) <= _ORDINARY_TICKET else SessionTicket(ticket)
+def _server_name(name: str) -> ServerNameList:
+    return encode_once(ServerNameList((ServerName(NameType.HOST_NAME, name.encode("ascii")),)))
+
+
+def session_ticket(ticket: bytes, memory: Memory | None) -> SessionTicket:
+    """The ticket of a session (RFC 5077 3.2), which a client sends on each connection until it gets another."""
+    return remembered(memory if len(ticket) <= _ORDINARY_TICKET else None, _session_ticket, ticket, len(ticket))
 
 
 _ORDINARY_TICKET = 512
-"""Bytes; what a server makes longer is not kept."""
+"""Bytes; a longer one costs little to encode beside its bytes."""
 
 
-@lru_cache(maxsize=64)
-def _ordinary_ticket(ticket: bytes) -> SessionTicket:
-    return SessionTicket(ticket)
+def _session_ticket(ticket: bytes) -> SessionTicket:
+    return encode_once(SessionTicket(ticket))
 
 
-@lru_cache(maxsize=64)
-def supported_groups(groups: tuple[NamedGroup, ...]) -> SupportedGroups:
+def supported_groups(groups: tuple[NamedGroup, ...], memory: Memory | None) -> SupportedGroups:
     """The groups of a policy."""
-    return SupportedGroups(groups)
+    return remembered(memory, _supported_groups, groups, 2 * len(groups))
 
 
-@lru_cache(maxsize=64)
-def signature_algorithms(schemes: tuple[SignatureScheme, ...]) -> SignatureAlgorithms:
+def _supported_groups(groups: tuple[NamedGroup, ...]) -> SupportedGroups:
+    return encode_once(SupportedGroups(groups))
+
+
+def signature_algorithms(schemes: tuple[SignatureScheme, ...], memory: Memory | None) -> SignatureAlgorithms:
     """The signature schemes of a policy."""
-    return SignatureAlgorithms(schemes)
+    return remembered(memory, _signature_algorithms, schemes, 2 * len(schemes))
 
 
-@lru_cache(maxsize=64)
-def signature_algorithms_cert(schemes: tuple[SignatureScheme, ...]) -> SignatureAlgorithmsCert:
+def _signature_algorithms(schemes: tuple[SignatureScheme, ...]) -> SignatureAlgorithms:
+    return encode_once(SignatureAlgorithms(schemes))
+
+
+def signature_algorithms_cert(schemes: tuple[SignatureScheme, ...], memory: Memory | None) -> SignatureAlgorithmsCert:
     """The same for the signatures inside certificates, where a policy tells them apart."""
-    return SignatureAlgorithmsCert(schemes)
+    return remembered(memory, _signature_algorithms_cert, schemes, 2 * len(schemes))
 
 
-@lru_cache(maxsize=64)
-def application_protocols(protocols: tuple[str, ...]) -> ApplicationLayerProtocolNegotiation:
+def _signature_algorithms_cert(schemes: tuple[SignatureScheme, ...]) -> SignatureAlgorithmsCert:
+    return encode_once(SignatureAlgorithmsCert(schemes))
+
+
+def application_protocols(protocols: tuple[str, ...], memory: Memory | None) -> ApplicationLayerProtocolNegotiation:
     """What a client offers, or the one protocol that a server chose."""
-    return ApplicationLayerProtocolNegotiation(tuple(name.encode() for name in protocols))
+    return remembered(memory, _application_protocols, protocols, 16 * len(protocols))
 
 
-@lru_cache(maxsize=64)
-def record_size_limit(limit: int) -> RecordSizeLimit:
+def _application_protocols(protocols: tuple[str, ...]) -> ApplicationLayerProtocolNegotiation:
+    return encode_once(ApplicationLayerProtocolNegotiation(tuple(name.encode() for name in protocols)))
+
+
+def record_size_limit(limit: int, memory: Memory | None) -> RecordSizeLimit:
     """The largest plaintext record that we want to receive."""
-    return RecordSizeLimit(limit)
+    return remembered(memory, _record_size_limit, limit, 2)
+
+
+def _record_size_limit(limit: int) -> RecordSizeLimit:
+    return encode_once(RecordSizeLimit(limit))

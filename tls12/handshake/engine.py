@@ -207,8 +207,7 @@ class Handshake(ABC, Generic[C]):
         """
         conversation = self.conversation
         row = conversation.admit(self.peer, data[0])
-        limits = self.limits
-        message = messages.parse_tls12(data, conversation.context, limits.list_entries, limits.extensions)
+        message = messages.parse(data, conversation.context, self.config.mode)
         conversation.learn(row, message)
         self.transcript.append(data)
         if self.on_message is not None:

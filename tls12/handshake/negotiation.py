@@ -34,6 +34,7 @@ from tls12.registry import (
     ProtocolVersion,
     SignatureScheme,
 )
+from tls12.registry.groups import FINITE_FIELDS
 from tls12.trust.credentials import Credential
 from tls12.trust.names import printable
 from tls12.wire.extensions import (
@@ -78,16 +79,9 @@ def key_fits(suite: Suite, kind: KeyKind) -> bool:
 
 
 _SHORT = 64
-"""Code points that nobody counts; what clients send is shorter."""
+"""Code points that may repeat; the lists of clients are shorter."""
 _LONGEST_NAME = 255
 """Bytes of a DNS name (RFC 1035 2.3.4). What is longer would stay in every session and ticket of the client."""
-_FINITE_FIELDS = range(256, 512)
-"""The groups of RFC 7919 2, with those that are yet to come."""
-_OF_USE: dict[type[CodePoint], frozenset[int]] = {
-    NamedGroup: frozenset({*map(int, NamedGroup), *_FINITE_FIELDS}),
-    SignatureScheme: frozenset(map(int, SignatureScheme)),
-}
-"""Of numbers without a name only those that RFC 7919 4 asks about count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +116,9 @@ class Offer:
             hello=hello,
             extensions=extensions,
             server_name=_host_name(names) if names else None,
-            groups=_of_use(groups.named_group_list) if groups else None,
-            schemes=_of_use(schemes.supported_signature_algorithms) if schemes else None,
-            certificate_schemes=_of_use(in_certificates.supported_signature_algorithms) if in_certificates else None,
+            groups=_distinct(groups.named_group_list) if groups else None,
+            schemes=_distinct(schemes.supported_signature_algorithms) if schemes else None,
+            certificate_schemes=_distinct(in_certificates.supported_signature_algorithms) if in_certificates else None,
             takes_x509=kinds is None or CertificateType.X509 in kinds.certificate_types,
         )
 
@@ -167,12 +161,9 @@ class Offer:
         return replace(self, groups=policy.groups, schemes=schemes, certificate_schemes=None, takes_x509=True)
 
 
-def _of_use(codes: tuple[CP, ...]) -> tuple[CP, ...]:
-    """A long list of code points without those that no choice depends on. It is searched for every suite, group and
-    credential, and a client may send 32,000."""
-    if len(codes) <= _SHORT:
-        return codes
-    return tuple(dict.fromkeys(filter(_OF_USE[type(codes[0])].__contains__, codes)))
+def _distinct(codes: tuple[CP, ...]) -> tuple[CP, ...]:
+    """The code points of a list, each once, since each is asked about for every suite, group and credential."""
+    return codes if len(codes) <= _SHORT else tuple(dict.fromkeys(codes))
 
 
 def _host_name(names: ServerNameList) -> str | None:
@@ -394,7 +385,7 @@ def _choose_ff_group(offer: Offer, config: ServerConfig, credential: Credential 
     # RFC 7919 4: a client that names any finite-field group gets one of those or no DHE at all, preferably one as
     # strong as the certificate's key.
     ours = [group for group in config.policy.groups if group in FFDHE_GROUPS]
-    named = {group for group in offer.groups or () if int(group) in _FINITE_FIELDS}
+    named = {group for group in offer.groups or () if int(group) in FINITE_FIELDS}
     common = [group for group in ours if group in named] if named else ours[:1]
     if not common:
         raise _Unusable("the client supports none of our finite-field groups", Alert.INSUFFICIENT_SECURITY)

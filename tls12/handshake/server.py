@@ -251,6 +251,7 @@ class ServerHandshake(ServerHellos):
             time=self.config.now(),
             minimum_rsa_bits=self.config.policy.minimum_rsa_bits,
             maximum_rsa_bits=self.config.policy.maximum_rsa_bits,
+            memory=self.config.memory,
         )
         self.check_key_size(peer)
         if not peer.allows_signing:

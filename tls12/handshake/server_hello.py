@@ -394,9 +394,9 @@ class ServerHellos(Steps[ServerConfig]):
         if agreed.scts:
             extensions.append(SignedCertificateTimestampList(agreed.scts))
         if terms.alpn_protocol is not None and offer.has(ApplicationLayerProtocolNegotiation):
-            extensions.append(common.application_protocols((terms.alpn_protocol,)))
+            extensions.append(common.application_protocols((terms.alpn_protocol,), self.config.memory))
         if policy.record_size_limit and offer.has(RecordSizeLimit):
-            extensions.append(common.record_size_limit(self.config.record_size_limit))
+            extensions.append(common.record_size_limit(self.config.record_size_limit, self.config.memory))
         elif terms.max_fragment_length is not None and not resumed:
             extensions.append(MaxFragmentLength(terms.max_fragment_length))
         if self.config.extensions is not None:

@@ -55,7 +55,7 @@ from tls12.registry import (
     HandshakeType,
     ProtocolVersion,
 )
-from tls12.wire import lenient, messages
+from tls12.wire import messages
 from tls12.wire.closing import AlertMessage, ChangeCipherSpec, Finished
 from tls12.wire.context import Context, KeyExchangeAlgorithm
 from tls12.wire.extensions import (
@@ -69,6 +69,7 @@ from tls12.wire.extensions import (
 from tls12.wire.hello import ClientHello, ServerHello
 from tls12.wire.key_exchange import ClientKeyExchange, EncryptedPreMasterSecret
 from tls12.wire.messages import HandshakeReassembler, MalformedMessage, Message, RawMessage
+from tls12.wire.mode import LENIENT
 from tls12.wire.records import Buffer, RecordHeader
 
 PMS_CLIENT_RANDOM, RSA = "PMS_CLIENT_RANDOM", "RSA"
@@ -274,7 +275,7 @@ class Follower:
         try:
             message = messages.parse(data, context)
         except DecodeError as error:
-            message = lenient.parse(data, context)
+            message = messages.parse(data, context, LENIENT)
             yield from self._object(sender, error)
         kind = message.msg_type
         if isinstance(message, Finished):

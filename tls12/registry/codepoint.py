@@ -47,16 +47,18 @@ class _Named(EnumMeta):
 class CodePoint(IntEnum, metaclass=_Named):
     """A number of an IANA registry, with its name if it has one.
 
-    Subclasses say how many bytes the field has on the wire, and which of its numbers RFC 8701 reserves:
-    `class ExtensionType(CodePoint, size=2, grease=GREASE_16)`. A member is `NAME = number` or, where IANA's
-    spelling is not the lower-case name, `NAME = number, "spelling"`. Either finds it: `ExtensionType["SERVER_NAME"]`,
-    `ExtensionType["server_name"]`.
+    Subclasses say how many bytes the field has on the wire, which of its numbers RFC 8701 reserves, and which range is
+    set aside for members to come: `class ExtensionType(CodePoint, size=2, grease=GREASE_16)`. A member is
+    `NAME = number` or, where IANA's spelling is not the lower-case name, `NAME = number, "spelling"`. Either finds it:
+    `ExtensionType["SERVER_NAME"]`, `ExtensionType["server_name"]`.
     """
 
     # Set for each subclass by __init_subclass__.
     size: ClassVar[int]
     _grease: ClassVar[frozenset[int]]
     _members: ClassVar[dict[int, Any]]
+    has_meaning: ClassVar[Callable[[int], bool]]
+    """Whether a number means something: it is listed, or of a range that is set aside for one purpose."""
 
     def __new__(cls, value: int, spelling: str = "") -> Self:
         """One listed member; called by the enum machinery only."""
@@ -66,7 +68,7 @@ class CodePoint(IntEnum, metaclass=_Named):
             member.__dict__["_spelling"] = spelling
         return member
 
-    def __init_subclass__(cls, *, size: int, grease: frozenset[int] = frozenset()) -> None:
+    def __init_subclass__(cls, *, size: int, grease: frozenset[int] = frozenset(), set_aside: range = range(0)) -> None:
         cls.size = size
         cls._grease = grease
         # A number that is not there gets a member that is not kept, made without a function of Python's: of those a
@@ -75,6 +77,7 @@ class CodePoint(IntEnum, metaclass=_Named):
         members: dict[int, Any] = type("_Members", (dict,), {"__missing__": make_unlisted})()
         members.update({int(member): member for member in cls})
         cls._members = members
+        cls.has_meaning = frozenset((*members, *set_aside)).__contains__
         cls.of = members.__getitem__  # type: ignore[assignment, method-assign]
         DECODERS[cls] = size, members.__getitem__
 

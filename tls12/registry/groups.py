@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from tls12.registry.codepoint import GREASE_16, CodePoint
 
+FINITE_FIELDS = range(256, 512)
+"""The numbers that RFC 7919 2 sets aside for groups over finite fields, with those that are yet to come."""
 
-class NamedGroup(CodePoint, size=2, grease=GREASE_16):
+
+class NamedGroup(CodePoint, size=2, grease=GREASE_16, set_aside=FINITE_FIELDS):
     """A group of the key exchange (RFC 8422 5.1.1, RFC 7919 2, RFC 8446 4.2.7)."""
 
     SECT163K1 = 1

@@ -19,7 +19,6 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -31,26 +30,25 @@ from tls12.trust.parsing import raw_fields
 _DEVIATIONS = frozenset("ßẞς\u200c\u200d")
 LONGEST_NAME = 4_096
 """Bytes of a subject or issuer that is read: one of thousands of attributes takes long, also for an error message."""
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 def ip_text(name: str) -> str | None:
     """The canonical text of an IP address, without a zone; None if `name` is not an address."""
     if ":" not in name and not name[-1:].isdigit():
-        return None  # nearly every host name: 0.2 µs instead of the 7 that the parser takes to refuse it
+        return None  # nearly every host name; the parser takes long to refuse one
     try:
         return str(ipaddress.ip_address(name.partition("%")[0]))
     except ValueError:
         return None
 
 
-@lru_cache(maxsize=256)  # clients come back to the same names; asked for every ClientHello
 def is_ip_address(name: str) -> bool:
     """Whether a name is an IP address, which is verified but never sent in server_name (RFC 6066 3)."""
     return ip_text(name) is not None
 
 
-@lru_cache(maxsize=256)
 def normalise_server_name(name: str) -> str:
     """The one form in which the library keeps a server's name (A-label or IP address).
 
@@ -62,10 +60,9 @@ def normalise_server_name(name: str) -> str:
     if address is not None:
         return address
     host = _to_ascii(name).removesuffix(".").lower()
-    labels = host.split(".")
-    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(host) > 253 or not _HOST.fullmatch(host):
         raise _refused(name, "labels are 1 to 63 letters, digits, hyphens or underscores, 253 characters in all")
-    if labels[-1].isdigit():
+    if host.rpartition(".")[2].isdigit():
         raise _refused(name, "its last label is a number, so it reads like a broken IP address")
     return host
 

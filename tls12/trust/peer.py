@@ -1,13 +1,12 @@
 """What a peer presented: its certificates as bytes, and the facts of them that a handshake asks for.
 
-How it works: a `PeerChain` is the question that a `Verifier` answers: these DER certificates, in this role,
-under this name, at this time. It holds bytes; what is parsed from them is kept in two small caches by DER,
-because the same servers and the same CAs come back: `parsed` for certificates, `_cached_leaf` for the facts of
-leaves (reading an EC public key costs as much as a whole resumed handshake's record work).
+How it works: a `PeerChain` is the question that a `Verifier` answers: these DER certificates, in this role, under this
+name, at this time. It holds bytes. What a handshake asks of the leaf is read once for each chain, and once for each
+`Memory` if the configuration has one, since the same servers come back and reading an EC public key takes long.
 
-A hostile peer can fill the two with a megabyte at most. Only certificates of ordinary size are cached, and tls12
-never reads the `extensions` of an object that is: the backend would keep them in it, 120 KiB for 4 KiB of DER. It
-reads those of a copy. A verifier of your own that wants to be as careful parses `certificates` itself.
+Only leaves of ordinary size are remembered, and tls12 never reads the `extensions` of a certificate that is: the
+backend would keep them in the object, many times their size in DER. It reads those of a copy. A verifier of your own
+that wants to be as careful parses `certificates` itself.
 
 The parser of the backend is lazy, and raises a dozen kinds of exceptions for malformed input. Whatever it
 raises while reading a peer's certificate is the certificate's fault, and becomes a `CertificateError` here.
@@ -15,8 +14,8 @@ raises while reading a peer's certificate is the certificate's fault, and become
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -29,13 +28,13 @@ from tls12.registry import Alert, ConnectionEnd, NamedGroup, SignatureScheme
 from tls12.trust.backend import because, load
 from tls12.trust.pss import allowed_schemes
 from tls12.trust.sct import embedded_scts, stapled_scts
+from tls12.wire.memory import Memory, remembered
 
-"""Whose certificate it is."""
+_ORDINARY_BYTES = 4_096
+"""The longest leaf that is remembered."""
 
-_CACHEABLE_BYTES = 4_096
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PeerChain:
     """The certificates of a peer, as they came, and the circumstances under which they are to be judged."""
 
@@ -55,15 +54,19 @@ class PeerChain:
     """The shortest RSA key that the connection's policy accepts."""
     maximum_rsa_bits: int = 8192
     """The longest RSA key that the connection's policy accepts."""
+    memory: Memory | None = field(default=None, repr=False, compare=False)
+    """Where the connection's configuration keeps what was read before."""
 
     def __post_init__(self) -> None:
         if not self.certificates:
             raise UsageError("a PeerChain needs at least one certificate")
 
-    @property
+    @cached_property
     def facts(self) -> LeafFacts:
         """What is asked of the peer's own certificate. Raises `CertificateError` if it cannot be read."""
-        return _leaf(self.certificates[0], self.role)
+        der = self.certificates[0]
+        memory = self.memory if len(der) <= _ORDINARY_BYTES else None
+        return remembered(memory, _read_leaf, (der, self.role), len(der))
 
     @property
     def leaf(self) -> x509.Certificate:
@@ -164,23 +167,21 @@ def key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
         return None
 
 
-@lru_cache(maxsize=256)
 def validity(chain: tuple[bytes, ...]) -> tuple[float, float]:
     """When a verified chain (DER) is valid: from, until, in seconds since 1970 (RFC 5280 4.1.2.5).
 
-    An empty chain is always valid. Asked for every session, so remembered: 1 µs instead of 14.
+    An empty chain is always valid.
     """
-    certificates = [parsed(der) for der in chain]
-    begin = max((c.not_valid_before_utc.timestamp() for c in certificates), default=float("-inf"))
-    end = min((c.not_valid_after_utc.timestamp() for c in certificates), default=float("inf"))
+    if not chain:
+        return float("-inf"), float("inf")
+    certificates = [load(der) for der in chain]
+    begin = max(c.not_valid_before_utc.timestamp() for c in certificates)
+    end = min(c.not_valid_after_utc.timestamp() for c in certificates)
     return begin, end
 
 
-def _leaf(der: bytes, role: ConnectionEnd) -> LeafFacts:
-    return _cached_leaf(der, role) if len(der) <= _CACHEABLE_BYTES else _read_leaf(der, role)
-
-
-def _read_leaf(der: bytes, role: ConnectionEnd) -> LeafFacts:
+def _read_leaf(leaf: tuple[bytes, ConnectionEnd]) -> LeafFacts:
+    der, role = leaf
     certificate = _load(der, role, 1)
     try:
         copy = load(der)  # keeps the extensions that are read, and is dropped
@@ -193,24 +194,9 @@ def _read_leaf(der: bytes, role: ConnectionEnd) -> LeafFacts:
         ) from error
 
 
-_cached_leaf = lru_cache(maxsize=128)(_read_leaf)
-
-
-def parsed(der: bytes) -> x509.Certificate:
-    """The certificate, an object that others may have as well; raises whatever the backend raises.
-
-    Remembered for the CAs of chains: 0.1 µs instead of 1.4, and 1.3 less where the length of an RSA key is asked
-    for. Between handshakes, when the processor's caches are full of other things, it is 5 to 8 µs a chain.
-    """
-    return _cached_certificate(der) if len(der) <= _CACHEABLE_BYTES else load(der)
-
-
-_cached_certificate = lru_cache(maxsize=128)(load)
-
-
 def _load(der: bytes, role: ConnectionEnd, number: int) -> x509.Certificate:
     try:
-        return parsed(der)
+        return load(der)
     except Exception as error:
         what = f"the {role}'s certificate" if number == 1 else f"certificate {number} of the {role}'s chain"
         raise CertificateError(

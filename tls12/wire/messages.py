@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from struct import Struct
+from struct import error as StructError
 from typing import Any
 
 from tls12.errors import DecodeError, EncodeError, UsageError
@@ -34,7 +35,9 @@ from tls12.wire.closing import Finished, NewSessionTicket, NextProtocol
 from tls12.wire.context import Context as Context
 from tls12.wire.hello import ClientHello, HelloRequest, ServerHello, ServerHelloDone
 from tls12.wire.key_exchange import ClientKeyExchange, ServerKeyExchange
-from tls12.wire.reader import ANY_NUMBER, Reader
+from tls12.wire.location import without_frames
+from tls12.wire.mode import STRICT, Mode
+from tls12.wire.reader import Reader
 from tls12.wire.writer import Writer
 
 MESSAGE_HEADER = 4
@@ -147,53 +150,53 @@ _READERS: Mapping[int, tuple[str, ReadMessage]] = {
 }
 
 
-def parse(data: bytes, context: Context | None = None) -> Message:
+def parse(data: bytes, context: Context | None = None, mode: Mode = STRICT) -> Message:
     """One whole handshake message, with its 4-byte header, as a value.
 
-    Raises DecodeError, which says where and carries its alert, and `UsageError` for what is not bytes.
+    Raises `UsageError` for what is not bytes. Unless the mode is lenient, raises DecodeError for what does not decode,
+    which says where and carries its alert, and LimitExceeded for more than the mode allows.
     """
-    if type(data) is not bytes:
-        _check_bytes("parse", data)
-    if len(data) < MESSAGE_HEADER:
-        raise DecodeError(f"needs {MESSAGE_HEADER} bytes of header, {len(data)} left", path="Handshake", offset=0)
-    declared = int.from_bytes(data[1:MESSAGE_HEADER], "big")
+    r = Reader(data, "Handshake", mode)
+    if mode.lenient:
+        return read_leniently(r, context)
+    try:
+        (header,) = _read_header(r.data)
+    except StructError:
+        raise r.error("", f"needs {MESSAGE_HEADER} bytes of header, {r.end} left") from None
+    if header & MAX_BODY != r.end - MESSAGE_HEADER:
+        r.pos = 1
+        raise r.error("", f"length {header & MAX_BODY}, but {r.end - MESSAGE_HEADER} bytes follow")
+    r.pos = MESSAGE_HEADER
+    message = _read_body(r, header >> 24, context)
+    if r.pos != r.end:
+        raise r.left_over()
+    return message
+
+
+def read_leniently(r: Reader, context: Context | None = None) -> Message:
+    """The message that is all that a lenient Reader has, header included; never raises DecodeError."""
+    data = r.data
+    r.names[0] = ""
+    try:
+        msg_type, declared = r.code8("msg_type", HandshakeType), r.u24("length")
+        message = _read_body(r, msg_type, context)
+    except DecodeError as error:
+        return MalformedMessage(data, without_frames(error))
+    if r.remaining:
+        return MalformedMessage(data, r.left_over(), message)
     if declared != len(data) - MESSAGE_HEADER:
-        found = len(data) - MESSAGE_HEADER
-        raise DecodeError(f"length {declared}, but {found} bytes follow", path="Handshake", offset=1)
-    return read_message(Reader(data, pos=MESSAGE_HEADER), data[0], context)
+        r.pos = 1
+        mismatch = r.error("", f"length {declared}, but {len(data) - MESSAGE_HEADER} bytes follow")
+        return MalformedMessage(data, mismatch, message)
+    return message
 
 
-def _check_bytes(function: str, data: object) -> None:
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise UsageError(f"{function}() takes bytes, not {name_value(data)}")
-
-
-def parse_tls12(
-    data: bytes, context: Context | None, entries: int = ANY_NUMBER, extensions: int = ANY_NUMBER
-) -> Message:
-    """As `parse`, for who speaks TLS 1.2 only (see `Reader`) and has found the length to be right already.
-
-    Raises LimitExceeded, too, for a list with more than so many `entries`, or a hello with more `extensions`.
-    """
-    return read_message(Reader(data, "", MESSAGE_HEADER, False, True, entries, extensions), data[0], context)
-
-
-def parse_body(msg_type: HandshakeType, body: bytes, context: Context | None = None) -> Message:
-    """The same without a header; offsets in errors count from the start of the body."""
-    _check_bytes("parse_body", body)
-    return read_message(Reader(body), msg_type, context)
-
-
-def read_message(r: Reader, msg_type: int, context: Context | None) -> Message:
-    """Read a body of the given type up to the Reader's end. Raises DecodeError."""
+def _read_body(r: Reader, msg_type: int, context: Context | None) -> Message:
     row = _READERS.get(msg_type)
     if row is None or (msg_type in CONTEXTUAL and not _has_meaning(msg_type, context)):
         return RawMessage(HandshakeType.of(msg_type), r.rest("body"))
-    r.names[0], read = row
-    message = read(r, context)
-    if r.pos != r.end and not r.lenient:
-        raise r.left_over()
-    return message
+    r.names[0], read_message = row
+    return read_message(r, context)
 
 
 def _has_meaning(msg_type: int, context: Context | None) -> bool:

@@ -13,65 +13,42 @@ sixty calls.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Any, Self, TypeVar
 
-from tls12.errors import DecodeError, LimitExceeded
+from tls12.errors import DecodeError, LimitExceeded, UsageError
+from tls12.given import name_value
 from tls12.registry import DECODERS, Alert, CodePoint
 from tls12.wire.location import LARGEST, count_bytes, path_of
+from tls12.wire.mode import STRICT, Mode
 
 C = TypeVar("C", bound=CodePoint)
 T = TypeVar("T")
 
-# The same few lists of suites, groups and schemes come with nearly every hello, so some are remembered, by
-# registry and bytes: 0.3 µs where decoding takes 1.1 for fifteen suites. What a hostile peer can do with it is
-# fill it with its own (64 lists of 128 bytes a registry), after which it begins anew. A number without a name is an
-# object of its own, so a list with many of them (GREASE puts one or two into a list) is not remembered.
-_SEEN: defaultdict[type, dict[bytes, tuple[Any, ...]]] = defaultdict(dict)
-_SEEN_LISTS, _SEEN_BYTES, _SEEN_UNNAMED = 64, 128, 8
-
-ANY_NUMBER = 1 << 24
-"""No bound: no message has room for as many entries."""
-
-ALWAYS_READ = 255
-"""Entries that every Reader reads: lists that are remembered are no longer, so no bound depends on the memory."""
+# Compiled for the lists that are usual; a longer one (up to 32,767 entries) is compiled when it is read.
+_U16S = tuple(Struct(f">{count}H") for count in range(64))
+_MOST_UNKNOWN = 64
+"""Numbers without a meaning in one list of which an endpoint makes objects: more than any real peer sends."""
 
 
 class Reader:
     """Reads one buffer from front to back; every method names the field that it reads.
 
-    All methods raise DecodeError, which carries the path and the offset from the start of `data`.
-
-    With `lenient` what does not decode is kept and reading goes on (`tls12.wire.lenient`). With `tls12_only` the body
-    of an extension that TLS 1.2 gives no meaning stays bytes: an endpoint that speaks only TLS 1.2 has no reason to
-    spend time on it, nor to refuse a hello for it, and neither OpenSSL nor GnuTLS does.
-
-    `entries` bounds every list and `extensions` the block of a hello. Both are held against the peer's bytes before
-    an object is made of them, and raise LimitExceeded. `entries` is `ALWAYS_READ` or more.
+    It takes bytes, and what is a copy of them: bytearray and memoryview; `UsageError` for anything else. All methods
+    raise DecodeError, which carries the path and the offset from the start of `data`. A list with more
+    entries than `mode` allows raises LimitExceeded.
     """
 
-    __slots__ = ("_ends", "data", "end", "entries", "extensions", "lenient", "names", "pos", "tls12_only")
+    __slots__ = ("_ends", "data", "end", "entries", "mode", "names", "pos")
 
-    def __init__(
-        self,
-        data: bytes,
-        name: str = "",
-        pos: int = 0,
-        lenient: bool = False,
-        tls12_only: bool = False,
-        entries: int = ANY_NUMBER,
-        extensions: int = ANY_NUMBER,
-    ) -> None:
-        self.data = bytes(data)  # no copy, unless it is another kind of buffer
-        self.pos = pos
-        self.end = len(data)
+    def __init__(self, data: bytes, name: str = "", mode: Mode = STRICT) -> None:
+        self.data = data if type(data) is bytes else _as_bytes(data)
+        self.pos = 0
+        self.end = len(self.data)
         self.names: list[object] = [name]
-        self.lenient = lenient
-        self.tls12_only = tls12_only
-        self.entries = entries
-        self.extensions = extensions
+        self.mode = mode
+        self.entries = mode.entries
         self._ends: list[int] = []
 
     @property
@@ -177,32 +154,26 @@ class Reader:
 
     def list8(self, name: str, kind: type[C], at_least: int = 0) -> tuple[C, ...]:
         """A vector of code points with a one-byte length; the bound is in bytes."""
-        body = self.vector8(name, at_least)
-        return _SEEN[kind].get(body) or self._codes(name, kind, body)
+        return self._codes(name, kind, self.vector8(name, at_least))
 
     def list16(self, name: str, kind: type[C], at_least: int = 0) -> tuple[C, ...]:
         """A vector of code points with a two-byte length; the bound is in bytes."""
-        body = self.vector16(name, at_least)
-        return _SEEN[kind].get(body) or self._codes(name, kind, body)
+        return self._codes(name, kind, self.vector16(name, at_least))
 
     def _codes(self, name: str, kind: type[C], body: bytes) -> tuple[C, ...]:
         size, of = DECODERS[kind]
         values: Sequence[int] = body
         count = len(body) // size
-        if size == 2 and len(body) & 1:
+        if count * size != len(body):
             self.pos -= len(body)
             raise self.error(name, f"an odd length, {len(body)} bytes, for two-byte values")
         if count > self.entries:
             raise self.too_many(name, count)
         if size == 2:
-            values = Struct(f">{count}H").unpack(body)
-        codes = tuple(map(of, values))
-        if len(body) <= _SEEN_BYTES and sum(map(kind._members.__contains__, values)) >= count - _SEEN_UNNAMED:
-            seen = _SEEN[kind]
-            if len(seen) >= _SEEN_LISTS:
-                seen.clear()
-            seen[body] = codes
-        return codes
+            values = (_U16S[count] if count < 64 else Struct(f">{count}H")).unpack(body)
+        if count > _MOST_UNKNOWN and self.mode.tls12_only:
+            values = _without_many_unknown(kind, values)
+        return tuple(map(of, values))
 
     def opaques(self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1) -> tuple[bytes, ...]:
         """A list of opaque vectors: a length of `size` bytes around the list, one of `item` bytes on each.
@@ -223,7 +194,8 @@ class Reader:
             if len(found) == most:
                 raise self.too_many(name)
             body = pos + item
-            length = int.from_bytes(data[pos:body], "big")
+            # The commonest case without a call: a hostile list has hundreds of short entries.
+            length = data[pos] if item == 1 else int.from_bytes(data[pos:body], "big")
             new = body + length
             if new > stop or length < item_at_least:
                 self.pos, self.end = pos, stop
@@ -336,9 +308,26 @@ class Reader:
         return self.error(name, f"length {length} is not within {at_least}..{at_most}")
 
     def note_extension(self, start: int, end: int, extension: Any) -> None:
-        """Called behind each extension if `lenient` is set; for those who keep track (`tls12.wire.trace`)."""
+        """Called behind each extension that is read leniently; `tls12.wire.trace` overrides it."""
 
     def left_over(self) -> DecodeError:
         """The error of bytes that nobody read, to be raised by the caller."""
         left = self.end - self.pos
         return self.error("", f"{count_bytes(left)} left over")
+
+
+def _as_bytes(data: object) -> bytes:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise UsageError(f"the wire format is read from bytes, not {name_value(data)}")
+    return bytes(data)
+
+
+def _without_many_unknown(kind: type[CodePoint], values: Sequence[int]) -> Sequence[int]:
+    """The numbers of a list, without those that mean nothing to the registry if there are very many of them.
+
+    An object for each number without a name takes far longer than the rest of the list.
+    """
+    meaningful = kind.has_meaning
+    if sum(map(meaningful, values)) >= len(values) - _MOST_UNKNOWN:
+        return values
+    return tuple(filter(meaningful, values))

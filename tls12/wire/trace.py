@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from tls12.registry import DECODERS, CodePoint
-from tls12.wire import lenient
+from tls12.wire import messages
 from tls12.wire.context import Context
 from tls12.wire.extensions import Extension
 from tls12.wire.messages import Message
+from tls12.wire.mode import LENIENT
 from tls12.wire.reader import Reader
 
 C = TypeVar("C", bound=CodePoint)
@@ -40,7 +41,7 @@ class Field:
 def read(data: bytes, context: Context | None = None) -> tuple[Message, list[Field]]:
     """A handshake message with its header, read leniently, and the fields that were found in it."""
     r = TracingReader(data)
-    return lenient.read(r, context), r.fields
+    return messages.read_leniently(r, context), r.fields
 
 
 class TracingReader(Reader):
@@ -49,7 +50,7 @@ class TracingReader(Reader):
     __slots__ = ("_inside", "_levels", "fields")
 
     def __init__(self, data: bytes, name: str = "") -> None:
-        super().__init__(data, name, lenient=True)
+        super().__init__(data, name, LENIENT)
         self.fields: list[Field] = []
         self._levels = [self.fields]
         self._inside = False

@@ -1,11 +1,12 @@
 """What every extension is, and the bodies that stay bytes.
 
-How it works: an extension is a value with a type and a `write`; its class has a `read`. Which class belongs
-to which type, in which hello, is told by the one table in `table.py`. What the table does not know, or does
-not expect in that hello, becomes a `RawExtension` and comes back byte for byte.
+How it works: an extension is a value with a type and a `write`; its class has a `read`. The table in `table.py` says
+which class belongs to which type in which hello. An extension that the table does not have, or not for that hello,
+becomes a `RawExtension` and is written back byte for byte.
 
-Extensions do not change once they are made. So one object may stand in any number of hellos: what comes again is
-read once (`table.read_extensions`), and what is written again is encoded once (`table.write_extensions`).
+Extensions do not change once they are made, so one object may stand in any number of hellos. A block or an extension
+that comes again may be taken from a `Memory` (`table.read_extensions`), and one that is sent again may be encoded once
+(`table.encode_once`).
 """
 
 from __future__ import annotations
@@ -33,16 +34,13 @@ class Extension(Protocol):
 
 
 class ExtensionBody:
-    """The base of all extensions here: frozen, and so free to remember how it is encoded.
-
-    What is remembered is no field: copies, pickles and `replace` begin without it, and comparison, hash and print do
-    not know of it.
-    """
+    """The base of all extensions here. They are frozen, so one object may stand in any number of hellos."""
 
     __slots__ = ("encoded",)
 
     encoded: bytes
-    """Type, length and body, once they are known."""
+    """Type, length and body. Set only by `table.encode_once`, for extensions that tls12 itself makes and sends again
+    and again; it is no field, so copies begin without it, and comparison, hash and print do not use it."""
 
 
 @dataclass(frozen=True, slots=True)

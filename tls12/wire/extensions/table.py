@@ -1,13 +1,13 @@
 """The one table of extensions, and the reading and writing of extension blocks.
 
-How it works: a row tells how the body of one extension type is read in a ClientHello and in a ServerHello;
-None means that it does not belong there, and the bytes stay bytes. `TLS13` stands in the rows of those that have no
-meaning before TLS 1.3. To add an extension, write its class in one of the modules beside this one and add its row.
+How it works: a row says how the body of one extension type is read in a ClientHello and in a ServerHello. None means
+that the type does not belong there, and the body stays bytes. `TLS13` stands in the rows of types that have no meaning
+before TLS 1.3. To add an extension, write its class in one of the modules beside this one and add its row.
 
-Strict reading refuses a second extension of the same type, and a body that does not decode; but for a Reader that is
-`tls12_only`, the body of an extension to which TLS 1.2 gives no meaning stays bytes. Lenient reading
-(`tls12.wire.lenient`) keeps the second, makes a `MalformedExtension` of any body that does not decode, and an
-`ExtensionRemnant` of what follows the last whole extension.
+Strict reading refuses a second extension of the same type and a body that does not decode. With `Mode.tls12_only` the
+body of an extension to which TLS 1.2 gives no meaning stays bytes. With `Mode.memory` a block or an extension that was
+read before is not read again. Lenient reading keeps the second extension of a type, makes a `MalformedExtension` of any
+body that does not decode, and an `ExtensionRemnant` of what follows the last whole extension.
 """
 
 from __future__ import annotations
@@ -16,19 +16,24 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from struct import Struct
 from struct import error as StructError
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tls12.errors import DecodeError, LimitExceeded
 from tls12.registry import ExtensionType, ProtocolVersion
 from tls12.wire.extensions import certificates, cryptography, names, session, tls13
-from tls12.wire.extensions.base import Extension, ExtensionBody, ExtensionRemnant, MalformedExtension, RawExtension
+from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension
 from tls12.wire.location import Progress, count_bytes, without_frames
+from tls12.wire.memory import Memory
 from tls12.wire.reader import Reader
 from tls12.wire.writer import Writer
+
+X = TypeVar("X", bound=Extension)
 
 ReadExtension = Callable[[Reader], Extension]
 """Reads one body; the Reader's scope is exactly that body."""
 
+Readers = Mapping[int, tuple[ExtensionType, ReadExtension]]
+"""By extension type, the type as it is printed, and how its body is read."""
 
 TLS12, TLS13 = ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3
 
@@ -114,101 +119,75 @@ _HEADER = Struct(">HH")
 
 _NEW_IN_EVERY_HELLO = frozenset((ExtensionType.KEY_SHARE, ExtensionType.PRE_SHARED_KEY, ExtensionType.COOKIE))
 
-_SEEN_EXTENSIONS, _SEEN_BYTES = 512, 64
-_SEEN_BLOCKS, _SEEN_BLOCK_BYTES, _SEEN_BLOCK_EXTENSIONS = 64, 1024, 32
-_WRITTEN_BYTES = 516
-"""What an extension remembers of itself: more is a long body, which costs little to encode and much to keep twice."""
+_REPEATED_BYTES = 64
+"""The longest body that is remembered: it takes several times its bytes, whatever a hostile peer sends."""
+_NOTHING: Mapping[object, Any] = {}
+"""What is remembered without a memory."""
+_REPEATED_BLOCK_BYTES, _REPEATED_BLOCK_EXTENSIONS = 1024, 32
+"""The largest block that is remembered as a whole."""
 
 
-class Column:
-    """One column of the table: how bodies are read in this hello, and what has been read before.
+class HelloColumn:
+    """One column of the table: how the bodies of extensions are read in one kind of hello."""
 
-    Extensions do not change, and most come again and again: a client's block is the same in every connection, a
-    server's nearly so, and where one part is new (a key share, a ticket) the others are not. So both whole blocks and
-    single extensions are remembered by their bytes; reading the eleven extensions of a ClientHello falls from 16 µs to
-    6 by the latter and to 1 by the former (benchmarks/test_messages.py). What is remembered also remembers its
-    encoding, which costs nothing, as it is the key. A hostile peer can fill this with its own bytes, within the
-    bounds above, after which it begins anew; a block is bounded in extensions too, since it keeps them all, and they
-    are larger than their bytes.
-    """
+    __slots__ = ("readers", "tls12_only")
 
     def __init__(self, choose: Callable[[ExtensionRow], ReadExtension | None], *, tls13: bool = True) -> None:
         found = ((kind, choose(row)) for kind, row in TABLE.items() if tls13 or row.since != TLS13)
-        self.readers: Mapping[int, tuple[ExtensionType, ReadExtension]] = {
-            int(kind): (kind, read) for kind, read in found if read
-        }
-        self.tls12_only: Column = Column(choose, tls13=False) if tls13 else self
-        """The column of a Reader that is `tls12_only`, with a memory of its own."""
-        self.extensions: dict[bytes, Extension] = {}
-        self.blocks: dict[bytes, tuple[Extension, ...]] = {}
-
-    def remember(self, encoded: bytes, extension: Extension) -> bool:
-        """Keep an extension that may come again; whether it may."""
-        if len(encoded) > _SEEN_BYTES or extension.extension_type in _NEW_IN_EVERY_HELLO:
-            return False
-        if len(self.extensions) >= _SEEN_EXTENSIONS:
-            self.extensions.clear()
-        object.__setattr__(extension, "encoded", encoded)
-        self.extensions[encoded] = extension
-        return True
-
-    def remember_block(self, block: bytes, extensions: tuple[Extension, ...]) -> None:
-        """Keep a block of which every extension is kept."""
-        if len(extensions) > _SEEN_BLOCK_EXTENSIONS:
-            return
-        if len(self.blocks) >= _SEEN_BLOCKS:
-            self.blocks.clear()
-        self.blocks[block] = extensions
-
-    def forget(self) -> None:
-        """Begin anew."""
-        for column in (self, self.tls12_only):
-            column.extensions.clear()
-            column.blocks.clear()
+        self.readers: Readers = {int(kind): (kind, read) for kind, read in found if read}
+        self.tls12_only: HelloColumn = HelloColumn(choose, tls13=False) if tls13 else self
+        """The same without the extensions to which TLS 1.2 gives no meaning."""
 
 
-IN_CLIENT_HELLO = Column(lambda row: row.client)
+IN_CLIENT_HELLO = HelloColumn(lambda row: row.client)
 """The ClientHello's column of the table, as `read_extensions` wants it."""
 
-IN_SERVER_HELLO = Column(lambda row: row.server)
+IN_SERVER_HELLO = HelloColumn(lambda row: row.server)
 """The ServerHello's column of the table."""
 
 
-def read_extensions(r: Reader, column: Column) -> tuple[Extension, ...] | None:
+def read_extensions(r: Reader, column: HelloColumn) -> tuple[Extension, ...] | None:
     """Read the extension block at the end of a hello; None where there is none (RFC 5246 7.4.1.2).
 
     Raises DecodeError for framing, for bodies, and for a second extension of the same type (7.4.1.4), LimitExceeded
-    for more extensions or more entries of a list than the Reader takes.
+    for more extensions or more entries of a list than the Reader's mode allows.
     """
     if r.pos == r.end:
         return None
-    if r.lenient:
+    mode = r.mode
+    if mode.lenient:
         with r.scope16("extensions"):
             return _read_leniently(r, column)
-    if r.tls12_only:
+    if mode.tls12_only:
         column = column.tls12_only
-    block = r.data[r.pos : r.end]
-    known = column.blocks.get(block)
-    if known is not None and len(known) <= r.extensions:
+    memory = mode.memory
+    if memory is None:
+        with r.scope16("extensions"):
+            return _read_strictly(r, column, None)[0]
+    size = r.end - r.pos
+    key = column, r.data[r.pos : r.end]
+    known: tuple[Extension, ...] | None = memory.get(key)
+    if known is not None and len(known) <= mode.extensions:
         r.pos = r.end
         return known
     with r.scope16("extensions"):
-        extensions, may_come_again = _read_strictly(r, column)
-    if may_come_again and r.pos == r.end and len(block) <= _SEEN_BLOCK_BYTES:
-        column.remember_block(block, extensions)
+        extensions, may_come_again = _read_strictly(r, column, memory)
+    if may_come_again and r.pos == r.end and size <= _REPEATED_BLOCK_BYTES:
+        memory.keep(key, extensions, size)
     return extensions
 
 
-def _read_strictly(r: Reader, column: Column) -> tuple[tuple[Extension, ...], bool]:
-    # One flat loop that moves the Reader's limits by hand: a scope per extension cost 0.4 µs each, a third of
-    # a ClientHello (benchmarks/test_messages.py). The last of `names` is the type that is being read.
+def _read_strictly(r: Reader, column: HelloColumn, memory: Memory | None) -> tuple[tuple[Extension, ...], bool]:
+    """The extensions, and whether the block may come again: whether nothing in it is long, or new in every hello."""
+    # One flat loop that moves the Reader's limits itself, since a scope for each extension takes a third of the time of
+    # a hello. The last of `names` is the type that is being read.
     found: list[Extension] = []
     kinds: list[int] = []
-    all_remembered = True
+    may_come_again = True
     data, pos, end, names = r.data, r.pos, r.end, r.names
     names += (found, "")
-    seen, readers, unpack = column.extensions, column.readers, _HEADER.unpack_from
-    most = r.extensions
+    readers, unpack, most = column.readers, _HEADER.unpack_from, r.mode.extensions
+    recall = memory.get if memory is not None else _NOTHING.get
     while pos < end:
         if len(found) == most:
             raise LimitExceeded(
@@ -221,17 +200,14 @@ def _read_strictly(r: Reader, column: Column) -> tuple[tuple[Extension, ...], bo
         if new > end:
             r.pos, r.end = pos, end
             raise _cut_off(r)
-        extension = seen.get(data[pos:new])
+        key = column, data[pos:new]
+        extension = recall(key)
         if extension is None:
-            if kind in readers:
-                names[-1], read = readers[kind]
-                r.pos, r.end = body, new
-                extension = read(r)
-                if r.pos != new:
-                    raise r.left_over()
-            else:
-                extension = RawExtension(ExtensionType.of(kind), data[body:new])
-            all_remembered &= column.remember(data[pos:new], extension)
+            extension = _read_body(r, readers, kind, body, new)
+            if length > _REPEATED_BYTES or kind in _NEW_IN_EVERY_HELLO:
+                may_come_again = False
+            elif memory is not None and kind in readers:
+                memory.keep(key, extension, length)
         found.append(extension)
         kinds.append(kind)
         pos = new
@@ -240,10 +216,22 @@ def _read_strictly(r: Reader, column: Column) -> tuple[tuple[Extension, ...], bo
     if len({*kinds}) != len(kinds):
         repeated, _ = Counter(kinds).most_common(1)[0]
         raise r.error("", f"{ExtensionType.of(repeated)} twice")
-    return tuple(found), all_remembered
+    return tuple(found), may_come_again and len(found) <= _REPEATED_BLOCK_EXTENSIONS
 
 
-def _read_leniently(r: Reader, column: Column) -> tuple[Extension, ...]:
+def _read_body(r: Reader, readers: Readers, kind: int, body: int, end: int) -> Extension:
+    """One extension, whose body stands between these positions."""
+    if kind not in readers:
+        return RawExtension(ExtensionType.of(kind), r.data[body:end])
+    r.names[-1], read = readers[kind]
+    r.pos, r.end = body, end
+    extension = read(r)
+    if r.pos != end:
+        raise r.left_over()
+    return extension
+
+
+def _read_leniently(r: Reader, column: HelloColumn) -> tuple[Extension, ...]:
     found: list[Extension] = []
     readers = column.readers
     data, pos, end, names = r.data, r.pos, r.end, r.names
@@ -299,17 +287,12 @@ class _ExtensionProgress(Progress[Extension]):
 
 
 def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> None:
-    """Write the extension block at the end of a hello, or nothing for None.
-
-    Each extension is encoded when it is first written, and remembers it; so to change one thing of a hello and write
-    it again costs what that one thing costs. A hello with twelve extensions takes 2.7 µs if all were written before,
-    and 24 if none was.
-    """
+    """Write the extension block at the end of a hello, or nothing for None."""
     if extensions is None:
         return
     try:
-        known = [extension.encoded for extension in extensions]  # type: ignore[attr-defined]
-        block: bytes | bytearray = b"".join(known)
+        # Those that tls12 itself sends keep their encoding, so nearly every block is joined.
+        block: bytes | bytearray = b"".join([extension.encoded for extension in extensions])  # type: ignore[attr-defined]
     except AttributeError:
         block = _encode(w, extensions)
     length = len(block)
@@ -319,35 +302,38 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
 
 
 def _encode(w: Writer, extensions: tuple[Extension, ...]) -> bytearray:
-    """The block of extensions of which some were never written."""
+    """The block of extensions of which some keep no encoding."""
     whole, names, progress = w.buffer, w.names, _ExtensionProgress(extensions)
     names += ("extensions", progress)
-    w.buffer = buffer = bytearray()
+    w.buffer = block = bytearray()
     for extension in progress.iterator:
         encoded = getattr(extension, "encoded", None)
-        if encoded is not None:
-            buffer += encoded
-            continue
-        start = len(buffer)
-        buffer += b"\0\0\0\0"
-        extension.write(w)
-        length = len(buffer) - start
-        try:
-            _HEADER.pack_into(buffer, start, extension.extension_type, length - 4)
-        except StructError:
-            raise w.error("", f"type or length ({length - 4}) exceeds 65535") from None
-        if type(extension) is ExtensionRemnant:
-            del buffer[start : start + 4]
-        elif length <= _WRITTEN_BYTES and _never_changes(extension):
-            object.__setattr__(extension, "encoded", bytes(buffer[start:]))
+        if encoded is None:
+            _write_extension(w, extension)
+        else:
+            block += encoded
     del names[-2:]
     w.buffer = whole
-    return buffer
+    return block
 
 
-def _never_changes(extension: Extension) -> bool:
-    """Whether the extension is one of ours, with nothing inside that may change, such as a list for a tuple."""
+def _write_extension(w: Writer, extension: Extension) -> None:
+    buffer = w.buffer
+    start = len(buffer)
+    buffer += b"\0\0\0\0"
+    extension.write(w)
+    length = len(buffer) - start - 4
     try:
-        return isinstance(extension, ExtensionBody) and hash(extension) is not None
-    except (TypeError, ValueError):
-        return False
+        _HEADER.pack_into(buffer, start, extension.extension_type, length)
+    except StructError:
+        raise w.error("", f"type or length ({length}) exceeds 65535") from None
+    if type(extension) is ExtensionRemnant:
+        del buffer[start : start + 4]
+
+
+def encode_once(extension: X) -> X:
+    """The same extension, which from now on keeps its encoding; for extensions that stand in hello after hello."""
+    w = Writer(type(extension).__name__)
+    _write_extension(w, extension)
+    object.__setattr__(extension, "encoded", bytes(w.buffer))
+    return extension
