@@ -12,13 +12,20 @@ from tls12.handshake.negotiation import Offer
 from tls12.lab.hellos import with_extensions
 from tls12.lab.script import Script
 from tls12.registry import CodePoint
+from tls12.wire import messages
 from tls12.wire.extensions import Extension, SignatureAlgorithms, SignatureAlgorithmsCert, SupportedGroups
+from tls12.wire.hello import ClientHello
+from tls12.wire.mode import Mode
 
 LONG = 30_000
 
 
 def read(*extensions: Extension) -> Offer:
-    return Offer.read(with_extensions(Script("client").hello(), *extensions))
+    """The offer as a server reads it from the bytes of a hello."""
+    data = messages.serialize(with_extensions(Script("client").hello(), *extensions))
+    hello = messages.parse(data, mode=Mode(tls12_only=True))
+    assert isinstance(hello, ClientHello)
+    return Offer.read(hello)
 
 
 def filled(kind: type[CodePoint], *codes: CodePoint) -> tuple[CodePoint, ...]:
@@ -42,6 +49,13 @@ def test_schemes_are_kept_once_and_in_order(last: type[SignatureAlgorithms]) -> 
 def test_groups_are_kept_once_and_in_order_and_with_them_the_finite_fields_that_are_not_known() -> None:
     offer = read(SupportedGroups(filled(NamedGroup, *GROUPS_SENT)))
     assert offer.groups == GROUPS_SENT
+
+
+def test_a_few_numbers_without_a_meaning_stay_in_a_long_list() -> None:
+    sent = (*SignatureScheme, *map(SignatureScheme.of, range(0x7000, 0x7040)))
+    assert len(sent) > 64
+    assert read(SignatureAlgorithms(sent)).schemes == sent
+    assert read(SignatureAlgorithms((*sent, SignatureScheme.of(0x7040)))).schemes == tuple(SignatureScheme)
 
 
 @given(

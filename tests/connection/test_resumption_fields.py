@@ -51,6 +51,7 @@ from tls12.crypto.provider import StandardCrypto
 from tls12.events import PAUSABLE
 from tls12.registry import ExtensionType, HandshakeType, SignatureScheme
 from tls12.wire.extensions import RawExtension
+from tls12.wire.memory import Memory
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 GCM = CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
@@ -107,6 +108,7 @@ CLIENT: dict[str, Row] = {
     "fallback_scsv": free(False, True),
     "sessions": free(None, MemorySessionStore()),
     "keylog": free(None, KeyLog()),
+    "memory": free(Memory(), None),
     "limits": free(Limits(), Limits(certificates=1, warnings=1, records_per_key=5_000)),
     "half_close": free(False, True),
     "pack_small_writes": free(False, True),
@@ -134,6 +136,7 @@ SERVER: dict[str, Row] = {
     "sessions": free(None, MemorySessionStore()),
     "ticket_keys": free(None, TicketKeys.generate()),
     "keylog": free(None, KeyLog()),
+    "memory": free(Memory(), None),
     "limits": free(Limits(), Limits(certificates=1, warnings=1, records_per_key=5_000)),
     "half_close": free(False, True),
     "pack_small_writes": free(False, True),
