@@ -22,6 +22,8 @@ from tests.lab.test_lab_observer import KINDS, Flow, Tap, converse, everything, 
 from tests.vectors_loader import Case, load, params
 from tls12 import CipherSuite, KeyLog, MemorySessionStore, Policy, Renegotiation, TicketKeys
 from tls12.crypto.key_schedule import DirectionKeys
+from tls12.crypto.suites import SUITES
+from tls12.lab import NullCrypto
 from tls12.lab.observer import (
     KeyScheduleSeen,
     MessageSeen,
@@ -33,7 +35,8 @@ from tls12.lab.observer import (
     Undecryptable,
     VerifyDataSeen,
 )
-from tls12.registry import ConnectionEnd
+from tls12.lab.protected import PatientOpener, RecordKeys
+from tls12.registry import ConnectionEnd, ContentType
 from tls12.wire.closing import ChangeCipherSpec, Finished
 from tls12.wire.hello import ClientHello, HelloRequest
 from tls12.wire.key_exchange import ClientKeyExchange
@@ -328,3 +331,12 @@ def test_details_are_told_only_if_asked_for() -> None:
         plain.feed(sender, data)
     details = (RecordSeen, KeyScheduleSeen, VerifyDataSeen)
     assert plain.events() == [item for item in observe(flow, keylog) if not isinstance(item, details)]
+
+
+def test_a_record_that_is_not_protected_at_all_has_no_nonce_and_no_tag() -> None:
+    row = SUITES[CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
+    opener = PatientOpener(RecordKeys(row, DirectionKeys(b"", bytes(16), bytes(4)), False, NullCrypto()))
+    assert opener.open(0, ContentType.APPLICATION_DATA, b"as it is") == b"as it is"
+    assert opener.keys is not None
+    parts = opener.keys.take_apart(opener, 0, ContentType.APPLICATION_DATA, b"as it is", b"as it is")
+    assert parts == RecordProtection(b"", b"", b"as it is", b"", b"")

@@ -35,9 +35,11 @@ from tls12 import (
     Psk,
     Renegotiation,
     TicketKeys,
+    UsageError,
     lab,
 )
 from tls12.crypto.suites import SUITES
+from tls12.lab.follower import Follower
 from tls12.lab.observer import (
     AlertSeen,
     ApplicationDataSeen,
@@ -525,3 +527,29 @@ def test_the_observer_knows_what_may_come_next() -> None:
     assert isinstance(observer.client_hello, ClientHello)
     assert observer.conversation.expected(ConnectionEnd.CLIENT) == (HandshakeType.CLIENT_HELLO,)
     assert observer.conversation.expected(ConnectionEnd.SERVER) == (HandshakeType.HELLO_REQUEST,)
+
+
+def test_a_broken_rule_is_named_once_however_the_record_is_cut() -> None:
+    odd = record(22, b"") + record(21, b"\1\x5a" * 10_000) + record(99, b"?")
+    whole = observe([("client", odd)])
+    rules = [str(item.error) for item in only(whole, RuleBroken)]
+    assert len(rules) == 5  # an alert of so many bytes is also no alert, and has a plaintext that is too long
+    in_pieces = observe([("client", piece) for piece in pieces(odd, 1)])
+    assert [str(item.error) for item in only(in_pieces, RuleBroken)] == rules
+
+
+def test_a_finished_without_hellos_is_not_verified() -> None:
+    peer, keylog = Script("client"), KeyLog()
+    peer.send(Finished(bytes(12)))
+    observer = Observer(keylog)
+    assert observer.keylog is keylog
+    observer.feed("client", peer.data_to_send())
+    broken, seen = observer.events()
+    assert isinstance(broken, RuleBroken)
+    assert isinstance(seen, MessageSeen)
+    assert seen.verified is None
+
+
+def test_keys_cannot_be_used_before_a_suite_is_chosen() -> None:
+    with pytest.raises(UsageError, match="no keys yet, or no ServerHello"):
+        Follower().change_keys(ConnectionEnd.CLIENT)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tls12.errors import NotTLS, TLSError
+from tls12.errors import TLSError
 from tls12.record_layer import RecordReader
 from tls12.registry import ContentType, ProtocolVersion
 from tls12.wire.records import HEADER, Buffer, RecordHeader, unpack_header
@@ -74,8 +74,6 @@ class PatientReader(RecordReader):
     def _judge_header(self, kind: int, version: int, length: int, data: Buffer, position: int) -> None:
         try:
             super()._judge_header(kind, version, length, data, position)
-        except NotTLS:
-            raise
         except TLSError as error:
             if version >> 8 != 3:
                 raise

@@ -38,6 +38,8 @@ class RecordKeys:
 
     def take_apart(self, cipher: Protection, sequence: int, kind: int, body: bytes, data: bytes) -> RecordProtection:
         """The parts of a record that `cipher` has opened: `data` is its plaintext."""
+        if len(body) == len(data):  # `lab.NullCrypto` neither encrypts nor authenticates
+            return RecordProtection(b"", b"", body, b"", b"")
         suite = self.suite
         nonce = cipher.nonce(sequence, body)
         additional = cipher.additional_data(sequence, kind, body, len(data))
@@ -49,10 +51,8 @@ class RecordKeys:
             end -= suite.mac_length
             tag, inside = body[end:], len(data)
         else:
-            tag, inside = (
-                RecordMac(suite.mac, self.keys.mac_key).compute(additional, data),
-                len(data) + suite.mac_length,
-            )
+            tag = RecordMac(suite.mac, self.keys.mac_key).compute(additional, data)
+            inside = len(data) + suite.mac_length
         ciphertext = body[len(nonce) : end]
         padding = len(ciphertext) - inside
         return RecordProtection(nonce, additional, ciphertext, bytes([padding - 1] * padding), tag)
