@@ -31,7 +31,7 @@ from tls12.errors import TruncatedError, UsageError
 from tls12.trust.verifier import AcceptAnyPeer, Verifier, X509Verifier
 
 _STANDARD_INPUT = 0
-_TICK = 0.1  # seconds between two looks at whether the input has ended
+_TICK = 0.1  # seconds between two checks whether the input has ended
 
 
 def add_parser(subparsers: Any) -> None:
@@ -70,7 +70,7 @@ def add_parser(subparsers: Any) -> None:
     roots.add_argument(
         "--insecure",
         action="store_true",
-        help="accept ANY certificate from ANYBODY: whoever is on the way reads and changes everything",
+        help="accept ANY certificate: an attacker between client and server can read and change everything",
     )
     add_output_options(parser)
 
@@ -137,7 +137,7 @@ class _Sender(threading.Thread):
 
     def run(self) -> None:
         # os.read, not sys.stdin.buffer: a daemon thread in a buffered read would hold its lock at exit.
-        with contextlib.suppress(OSError, UsageError):  # the peer has gone: the receiving side says why
+        with contextlib.suppress(OSError, UsageError):  # the connection is over; the receiving side reports why
             while data := self._read():
                 self.tls.sendall(data)
                 self.sent = True
@@ -171,7 +171,7 @@ def _converse(tls: sync.TLSSocket, output: Output, wait: float) -> None:
         try:
             data = tls.recv()
         except TruncatedError:
-            if sender.closed:  # we said goodbye first: nobody owes us an answer (RFC 5246 7.2.1)
+            if sender.closed:  # our close_notify came first, so the peer need not answer (RFC 5246 7.2.1)
                 return
             raise
         if not data:

@@ -1,10 +1,10 @@
-"""`tls12 decode`: what stands in these bytes, as a tree of names, offsets and values.
+"""`tls12 decode`: prints the records and messages in a file, as a tree of names, offsets and values.
 
-How it works: the input is a file, standard input, or hexadecimal digits on the command line. It is taken for what it
-looks like: a capture (pcap, pcapng), hexadecimal text, records, or bare handshake messages. `lab/capture` makes streams
-of packets, `lab/dissect.py` makes items of streams; here they are only drawn, one line a field. An offset counts from
-the beginning of its message or record, whose own offset in the stream stands in its first line. What is malformed is
-named where it is, and never ends the command.
+How it works: the input is a file, standard input, or hexadecimal digits on the command line. Its first bytes tell what
+it is: a capture (pcap, pcapng), hexadecimal text, records, or handshake messages without records. `lab/capture` makes
+streams of packets, and `lab/dissect.py` makes items of streams, which are printed here, one line for each field. An
+offset counts from the beginning of its message or record, whose own offset in the stream is in its first line. A
+malformed field is named where it stands, and reading goes on.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(source: str) -> bytes:
-    """The bytes of the input, hexadecimal text turned into what it says."""
+    """The bytes of the input; hexadecimal text is converted to bytes."""
     if source == "-":
         data = sys.stdin.buffer.read()
     else:
@@ -96,7 +96,7 @@ def _from_hex(text: str) -> bytes | None:
 def _items(
     data: bytes, context: Context | None, output: Output, problems: list[Problem]
 ) -> Iterator[tuple[int | None, str, Item]]:
-    """Everything in the input: the number of the connection, who sent it, and what it is; `problems` gains the rest."""
+    """The items in the input: number of the connection, sender, and item. What cannot be read goes to `problems`."""
     if data.startswith(MAGICS):
         yield from _captured(data, context, output, problems)
         return
@@ -109,7 +109,7 @@ def _items(
 
 
 def _streams(data: bytes) -> Iterator[Chunk | Problem]:
-    """The streams of a capture, whose errors are the command's."""
+    """The streams of a capture. Raises `CommandError` where the capture cannot be read."""
     try:
         yield from read_streams(data)
     except (DecodeError, UsageError) as error:
@@ -139,7 +139,7 @@ def _captured(
             problems.append(event)
             output.warning(event.text)
         elif (event.connection, event.sender) not in gaps:
-            gaps.add((event.connection, event.sender))  # behind the first a direction is given up: no other matters
+            gaps.add((event.connection, event.sender))  # nothing is read behind the first gap of a direction
             output.warning(f"connection {event.connection}: {event.text}")
             if event.connection in dissectors:
                 yield from placed(event.connection, event.sender, dissectors[event.connection].gap(event.sender))

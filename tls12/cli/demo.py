@@ -1,10 +1,9 @@
-"""`tls12 demo`: see TLS 1.2 happen, checked step by step, with nothing but this machine.
+"""`tls12 demo`: shows TLS 1.2 connections on this machine alone, and checks each step.
 
-How it works: each step is a function that tries something real over loopback sockets or in memory and
-reports what it checked. The peer is OpenSSL, through CPython's `ssl`, told to speak TLS 1.2 only. A step
-names how many checks it makes, so that one which silently skips something counts as failed; one that breaks
-off is a failed check with its reason, and the demo goes on. The last line is `N passed, 0 failed`, and the
-exit code says the same.
+How it works: each step is a function that makes connections over loopback sockets or in memory and reports
+what it checked. The peer is OpenSSL, through CPython's `ssl`, limited to TLS 1.2. Each step declares how many
+checks it makes, so that a check which is skipped counts as failed. A step that raises is a failed check with its
+reason, and the demo goes on. The last line is `N passed, 0 failed`, and the exit code says the same.
 
 Certificates come from a CA that is made when the demo starts and forgotten when it ends.
 """
@@ -83,7 +82,7 @@ class Demo:
         self.failed = 0
 
     def play(self, step: Step) -> None:
-        """One step; what it does not check counts as failed."""
+        """Run one step; the checks that it leaves out count as failed."""
         self.output.title(step.title)
         before = self.passed + self.failed
         try:
@@ -135,7 +134,7 @@ class Demo:
 
 @dataclass
 class OpenSSLServer:
-    """One connection's worth of OpenSSL server, in a thread: a page, or the reason why there was none."""
+    """An OpenSSL server for one connection, in a thread; it serves a page, or keeps the reason why it could not."""
 
     context: ssl.SSLContext
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -328,7 +327,7 @@ def _failure_of_connect(port: int, config: ClientConfig, name: str) -> Exception
 
 
 def _fetch_with_a_flipped_bit(port: int, config: ClientConfig) -> Exception | None:
-    """The loop by hand, as an application that brings its own I/O writes it, over a wire that is not honest."""
+    """The loop of an application that has its own I/O, with bytes that are changed on the way."""
     connection = ClientConnection(config, _NAME)
     connection.initiate_handshake()
     with socket.create_connection(("127.0.0.1", port), _PATIENCE) as sock:
@@ -346,7 +345,7 @@ def _fetch_with_a_flipped_bit(port: int, config: ClientConfig) -> Exception | No
 
 
 def _respond_and_listen(tls: ssl.SSLSocket) -> None:
-    """The page, and then whatever the client has to say about it."""
+    """Send the page, and wait for what the client sends next: an alert."""
     tls.sendall(_RESPONSE)
     tls.recv(1)
 

@@ -1,10 +1,9 @@
-"""The `tls12` program: one table of commands, and one place where what went wrong becomes a sentence.
+"""The `tls12` program: the table of its commands, and the place where errors become sentences.
 
 How it works: `main` builds the parser from `COMMANDS`, runs the chosen module's `run(arguments)` and
-returns its exit code. A command raises what it meets; here it is turned into one line on standard error (or
-a JSON object), and into the exit code that `Exit` documents. The remedies of the library speak of its
-classes; `_OPTIONS` says the same in terms of this program's options. A traceback means a bug in the program,
-and nothing else ever shows one.
+returns its exit code. An error that a command raises becomes one line on standard error (or a JSON
+object), and the exit code that `Exit` documents. The remedies of the library speak of its classes; `_OPTIONS` says
+the same in terms of this program's options. Only a bug in the program shows a traceback.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _OPTIONS = {
     "use TrustStore.from_pem()": "give --ca FILE",
     "it speaks none of our alpn_protocols": "it speaks none of the protocols after --alpn",
 }
-"""What the library calls it, and what this program calls it."""
+"""Expressions in remedies of the library, and the options of this program that do the same."""
 
 _NO_SUCH_HOST = "no such host", "check its spelling, and the name service"
 _NETWORK: tuple[tuple[type[OSError], str, str], ...] = (
@@ -106,7 +105,7 @@ def _hold_standard_streams() -> None:
 
 
 def _without_output(gone: OutputGone) -> Exit:
-    """Say it where that still works, and let nothing be written at the end that cannot be."""
+    """Report it if standard error can still be written, and stop the interpreter from flushing what cannot be."""
     if gone.reason:
         with contextlib.suppress(OSError):
             print(f"error: the output cannot be written: {gone.reason}", file=sys.stderr, flush=True)

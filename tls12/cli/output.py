@@ -1,11 +1,11 @@
-"""What the command line says, and to whom: a terminal, a pipe, or a program.
+"""What the commands print: for a terminal, a pipe, or a program.
 
-How it works: a command tells an `Output` what happened (a handshake message, a check, a failure), never how
+How it works: a command tells an `Output` what happened (a handshake message, a check, a failure), and not how
 it should look. `Terminal` draws it with rich, `Plain` prints the same words without colours or wrapping,
 and `Json` prints one JSON object per line, `{"event": ...}`, with the facts under their own names. `choose`
 picks one: `--json` if asked for, a terminal if there is one and rich is installed, plain otherwise.
 
-What was said by the peer is escaped before it reaches a terminal: a certificate may carry any text.
+Text from the peer is escaped before it is printed: a certificate may contain any text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Exit(IntEnum):
     CERTIFICATE = 4, "the peer's certificate was not accepted"
     OUTPUT = 5, "the output could not be written: a full disk, perhaps"
     INTERRUPTED = 130, "interrupted by Ctrl-C"
-    UNREAD = 141, "whoever read the output has gone before its end, as `| head` does"
+    UNREAD = 141, "the reader of the output closed it before its end, as `| head` does"
 
     meaning: str
 
@@ -56,7 +56,7 @@ class CommandError(Exception):
 
 
 class OutputGone(Exception):
-    """What we say can no longer be written. A broken pipe (`reason` is empty) is nobody's fault: the reader left."""
+    """The output can no longer be written. After a broken pipe, which is no fault, `reason` is empty."""
 
     def __init__(self, error: OSError) -> None:
         self.reason = "" if isinstance(error, BrokenPipeError) else error.strerror or str(error)
@@ -65,7 +65,7 @@ class OutputGone(Exception):
 
 
 class Output:
-    """Where a command reports. This class prints plain text; the others look different, and say the same."""
+    """Prints the reports of a command. This class prints plain text; the others print the same in other forms."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -97,7 +97,7 @@ class Output:
             self._line(f"  {name:<{width}}  {as_words(value)}")
 
     def check(self, text: str, passed: bool, detail: str = "") -> None:
-        """Something was tried, and came out as it should, or did not."""
+        """The result of one check: passed or failed."""
         self._line(f"  {'ok  ' if passed else 'FAIL'}  {text}{f': {detail}' if detail else ''}")
 
     def data(self, data: bytes) -> None:
@@ -159,7 +159,7 @@ class Json(Output):
         self._event(title.replace(" ", "_"), **{name.replace(" ", "_"): value for name, value in facts.items()})
 
     def check(self, text: str, passed: bool, detail: str = "") -> None:
-        """Something was tried."""
+        """The result of one check."""
         self._event("check", text=text, passed=passed, detail=detail)
 
     def data(self, data: bytes) -> None:
@@ -219,7 +219,7 @@ class Terminal(Output):
             self._columns((name, width, "dim"), (as_words(value), None, ""))
 
     def check(self, text: str, passed: bool, detail: str = "") -> None:
-        """Something was tried."""
+        """The result of one check."""
         mark = ("✓", 1, "bold green") if passed else ("✗", 1, "bold red")
         self._columns(mark, (f"{text}{f': {detail}' if detail else ''}", None, "" if passed else "red"))
 
@@ -263,7 +263,7 @@ def choose(arguments: argparse.Namespace, stream: TextIO | None = None) -> Outpu
     """The output that suits the options and the stream; standard output unless given."""
     stream = stream or sys.stdout
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")  # whatever a peer calls itself can be printed
+        stream.reconfigure(errors="backslashreplace")  # so that any name of a peer can be printed
     if arguments.json:
         return Json(stream)
     if stream.isatty() and not arguments.plain:

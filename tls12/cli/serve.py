@@ -5,7 +5,7 @@ messages that it saw; they are printed together when its handshake ends, so that
 interleave. A handshake that fails is one line of output, and the server goes on.
 
 Without `--cert` the server makes a CA and a certificate of its own, valid for as long as it runs; the CA
-goes to a file, so that a client can be told to trust it. Nothing of them is left behind.
+goes to a file, so that a client can be told to trust it. All of it is removed at the end.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class Reporter:
         return number
 
     def handshake_failed(self, transport: TLSTransport, error: BaseException) -> None:
-        """There is no connection."""
+        """A handshake has failed, so that there is no connection."""
         self._failed(self._handshake_ended(transport), str(error), error)
 
     def failed(self, number: int, error: Exception) -> None:
