@@ -9,7 +9,8 @@ from tls12.crypto import finite_field
 from tls12.errors import UsageError
 from tls12.given import require
 from tls12.handshake.client import ClientHandshake
-from tls12.handshake.engine import OnMessage, Rewrite, what_suites_need, with_psk_lookups
+from tls12.handshake.engine import OnMessage, Rewrite
+from tls12.handshake.possible_suites import what_suites_need, with_psk_lookups
 from tls12.registry import ProtocolVersion
 from tls12.resumption.sessions import Session
 from tls12.trust.names import normalise_server_name

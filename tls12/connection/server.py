@@ -7,7 +7,8 @@ from tls12.connection.connection import Connection
 from tls12.connection.roles import Hooks, ServerRole
 from tls12.errors import UsageError
 from tls12.events import ClientHelloReceived
-from tls12.handshake.engine import OnMessage, Rewrite, check_some_suite_possible
+from tls12.handshake.engine import OnMessage, Rewrite
+from tls12.handshake.possible_suites import check_some_suite_possible
 from tls12.handshake.server import ServerHandshake
 
 

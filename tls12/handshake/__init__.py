@@ -1,1 +1,1 @@
-"""The handshake: a table that guards, a generator that tells the story, proofs as objects."""
+"""The handshake: a table of which message may come when, a generator for each side, proofs as objects."""

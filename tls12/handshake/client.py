@@ -1,8 +1,8 @@
-"""The client's story: RFC 5246 figures 1 and 2, straight down the page.
+"""The client's side of a handshake in the order of its messages, as in figures 1 and 2 of RFC 5246.
 
-How it works: `story` sends a ClientHello, judges the ServerHello (`client_hello.py`), and goes on with `full` or
-`resume`. Each line of those two is a line of the RFC. The small steps below them make or judge one message each;
-a researcher overrides one of them in a subclass to misbehave at exactly one place.
+How it works: `story` sends a ClientHello, checks the ServerHello (`client_hello.py`), and goes on with `full` or
+`resume`. Each line of those two is a line of the figures. The methods below them make or check one message each; a
+researcher overrides one of them in a subclass to misbehave at exactly one place.
 """
 
 from __future__ import annotations

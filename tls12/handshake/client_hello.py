@@ -127,7 +127,7 @@ class ClientHellos(Steps[ClientConfig]):
         self.session = session = self.usable_session(suites)
         session_id = b""
         if session is not None:
-            # RFC 5077 3.4: with a ticket, an id of our own invention tells an abbreviated handshake at once.
+            # With a ticket, the client makes up an id; a server that resumes returns it (RFC 5077 3.4).
             session_id = config.draw(Purpose.SESSION_ID, 32) if session.ticket else session.session_id
         hello = ClientHello(
             _TLS_1_2,

@@ -5,12 +5,12 @@ classes that it waits for, and `Ask`, a question that pauses the connection. Eve
 `outputs`, in order: messages, ChangeCipherSpec, keys to install, events. The connection drains that queue after
 every step; it never reaches into a story, and a story never sees a record, a socket or an alert.
 
-The connection holds the generator, the handshake does not: its frame refers to the handshake, and with a way back the
-two would keep each other, and the secrets in them, until the garbage collector comes by.
+The connection holds the generator, the handshake does not: the generator's frame refers to the handshake, and if the
+handshake referred back, both, with their secrets, would stay in memory until the garbage collector runs.
 
-Each message passes the guard (`grammar.Conversation`) before the story does: incoming ones before they are parsed,
-outgoing ones before the `rewrite` hook, which may then send anything at all: an honest state machine, a dishonest
-wire. The transcript holds the bytes that really went over the wire, in both directions.
+The guard (`grammar.Conversation`) judges each message first: an incoming one before it is parsed, an outgoing one
+before the `rewrite` hook. What the hook sends instead is not judged, so that a test can send anything. The transcript
+holds the bytes that really went over the wire, in both directions.
 
 An incoming message enters the transcript before the story resumes. What is computed over the transcript up to, but
 not including, a message (Finished, CertificateVerify) is therefore computed before waiting for it.
@@ -20,21 +20,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from tls12.config import ClientConfig, Limits, ServerConfig
 from tls12.crypto.protection import Opener, Sealer
-from tls12.crypto.suites import SUITES
 from tls12.errors import UnexpectedMessage, UsageError
-from tls12.events import PAUSABLE, Event, PskLookupRequested, answers_to
+from tls12.events import PAUSABLE, Event, answers_to
 from tls12.given import name_value
 from tls12.handshake.grammar import CCS, Conversation
-from tls12.handshake.proofs import (
-    Established,
-)
+from tls12.handshake.possible_suites import check_some_suite_possible, with_psk_lookups
+from tls12.handshake.proofs import Established
 from tls12.handshake.transcript import Transcript
-from tls12.policy import Policy
 from tls12.registry import ConnectionEnd, ContentType, HandshakeType
 from tls12.secrecy import Secret
 from tls12.wire import messages
@@ -76,12 +73,12 @@ OnMessage: TypeAlias = Callable[[str, Unit, int], None]
 _REWRITE = "it gives a list of messages: [message] to send it as it is, [] to send nothing"
 
 Send: TypeAlias = tuple[int, bytes]
-"""Output: a content type and what to send under it. A plain tuple, since half of all outputs are these."""
+"""Output: a content type and what to send under it. A plain tuple, because half of all outputs are these."""
 
 
 @dataclass(slots=True)
 class InstallWriteKeys:
-    """Output: from here on, seal; `fragment_size` bytes of plaintext per record at most."""
+    """Output: protect what is sent from here on; `fragment_size` bytes of plaintext per record at most."""
 
     sealer: Sealer = field(repr=False)
     fragment_size: int
@@ -89,7 +86,7 @@ class InstallWriteKeys:
 
 @dataclass(slots=True)
 class InstallReadKeys:
-    """Output: from here on, open; `plaintext_limit` bytes per record at most."""
+    """Output: what arrives from here on is protected; `plaintext_limit` bytes of plaintext per record at most."""
 
     opener: Opener = field(repr=False)
     plaintext_limit: int
@@ -100,7 +97,7 @@ class RecordRules:
     """Output: the version is agreed, and every further record must carry it (RFC 5246 6.2.1)."""
 
     fragment_size: int | None
-    """Bytes of plaintext per record from here on, either way, protected or not (RFC 6066 4); None leaves it."""
+    """Bytes of plaintext per record in both directions, protected or not (RFC 6066 4); None changes no limit."""
     most_to_send: int
     """Bytes of plaintext per record that we send, whatever the peer accepts."""
 
@@ -120,38 +117,6 @@ class Complete:
 
 
 Output: TypeAlias = Send | InstallWriteKeys | InstallReadKeys | RecordRules | Notify | Complete
-
-
-def with_psk_lookups(config: C, pause_on: frozenset[type]) -> C:
-    """Who looks up PSKs himself has a source of them, whether or not the configuration names one."""
-    if config.psk is None and PskLookupRequested in pause_on:
-        return replace(config, psk=_asked_for)
-    return config
-
-
-def check_some_suite_possible(config: ServerConfig, pause_on: frozenset[type]) -> None:
-    """Raises `UsageError` if a server with this configuration can choose no cipher suite, whatever a client offers."""
-    if not with_psk_lookups(config, pause_on).suites:
-        needed = what_suites_need(
-            config.policy,
-            "credentials=(Credential.from_pem_files(chain, key),)",
-            "psk=..., or an answer to PskLookupRequested",
-        )
-        raise UsageError(f"this server has nothing to prove its identity with: {needed}")
-
-
-def what_suites_need(policy: Policy, certificates: str, keys: str) -> str:
-    """What a configuration lacks that can carry through no suite of its policy, in words."""
-    rows = [SUITES[suite] for suite in policy.cipher_suites]
-    if not rows:
-        return f"policy {policy.name!r} has no cipher suites"
-    ways = [certificates] * any(row.uses_certificate for row in rows if not row.uses_psk)
-    ways += [keys] * any(row.uses_psk for row in rows)
-    return f"the suites of policy {policy.name!r} need {', or '.join(ways)}"
-
-
-def _asked_for(_: bytes) -> None:
-    """Where a PSK comes from when the application is asked: not from here."""
 
 
 class Handshake(ABC, Generic[C]):
@@ -181,7 +146,7 @@ class Handshake(ABC, Generic[C]):
         self._pushed_back: Unit | None = None
 
     def adopt(self, config: C) -> None:
-        """Go by this configuration from here on."""
+        """Use this configuration from here on."""
         self.given_config: C = config
         self.config: C = with_psk_lookups(config, self.pause_on)
         self.limits: Limits = config.limits
@@ -201,9 +166,9 @@ class Handshake(ABC, Generic[C]):
             self.asking = step.event
 
     def take_message(self, data: bytes) -> Message:
-        """Judge one whole handshake message from the peer, header included; what the story is told next.
+        """Check and parse one whole handshake message from the peer, header included; the story gets the result.
 
-        Raises the error of whatever is wrong.
+        Raises the error of whatever is wrong with it.
         """
         conversation = self.conversation
         row = conversation.admit(self.peer, data[0])
@@ -215,7 +180,7 @@ class Handshake(ABC, Generic[C]):
         return message
 
     def take_change_cipher_spec(self, data: bytes) -> ChangeCipherSpec:
-        """Judge the payload of a ChangeCipherSpec record from the peer; what the story is told next."""
+        """Check the payload of a ChangeCipherSpec record from the peer; the story gets the result."""
         row = self.conversation.admit(self.peer, CCS)
         if data != b"\x01":
             raise UnexpectedMessage(

@@ -51,7 +51,7 @@ class State(Enum):
     __hash__ = object.__hash__
 
 
-# In every handshake; an attribute of an enum costs 0.1 µs until Python 3.12.
+# Used in every handshake, and slow to look up in an enum class before Python 3.12 (see docs/performance.md).
 _START, _ESTABLISHED = State.START, State.ESTABLISHED
 
 CCS = -1
@@ -133,7 +133,7 @@ def may_request_certificate(facts: ConversationFacts) -> bool:
 
 
 def anonymous(facts: ConversationFacts) -> bool:
-    """Nobody authenticates the server; asking for a client certificate is then a handshake_failure (RFC 5246 7.4.4)."""
+    """Anonymous suites, with which no client certificate may be asked for: handshake_failure (RFC 5246 7.4.4)."""
     return facts.key_exchange in (Kx.DH_ANON, Kx.ECDH_ANON)
 
 

@@ -244,7 +244,7 @@ def first_choice(
     for credentials in _by_chain(candidates, offer.certificate_schemes):
         for suite in candidate_suites(offer.hello.cipher_suites, config.policy):
             try:
-                return _complete(SUITES[suite], offer, config, credentials)
+                return _choose_for_suite(SUITES[suite], offer, config, credentials)
             except _Unusable as miss:
                 if misses is not None:
                     misses.append(miss)
@@ -252,7 +252,7 @@ def first_choice(
 
 
 def _needed(offer: Offer, config: ServerConfig) -> dict[str, CodePoint | None] | None:
-    """What a policy must have for the choice that this configuration leads to, if it leads to one."""
+    """What would be chosen under this configuration, by the field of the policy that must have it; None for nothing."""
     choice = first_choice(offer, config, candidate_credentials(offer.server_name, config))
     if choice is None:
         return None
@@ -262,7 +262,8 @@ def _needed(offer: Offer, config: ServerConfig) -> dict[str, CodePoint | None] |
 def _by_chain(
     credentials: tuple[Credential, ...], schemes: tuple[SignatureScheme, ...] | None
 ) -> tuple[tuple[Credential, ...], ...]:
-    """First those whose chain the client verifies by what it says (RFC 5246 7.4.2), then all, as RFC 8446 4.4.2.2."""
+    """First the credentials whose chain is signed with schemes that the client offers (RFC 5246 7.4.2), then all
+    (RFC 8446 4.4.2.2)."""
     if schemes is not None and len(credentials) > 1:
         verified = tuple(credential for credential in credentials if credential.is_verified_with(schemes))
         if 0 < len(verified) < len(credentials):
@@ -271,7 +272,7 @@ def _by_chain(
 
 
 def candidate_suites(offered: tuple[CipherSuite, ...], policy: Policy) -> Iterable[CipherSuite]:
-    """What both sides have, once each, in the order of whoever decides it."""
+    """The suites that both sides have, once each, in the order of the side whose preference the policy follows."""
     if not policy.server_preference:
         allowed = set(policy.cipher_suites)
         return filter(allowed.__contains__, dict.fromkeys(offered))
@@ -283,7 +284,7 @@ def candidate_suites(offered: tuple[CipherSuite, ...], policy: Policy) -> Iterab
 def _among_equals(
     ours: Iterable[CipherSuite], theirs: Iterable[CipherSuite], groups: tuple[tuple[CipherSuite, ...], ...]
 ) -> Iterator[CipherSuite]:
-    """Our order, but a group stands at the place of its first suite, and inside it the client's order holds."""
+    """Our order of the groups, by the first suite of each; inside a group the client's order."""
     equals = {suite: group for group in groups for suite in group}
     done: set[CipherSuite] = set()
     for suite in ours:
@@ -294,7 +295,7 @@ def _among_equals(
 
 
 class _Unusable(Exception):
-    """Why one suite does not work out; not an error of the connection."""
+    """Why one suite cannot be used. The next suite is tried, so this is no error of the connection."""
 
     def __init__(self, reason: str, alert: Alert = Alert.HANDSHAKE_FAILURE) -> None:
         super().__init__(reason)
@@ -322,7 +323,7 @@ def candidate_credentials(server_name: str | None, config: ServerConfig) -> tupl
     return config.credentials
 
 
-def _complete(suite: Suite, offer: Offer, config: ServerConfig, credentials: tuple[Credential, ...]) -> Choice:
+def _choose_for_suite(suite: Suite, offer: Offer, config: ServerConfig, credentials: tuple[Credential, ...]) -> Choice:
     policy = config.policy
     if suite.uses_psk and config.psk is None:
         raise _Unusable("PSK suites need a psk in the ServerConfig")

@@ -1,10 +1,10 @@
-"""The smallest permission that would have helped, as an expression that can be typed: for the remedy of an error.
+"""The remedy of an error: the smallest change of the policy that would have helped, as an expression to type.
 
-How it works: an error is raised under a policy, which is in force, so what that policy lacks is known. `replacing`
-spells the change of single fields: `Policy.default().replace(require_extended_master_secret=False)`. Where no suite is
-common, `Policy.compatible()` is the measure, since no ordinary policy offers more: a server tries what of it would
-have given a choice (`smallest_addition`), a client says what of it was not offered (`offering_more`). Both say so when
-nothing is left.
+How it works: an error is raised under a policy, so it is known what that policy lacks. `replacing` writes the change
+of single fields: `Policy.default().replace(require_extended_master_secret=False)`. Where client and server have no
+suite in common, the policy is compared with `Policy.compatible()`, because no ordinary policy offers more: a server
+tries which of its fields would have led to a choice (`smallest_addition`), a client says which of them it did not offer
+(`offering_more`). Both say so when nothing would help.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TRIES = (("cipher_suites",), ("groups", "signature_schemes"), _OFFERED)
 
 
 def spelled(policy: Policy) -> str:
-    """How a user names this policy: by the base that it is, or as a variable of the user's own."""
+    """How a program names this policy: by the function that makes it, or as a variable `policy`."""
     return _BASES.get(policy.fingerprint, "policy")
 
 

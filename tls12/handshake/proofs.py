@@ -1,9 +1,9 @@
 """Proofs: values that exist only because a check passed.
 
-How it works: `Established` is what a handshake ends in, and it cannot be built without a proof of who the peer is,
-of who owns the key share, and of the Finished message. Each proof class is constructed in exactly one function of
-`steps.py` (a test counts the places), behind the comparison that it stands for; so leaving a check out does not
-type-check. Where the protocol really proves nothing, the story has to say so with an `Unauthenticated` and its reason.
+How it works: a handshake ends in an `Established`, which cannot be made without a proof of who the peer is, of who
+owns the key share, and of the Finished message. Each proof is made in exactly one function of `steps.py` (a test counts
+the places), behind the check that it stands for: code that leaves a check out does not type-check. Where the protocol
+proves nothing, the story says so with an `Unauthenticated` and its reason.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tls12.resumption.sessions import Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedIdentity:
-    """The verifier accepted this chain for this name."""
+    """The verifier accepted these certificates for the name that was asked for."""
 
     certificates: tuple[bytes, ...]
     chain: tuple[bytes, ...]
@@ -50,7 +50,7 @@ class ResumedSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unauthenticated:
-    """Nothing is proved here, and why that is right: anonymous and PSK suites, optional client certificates."""
+    """Nothing is proved, and the reason why that is right: anonymous and PSK suites, optional client certificates."""
 
     reason: str
 
@@ -82,7 +82,7 @@ class Established:
         return self.crypto.make_prf(self.negotiated.agreed.parameters.prf_hash, self.master_secret)
 
     def without_secrets(self) -> Established:
-        """The facts alone, for a connection that has failed: nothing can be resumed, exported or bound any more."""
+        """What was agreed and proved, for a connection that has failed: it can resume, export and bind nothing."""
         return replace(self, session=None, master_secret=b"", client_verify_data=b"", server_verify_data=b"")
 
     def __reduce__(self) -> NoReturn:

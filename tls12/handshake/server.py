@@ -1,8 +1,7 @@
-"""The server's story: RFC 5246 figures 1 and 2 from the other side.
+"""The server's side of a handshake in the order of its messages, as in figures 1 and 2 of RFC 5246.
 
-How it works: `story` reads the ClientHello, decides between `resume` and `full` (`server_hello.py`,
-`negotiation.py`), and goes straight down the page. The small steps below make or judge one message each, and may
-be overridden one by one.
+How it works: `story` reads the ClientHello, decides between `resume` and `full` (`server_hello.py`, `negotiation.py`),
+and goes on with one of them. The methods below make or check one message each, and a subclass may override one.
 """
 
 from __future__ import annotations
@@ -75,8 +74,8 @@ class ServerHandshake(ServerHellos):
             if session is not None and old_choice is not None and (yield from self.has_psk_of(session))
             else self.full(offer, choose(offer, self.config), alpn)
         )
-        # The path lets go of the offer, and with it of the hello, as soon as it is answered. So does this frame, which
-        # otherwise would keep both for as long as the client takes to go on.
+        # `full` and `resume` delete the offer, and with it the hello, once it is answered. This frame must do so too,
+        # or both would stay in memory until the client goes on.
         del offer, session, old_choice
         yield from path
 

@@ -1,8 +1,9 @@
 """The server's hellos: what it makes of the ClientHello, what it answers, and the sessions that it keeps.
 
-How it works: the ClientHello has become an `Offer` (`negotiation.py`). Here it is shown to the application, checked
-against the connection's past, matched with a session; and what was chosen becomes an `Agreed` and a ServerHello.
-Everything is chosen before the first byte of the answer is queued, so that a refusal leaves nothing half-said.
+How it works: the ClientHello has been read into an `Offer` (`negotiation.py`). The steps here show it to the
+application, check it against the handshakes before on this connection, and look for a session; what is chosen becomes
+an `Agreed` and a ServerHello. Everything is chosen before the first byte of the answer is queued, so a server that
+refuses a hello has sent nothing.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ class ServerHellos(Steps[ServerConfig]):
 
     def choose_alpn(self, offer: Offer) -> str | None:
         """Our best protocol among those offered. In a renegotiation the one that the connection speaks, and no other:
-        the application has long begun to speak it. A client that offers none then, as OpenSSL, keeps it."""
+        the application speaks it already. A client that offers none then, as OpenSSL does, keeps it."""
         previous = self.previous
         if previous is None:
             return choose_alpn(offer.protocols, self.config)
@@ -174,8 +175,8 @@ class ServerHellos(Steps[ServerConfig]):
     def check_resumption(self, session: Session, offer: Offer) -> Choice | None:
         """What a full handshake would choose now, if the session may go on instead; None if it may not.
 
-        What the ClientHello says about key exchange is no obstacle: it counts only for new sessions. Raises where
-        the RFC wants an alert and no full handshake.
+        What the ClientHello offers for the key exchange does not matter, because a resumption has none. Raises
+        `PeerMisbehaved` where the RFC demands an alert instead of a full handshake.
         """
         config = self.config
         extended = offer.has(ExtendedMasterSecret)
@@ -211,7 +212,8 @@ class ServerHellos(Steps[ServerConfig]):
         )
 
     def choice_for_session(self, session: Session, offer: Offer) -> Choice | None:
-        """What this offer leads to with the credentials that may serve the session, if that is its suite."""
+        """What a full handshake would choose among the credentials that may resume the session; None if that is another
+        suite than the session's."""
         try:
             candidates = candidate_credentials(offer.server_name, self.config)
         except PeerIncompatible:
@@ -361,7 +363,7 @@ class ServerHellos(Steps[ServerConfig]):
         )
 
     def is_our_name(self, server_name: str) -> bool:
-        """Whether this name guided the choice, which the ServerHello then says (RFC 6066 3)."""
+        """Whether this is a name of the server; the ServerHello then says that it was used (RFC 6066 3)."""
         config = self.config
         return server_name in config.server_names or any(c.matches(server_name) for c in config.credentials)
 

@@ -1,8 +1,8 @@
-"""The steps that both stories share: keys, Finished, signatures, proofs, the end.
+"""The steps that both sides share: keys, Finished, signatures, proofs, the end of a handshake.
 
-How it works: what RFC 5246 says once for both sides stands here once. Three of these functions are the only ones
-that make a proof: `verify_identity`, `verify_signature` and `receive_finished`, each behind its comparison; and
-`accept_resumption`, whose proof is the Finished under the session's master secret. `finish` puts them together.
+How it works: what RFC 5246 says for both sides is written here once. Four of these methods are the only ones that
+make a proof, each behind its check: `verify_identity`, `verify_signature`, `receive_finished`, and `accept_resumption`,
+whose proof is the Finished under the session's master secret. `finish` puts the proofs together.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Steps(Handshake[C]):
     """A handshake with the steps that do not depend on the side; the stories build on it."""
 
     def output_record_rules(self, agreed: Agreed) -> None:
-        """What the hellos say about every further record: its version, and how long it may be (RFC 6066 4)."""
+        """Tell the connection what holds for every further record: its version, and its length (RFC 6066 4)."""
         self.outputs.append(RecordRules(agreed.max_fragment_size, self.config.max_send_fragment))
 
     # -- keys ---------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class Steps(Handshake[C]):
     # -- extended master secret, renegotiation and the end --------------------------------------------------
 
     def check_extended_master_secret(self, offered: bool) -> None:
-        """Whether the peer may do without (RFC 7627 5.2): by policy, and never behind a handshake that had it."""
+        """Whether the peer may leave it out (RFC 7627 5.2): by policy, and never after a handshake that used it."""
         if offered:
             return
         peer, policy, previous = self.peer, self.config.policy, self.previous

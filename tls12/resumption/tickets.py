@@ -4,12 +4,12 @@ How it works: a ticket is `key_name(16) | nonce(12) | AES-256-GCM(time(8) | stat
 authenticated too. Keys are made at random when first needed and never leave this object. One key seals for
 `lifetime` seconds (or `MAX_SEALED` tickets, long before random nonces could repeat), then a new one takes
 over, and the old one only opens, for another `lifetime`: by then the last ticket that it sealed has
-expired, and the key is forgotten. So there are never more than a handful, usually two, and whoever steals
-the keys of a running server reads the last two lifetimes of resumable connections, not more (RFC 5077 5.5;
-why the default is short).
+expired, and the key is forgotten. So there are usually two keys. An attacker who steals the keys of a running
+server can read the resumable connections of the last two lifetimes and no older ones (RFC 5077 5.5), which is
+why the default lifetime is short.
 
-The lifetime is enforced here, by the time inside the ticket, not left to the client's courtesy. What cannot
-be opened, whatever the reason, is None: a full handshake follows, and nobody learns why.
+The lifetime is enforced here, by the time inside the ticket. A ticket that cannot be opened is None, whatever
+the reason: a full handshake follows, and the client does not learn why.
 """
 
 from __future__ import annotations
