@@ -112,9 +112,9 @@ def test_what_is_chosen_is_in_the_best_group_that_both_have_and_there_the_client
 @pytest.mark.parametrize("changes", [{"server_preference": False}, {"equal_preference": (OURS,)}], ids=str)
 def test_a_suite_that_a_client_repeats_is_tried_once(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[CipherSuite] = []
-    complete = negotiation._complete
+    complete = negotiation._choose_for_suite
     monkeypatch.setattr(
-        negotiation, "_complete", lambda suite, *rest: tried.append(suite.suite) or complete(suite, *rest)
+        negotiation, "_choose_for_suite", lambda suite, *rest: tried.append(suite.suite) or complete(suite, *rest)
     )
     hello = Script("client").hello(*(AES_128, CHACHA) * 1000, extensions=())
     policy = Policy.default().replace(cipher_suites=OURS, **changes)
