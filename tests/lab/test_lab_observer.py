@@ -553,3 +553,35 @@ def test_a_finished_without_hellos_is_not_verified() -> None:
 def test_keys_cannot_be_used_before_a_suite_is_chosen() -> None:
     with pytest.raises(UsageError, match="no keys yet, or no ServerHello"):
         Follower().change_keys(ConnectionEnd.CLIENT)
+
+
+def test_what_a_sender_may_not_put_into_a_record_or_between_two_is_named_and_read() -> None:
+    client = Script("client")
+    hello = client.enter(client.hello())
+    client.send_record(
+        ContentType.HANDSHAKE, hello + b"\x0e\0"
+    )  # more behind the hello, and the beginning of a message
+    client.send_record(ContentType.CHANGE_CIPHER_SPEC, b"\1")
+    seen = observe([("client", client.data_to_send())])
+    rules = [str(item.error) for item in only(seen, RuleBroken)]
+    assert rules[:2] == [
+        "the client sent more behind its ClientHello, in the same record (RFC 5246 7.2.2)",
+        "the client sent ChangeCipherSpec in the middle of a handshake message (RFC 5246 7.2.2)",
+    ]
+    assert [type(item.message) for item in only(seen, MessageSeen)] == [ClientHello, ChangeCipherSpec]
+
+
+def test_application_data_in_the_middle_of_a_handshake_message_is_named_and_read() -> None:
+    flow: Flow = []
+    keylog = KeyLog()
+    client, server = our_client(keylog=keylog), our_server()
+    ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
+    talk(*ends)
+    writer = server.connection._outgoing.writer
+    flow.append(
+        ("server", writer.seal(ContentType.HANDSHAKE, b"\0\0") + writer.seal(ContentType.APPLICATION_DATA, b"!"))
+    )
+    seen = observe(flow, keylog)
+    (broken,) = only(seen, RuleBroken)
+    assert str(broken.error).startswith("the server sent application data in the middle of a handshake message")
+    assert data_of(seen, "server") == b"!"

@@ -23,11 +23,11 @@ from collections.abc import Generator
 from tls12.config import Limits
 from tls12.connection.buffers import NOTHING
 from tls12.crypto.protection import Opener
-from tls12.errors import DecodeError, LimitExceeded, PeerMisbehaved, UnexpectedMessage
+from tls12.errors import DecodeError, LimitExceeded, PeerMisbehaved
 from tls12.events import DataReceived, Event
-from tls12.handshake.grammar import CCS, name_of
+from tls12.handshake.grammar import CCS, FLIGHT_ENDS, interruption, name_of, surplus
 from tls12.record_layer import RecordReader
-from tls12.registry import Alert, AlertLevel, ConnectionEnd, ContentType, HandshakeType
+from tls12.registry import Alert, AlertLevel, ConnectionEnd, ContentType
 from tls12.wire.closing import AlertMessage
 from tls12.wire.messages import HandshakeReassembler
 from tls12.wire.records import Buffer
@@ -35,8 +35,6 @@ from tls12.wire.records import Buffer
 _HANDSHAKE = int(ContentType.HANDSHAKE)
 _ALERT = int(ContentType.ALERT)
 _CHANGE_CIPHER_SPEC = int(ContentType.CHANGE_CIPHER_SPEC)
-_FLIGHT_ENDS = frozenset({HandshakeType.CLIENT_HELLO, HandshakeType.SERVER_HELLO_DONE, HandshakeType.FINISHED})
-"""Behind these the sender must wait (or change keys), so nothing may follow in the same record."""
 
 
 class Incoming:
@@ -95,7 +93,7 @@ class Incoming:
                 else:
                     if reassembler.pending and kind != _ALERT:
                         what = name_of(CCS) if kind == _CHANGE_CIPHER_SPEC else "application data"
-                        raise UnexpectedMessage(f"the {self._peer} sent {what} in the middle of a handshake message")
+                        raise interruption(self._peer, what)
                     yield kind, fragment
         finally:
             records.close()  # here, where an interrupt of what the reader puts back is raised and not swallowed
@@ -106,10 +104,8 @@ class Incoming:
             message = reassembler.next_message()
             if message is None:
                 return
-            if reassembler.pending and message[0] in _FLIGHT_ENDS:
-                raise UnexpectedMessage(
-                    f"the {self._peer} sent more behind its {name_of(message[0])}, in the same record"
-                )
+            if reassembler.pending and message[0] in FLIGHT_ENDS:
+                raise surplus(self._peer, message[0])
             self._warnings = 0
             yield _HANDSHAKE, message
 

@@ -291,6 +291,20 @@ def name_of(kind: MessageKind) -> str:
     return _NAMES[kind]
 
 
+FLIGHT_ENDS = frozenset({HandshakeType.CLIENT_HELLO, HandshakeType.SERVER_HELLO_DONE, HandshakeType.FINISHED})
+"""Behind these the sender must wait, or change keys, so nothing may follow in the same record."""
+
+
+def surplus(sender: ConnectionEnd, kind: MessageKind) -> UnexpectedMessage:
+    """The error for more bytes in the record in which one of `FLIGHT_ENDS` ends."""
+    return UnexpectedMessage(f"the {sender} sent more behind its {name_of(kind)}, in the same record")
+
+
+def interruption(sender: ConnectionEnd, what: str) -> UnexpectedMessage:
+    """The error for a record of another type between the fragments of a handshake message."""
+    return UnexpectedMessage(f"the {sender} sent {what} in the middle of a handshake message")
+
+
 class Conversation:
     """One place in the grammar, with the facts that led there; sees both directions."""
 

@@ -29,7 +29,16 @@ from tls12.crypto.key_schedule import KeyBlock
 from tls12.crypto.provider import STANDARD, CryptoProvider
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import DecodeError, TLSError, UnexpectedMessage, UsageError
-from tls12.handshake.grammar import CCS, Conversation, MessageKind, State
+from tls12.handshake.grammar import (
+    CCS,
+    FLIGHT_ENDS,
+    Conversation,
+    MessageKind,
+    State,
+    interruption,
+    name_of,
+    surplus,
+)
 from tls12.handshake.transcript import Transcript
 from tls12.keylog import KeyLog
 from tls12.lab.patience import PatientReader
@@ -199,12 +208,16 @@ class Follower:
                 half.finished = True
         elif kind == ContentType.HANDSHAKE:
             for data in half.messages(record.fragment):
+                if half.pending and data[0] in FLIGHT_ENDS:
+                    yield from self._object(sender, surplus(sender, data[0]))
                 yield from self.take_message(sender, data, protected=record.protected)
         elif kind == ContentType.CHANGE_CIPHER_SPEC:
             yield from self._take_change_cipher_spec(record)
         elif kind == ContentType.ALERT:
             yield from self._take_alert(record)
         elif kind == ContentType.APPLICATION_DATA:
+            if half.pending:
+                yield from self._object(sender, interruption(sender, "application data"))
             if not (self._lawless or half.finished or self.conversation.data_allowed(sender)):
                 what = self.conversation.describe(sender, "application data")
                 yield from self._object(sender, UnexpectedMessage(what))
@@ -247,6 +260,8 @@ class Follower:
 
     def _take_change_cipher_spec(self, record: RecordSeen) -> Iterator[Seen]:
         sender, message = record.sender, ChangeCipherSpec()
+        if self.halves[sender].pending:
+            yield from self._object(sender, interruption(sender, name_of(CCS)))
         try:
             message = ChangeCipherSpec.parse(record.fragment)
         except DecodeError as error:
