@@ -127,7 +127,7 @@ def test_a_writer_does_not_read_without_bound_while_it_waits() -> None:
         def flood() -> None:
             with contextlib.suppress(OSError):
                 while True:  # application data may come in the middle of a renegotiation
-                    peer.sock.sendall(peer.connection._outgoing.writer.write(23, bytes(16_000)))
+                    peer.sock.sendall(peer.connection._core.outgoing.writer.write(23, bytes(16_000)))
 
         with in_thread(flood):
             with pytest.raises(TimeoutError):

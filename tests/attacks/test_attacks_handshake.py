@@ -11,7 +11,8 @@ from tests import pki
 from tests.attacks.weakening import allowed, assert_defended, removed
 from tests.ends import Ours, Scripted, credential, our_client, our_server, talk, verifier
 from tls12 import CipherSuite, ClientAuth, Credential, NamedGroup, Policy, SignatureScheme, lab
-from tls12.connection import Connection, ServerConnection
+from tls12.connection import ServerConnection
+from tls12.connection.core import Core
 from tls12.crypto import signatures
 from tls12.crypto.key_schedule import key_block
 from tls12.crypto.prf import make_prf
@@ -88,15 +89,15 @@ def test_early_change_cipher_spec() -> None:
         talk(ours, script)
         return ours.error is None and ours.connection.expecting == ("ChangeCipherSpec",)
 
-    def at_any_time(self: Connection, payload: bytes) -> None:
+    def at_any_time(self: Core, payload: bytes) -> None:
         """OpenSSL until 2014 derived the keys from whatever master secret there was: here, none."""
-        suite = self._handshakes.conversation.facts.cipher_suite
+        suite = self.handshakes.conversation.facts.cipher_suite
         assert suite is not None
         keys = key_block(SUITES[suite], make_prf(SUITES[suite].prf_hash, b""), *randoms[-2:])
-        self._incoming.reader.install(make_opener(SUITES[suite], keys.client, encrypt_then_mac=False))
+        self.incoming.reader.install(make_opener(SUITES[suite], keys.client, encrypt_then_mac=False))
 
-    takers = {**Connection._TAKERS, ContentType.CHANGE_CIPHER_SPEC: at_any_time}
-    assert_defended(attack, removed(Connection, "_TAKERS", takers))
+    takers = {**Core._TAKERS, ContentType.CHANGE_CIPHER_SPEC: at_any_time}
+    assert_defended(attack, removed(Core, "_TAKERS", takers))
 
 
 def test_skipped_certificate_verify() -> None:

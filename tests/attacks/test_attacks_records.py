@@ -14,7 +14,7 @@ import pytest
 from tests.attacks.weakening import WITHOUT_SHORTCUTS, assert_defended, removed, together
 from tests.ends import Scripted, our_client, our_server, talk
 from tls12 import Alert, CipherSuite, ClientConnection, Policy
-from tls12.connection import Connection
+from tls12.connection.core import Core
 from tls12.crypto import cbc, key_schedule, limits, record_mac
 from tls12.crypto.aead import AeadCipher
 from tls12.crypto.cbc import MacThenEncrypt
@@ -338,7 +338,7 @@ def test_truncation() -> None:
         server.receive(b"")
         return server.data == b"pay 1000" and server.error is None and server.closed_cleanly
 
-    def as_a_close(self: Connection) -> None:
+    def as_a_close(self: Core) -> None:
         self._take_alert(bytes([AlertLevel.WARNING, Alert.CLOSE_NOTIFY]))
 
-    assert_defended(attack, removed(Connection, "_end_of_stream", as_a_close))
+    assert_defended(attack, removed(Core, "_end_of_stream", as_a_close))

@@ -33,7 +33,7 @@ from tls12 import (
     X509Verifier,
 )
 from tls12 import policy as policies
-from tls12.connection import Connection
+from tls12.connection.core import Core
 from tls12.crypto import finite_field
 from tls12.errors import CertificateError, DecodeError
 from tls12.handshake import negotiation
@@ -110,7 +110,7 @@ def test_hello_request_flood() -> None:
     def attack() -> bool:
         client, server = our_client(limits=LIMITS), our_server()
         talk(client, server)
-        writer = server.connection._outgoing.writer
+        writer = server.connection._core.outgoing.writer
         for _ in range(1_000):
             client.receive(bytes(writer.write(ContentType.HANDSHAKE, b"\0\0\0\0")))
         return client.error is None and client.take().count(b"\x15\x03\x03") >= 1_000
@@ -147,7 +147,7 @@ def test_declared_lengths() -> None:
         for _ in range(64):
             script.send_record(ContentType.HANDSHAKE, bytes(2**14))
         ours.receive(script.take())
-        return ours.connection._incoming.reassembler.pending > 2**20
+        return ours.connection._core.incoming.reassembler.pending > 2**20
 
     assert_defended(attack, unlimited(message_sizes={}, other_message_size=2**24 - 1))
 
@@ -162,7 +162,7 @@ def test_input_during_a_pause() -> None:
         ours.receive(client.take())
         for _ in range(1_000):
             ours.receive(bytes(16_384))
-        return ours.error is None and ours.connection._incoming.reader.buffered > 2**23
+        return ours.error is None and ours.connection._core.incoming.reader.buffered > 2**23
 
     assert_defended(attack, unlimited(buffered=1 << 40))
 
@@ -307,9 +307,9 @@ def test_heartbleed() -> None:
         answer = b"".join(record.fragment for record in split_records(ours.take()))
         return secret in answer
 
-    def answer(self: Connection, fragment: bytes) -> None:
+    def answer(self: Core, fragment: bytes) -> None:
         payload = Heartbeat.parse(fragment).payload
-        self._outgoing.queue.append(b"\x18\x03\x03" + len(payload).to_bytes(2, "big") + payload)
+        self.outgoing.queue.append(b"\x18\x03\x03" + len(payload).to_bytes(2, "big") + payload)
 
     def parse_as_c_does(data: bytes) -> Heartbeat:
         """What OpenSSL 1.0.1 did: the length is the peer's word, and memory goes on behind the record."""
@@ -318,6 +318,6 @@ def test_heartbleed() -> None:
 
     heartbeats_spoken = together(
         removed(reader, "_KINDS", reader._KINDS | {ContentType.HEARTBEAT}),
-        removed(Connection, "_TAKERS", {**Connection._TAKERS, ContentType.HEARTBEAT: answer}),
+        removed(Core, "_TAKERS", {**Core._TAKERS, ContentType.HEARTBEAT: answer}),
     )
     assert_defended(attack, heartbeats_spoken, removed(Heartbeat, "parse", parse_as_c_does))

@@ -401,4 +401,4 @@ def test_a_clock_that_ends_the_connection_ends_it_before_anything_is_answered(ro
     if role == "server" or call == 1:
         assert ours.connection.state is ConnectionState.FAILED
         assert ours.events == []
-        assert ours.connection._handshakes.current is None
+        assert ours.connection._core.handshakes.current is None

@@ -346,7 +346,7 @@ def test_a_question_inside_a_record_leaves_the_rest_of_the_record_waiting() -> N
     flight = b"".join(message.fragment for message in split_records(server.take()))
     client.receive(record(ContentType.HANDSHAKE, flight))
     assert client.connection.state is ConnectionState.PAUSED
-    assert client.connection._incoming.reassembler.pending > 0
+    assert client.connection._core.incoming.reassembler.pending > 0
     client.connection.answer(Accept())
     talk(client, server)
     assert client.completed

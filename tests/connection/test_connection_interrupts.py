@@ -39,8 +39,8 @@ PROTECTIONS = (
     CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
 )
 UNTOUCHED = frozenset(
-    {"initiate_handshake", "receive_data", "_receive", "_refuse_inside", "_guard"}
-    | {"send_data", "_send", "_refuse_while_sealing"}
+    {"initiate_handshake", "receive_data", "receive", "refuse_inside", "run"}
+    | {"send_data", "_send", "refuse_while_sealing"}
 )
 """Where an exception may come before anything was done: the call is as if it had not been made."""
 PACKAGE = tls12.__path__[0]
@@ -167,7 +167,7 @@ def test_what_waits_to_be_sent_is_not_lost_when_fetching_it_is_interrupted(amoun
             ours.send(word)
         fetched: list[bytes | bytearray] = []
         interrupt = interrupted(at, lambda: fetched.append(ours.connection.data_to_send(amount)))
-        returned = interrupt is not None and not fetched and ours.connection._outgoing.queue == []
+        returned = interrupt is not None and not fetched and ours.connection._core.outgoing.queue == []
         for data in (*fetched, ours.take()):
             theirs.receive(bytes(data))
         assert returned or amount == 5 or theirs.data == b"onetwo"
@@ -239,13 +239,13 @@ class Flaky(Ours):
 
     def _progress(self) -> tuple[object, ...]:
         end = self.connection
-        opened = end._incoming.reader.state.sequence if end._incoming.reader.state is not None else 0
+        opened = end._core.incoming.reader.state.sequence if end._core.incoming.reader.state is not None else 0
         return (
             end.state,
-            end._handshakes.conversation.state,
-            len(end._events),
-            len(end._outgoing.queue),
-            end._incoming.reader.buffered,
+            end._core.handshakes.conversation.state,
+            len(end._core.events),
+            len(end._core.outgoing.queue),
+            end._core.incoming.reader.buffered,
             opened,
         )
 
@@ -321,7 +321,7 @@ def test_the_peers_fault_is_told_though_an_interrupt_comes_while_it_is_dealt_wit
         interrupt = interrupted(at, lambda: ours.connection.receive_data(bad))
         if interrupt is not None and interrupt.function in UNTOUCHED and ours.connection.error is None:
             return True
-        if interrupt is None or interrupt.function != "_fail":
+        if interrupt is None or interrupt.function != "fail":
             assert ours.connection.state is ConnectionState.FAILED
             assert ours.connection.closed
         return interrupt is not None
@@ -336,7 +336,7 @@ def test_a_second_exception_while_the_first_is_dealt_with_finds_or_makes_a_faile
     theirs.start()
     ours.start()
     ours.take()
-    handshake = ours.connection._handshakes.current
+    handshake = ours.connection._core.handshakes.current
     assert handshake is not None
     drain = handshake.drain
     raised: list[KeyboardInterrupt] = []

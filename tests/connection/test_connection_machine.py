@@ -176,7 +176,7 @@ class TwoEnds(RuleBasedStateMachine):
     def answer(self, role: str) -> None:
         end = self.end(role)
         if end.state is ConnectionState.PAUSED:
-            handshake = end._handshakes.current
+            handshake = end._core.handshakes.current
             assert handshake is not None
             assert handshake.asking is not None
             end.answer(decide(handshake.asking))

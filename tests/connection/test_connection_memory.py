@@ -24,7 +24,7 @@ from tests.ends import (
     record,
 )
 from tls12 import Alert, CipherSuite, ClientHelloReceived, Limits, Policy, Renegotiation
-from tls12.connection.connection import Connection
+from tls12.connection.core import Core
 from tls12.registry import CompressionMethod, ContentType, ExtensionType, HandshakeType, ProtocolVersion
 from tls12.wire.extensions import RawExtension
 from tls12.wire.hello import HelloRequest, ServerHello
@@ -38,7 +38,7 @@ RECORD = (1 << 14) + 2048 + 5
 def kept(ours: Ours) -> int:
     """The bytes of input that a connection holds."""
     end = ours.connection
-    return end._incoming.reader.buffered + end._incoming.reassembler.pending
+    return end._core.incoming.reader.buffered + end._core.incoming.reassembler.pending
 
 
 def hostile(role: str, stream: str) -> tuple[Ours, Iterator[bytes]]:
@@ -140,7 +140,7 @@ def test_what_is_kept_of_a_hostile_stream_is_bounded(role: str, stream: str) -> 
         ours.connection.receive_data(piece)
         ours.connection.events()
         assert kept(ours) <= bound
-        assert sum(map(len, ours.connection._outgoing.queue)) < 10_000
+        assert sum(map(len, ours.connection._core.outgoing.queue)) < 10_000
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -212,7 +212,7 @@ def test_small_pieces_are_put_together_in_linear_time(role: str) -> None:
         begin = process_time()
         for part in parts:
             ours.connection.receive_data(part)
-        assert ours.connection._incoming.reassembler.pending == len(body)
+        assert ours.connection._core.incoming.reassembler.pending == len(body)
         return process_time() - begin
 
     small = min(dribble(1000) for _ in range(3))
@@ -229,20 +229,25 @@ def table() -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-PARTS = ("_incoming", "_outgoing", "_handshakes")
+PARTS = ("incoming", "outgoing", "handshakes")
 
 
 def test_the_table_of_what_is_kept_names_every_container_of_a_connection() -> None:
-    named = {name for what, *_ in table() for name in re.findall(r"`(_[\w.]+)", what)}
+    named = {
+        name
+        for what, *_ in table()
+        for name in re.findall(r"`((?:events|_ahead|incoming|outgoing|handshakes)[\w.]*)`", what)
+    }
     ours, _ = connected("client", pack_small_writes=True)
     ours.send(b"packed")
-    attributes = {slot: getattr(ours.connection, slot) for slot in Connection.__slots__ if slot != "__weakref__"}
+    core = ours.connection._core
+    attributes = {slot: getattr(core, slot) for slot in Core.__slots__} | {"_ahead": ours.connection._ahead}
     for part in PARTS:
         whole = attributes.pop(part)
         attributes |= {f"{part}.{slot}": getattr(whole, slot) for slot in type(whole).__slots__}
     containers = {name for name, value in attributes.items() if isinstance(value, list | dict | set | bytearray)}
     kept = {".".join(name.split(".")[:2]) for name in named}
-    assert containers | {"_incoming.reader", "_incoming.reassembler"} <= kept
+    assert containers | {"incoming.reader", "incoming.reassembler"} <= kept
     assert kept <= attributes.keys()
 
 
@@ -259,6 +264,6 @@ def test_an_owner_who_takes_nothing_does_not_make_a_hostile_stream_grow(role: st
     ours, pieces = hostile(role, stream)
     for piece in first(pieces, 3 * (LARGEST + RECORD)):
         ours.connection.receive_data(piece)
-    assert len(ours.connection._outgoing.queue) < 20
-    assert sum(map(len, ours.connection._outgoing.queue)) < 10_000
-    assert len(ours.connection._events) < 40
+    assert len(ours.connection._core.outgoing.queue) < 20
+    assert sum(map(len, ours.connection._core.outgoing.queue)) < 10_000
+    assert len(ours.connection._core.events) < 40

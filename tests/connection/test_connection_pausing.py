@@ -181,7 +181,7 @@ def test_input_waits_and_is_read_after_the_answer(question: Question) -> None:
 @pytest.mark.parametrize("size", [999, 1000, 1001])
 def test_input_that_waits_is_bounded(question: Question, size: int) -> None:
     ours, _ = question.ask(limits=Limits(buffered=1000))
-    waiting = 1000 - ours.connection._incoming.reader.buffered
+    waiting = 1000 - ours.connection._core.incoming.reader.buffered
     for _ in range(size - 1000 + waiting):
         ours.receive(b"\0")
     if size <= 1000:

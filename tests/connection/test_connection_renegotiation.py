@@ -409,7 +409,7 @@ def test_a_refusal_is_no_answer_once_the_server_hello_came() -> None:
 
 def answer_to(client: Ours) -> ServerHello:
     """A ServerHello that this client accepts in its renegotiation."""
-    established = client.connection._handshakes.established
+    established = client.connection._core.handshakes.established
     assert established is not None
     bound = established.client_verify_data + established.server_verify_data
     return ServerHello(

@@ -328,7 +328,7 @@ def test_a_connection_that_failed_keeps_neither_keys_nor_master_secret(role: str
     theirs.connection.abort()
     ours.receive(theirs.take())
     assert ours.error is not None
-    established = ours.connection._handshakes.established
+    established = ours.connection._core.handshakes.established
     assert established is not None
     assert established.master_secret == b""
     assert ours.connection.negotiated is not None

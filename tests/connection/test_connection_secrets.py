@@ -385,7 +385,7 @@ def test_no_repr_shows_a_secret(suite: CipherSuite) -> None:
             connection.config,
             connection.session,
             connection.negotiated,
-            connection._handshakes.established,
+            connection._core.handshakes.established,
         )
         seen += map(
             repr,
@@ -393,9 +393,9 @@ def test_no_repr_shows_a_secret(suite: CipherSuite) -> None:
                 *shown,
                 *end.events,
                 log,
-                connection._outgoing.writer,
-                connection._incoming.reader,
-                connection._incoming.reader.state,
+                connection._core.outgoing.writer,
+                connection._core.incoming.reader,
+                connection._core.incoming.reader.state,
             ),
         )
     for text in seen:
@@ -428,7 +428,7 @@ def test_a_connection_is_neither_pickled_nor_copied(role: str, duplicate: Callab
         with pytest.raises(TypeError, match="neither pickled nor copied"):
             duplicate(connection)
     with pytest.raises(TypeError, match="holds secrets"):
-        duplicate(ours.connection._handshakes.established)
+        duplicate(ours.connection._core.handshakes.established)
 
 
 FLAWS: dict[str, dict[str, Any]] = {

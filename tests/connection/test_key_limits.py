@@ -13,10 +13,10 @@ def near_the_limit(policy: Policy) -> tuple[Ours, Ours]:
     """Two ends whose client has eight records left, one of them until the warning."""
     client, server = our_client(policy=policy), our_server(policy=policy)
     talk(client, server)
-    state = client.connection._outgoing.writer.state
+    state = client.connection._core.outgoing.writer.state
     assert state is not None
     state.limit, state.attention = 64, 55
-    state.sequence = server.connection._incoming.reader.state.sequence = 55  # type: ignore[union-attr]
+    state.sequence = server.connection._core.incoming.reader.state.sequence = 55  # type: ignore[union-attr]
     return client, server
 
 
@@ -54,8 +54,8 @@ def test_new_keys_are_made_where_the_policy_allows_it_and_no_data_is_lost() -> N
     talk(client, server)
     assert server.data == b"y" * 20
     assert client.connection.state is server.connection.state is ConnectionState.ESTABLISHED
-    assert client.connection._outgoing.writer.state is not None
-    assert client.connection._outgoing.writer.state.sequence < 30
+    assert client.connection._core.outgoing.writer.state is not None
+    assert client.connection._core.outgoing.writer.state.sequence < 30
 
 
 @pytest.mark.parametrize("size", [1, 1000, 16_384, 50_000])
@@ -66,7 +66,7 @@ def test_where_bytes_are_counted_the_warning_comes_at_seven_eighths_of_them(size
     )
     client, server = our_client(policy=policy), our_server(policy=policy)
     talk(client, server)
-    state = client.connection._outgoing.writer.state
+    state = client.connection._core.outgoing.writer.state
     assert state is not None
     state._room, state._reserve = (1 << 20) - (1 << 17), 1 << 17
     warned_at = []

@@ -193,12 +193,12 @@ def test_a_real_connection_goes_where_the_table_says_and_sends_what_it_owes(
     role: str, phase: Phase, happening: Happening, data_waits: bool, half_close: bool
 ) -> None:
     ours, theirs = WAYS[phase](role, half_close)
-    assert ours.connection._lifecycle.phase is phase
+    assert ours.connection._core.lifecycle.phase is phase
     if data_waits:
         ours.send(b"waits")
     to, owed = moved(phase, happening, Conditions(half_close, data_waits))
     let_happen(happening, ours, theirs)
-    assert ours.connection._lifecycle.phase is to
+    assert ours.connection._core.lifecycle.phase is to
     assert ours.connection.state is STATES[to]
     sent = bytes(ours.connection.data_to_send())
     assert bool(sent) is (owed is not Owed.NOTHING)

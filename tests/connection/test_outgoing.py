@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tls12.connection.outgoing import Outgoing
-from tls12.registry import ContentType
+from tls12.registry import ConnectionEnd, ContentType
 
 
 def test_nothing_is_queued_behind_the_end() -> None:
-    outgoing = Outgoing()
+    outgoing = Outgoing(ConnectionEnd.SERVER)
     outgoing.put(ContentType.ALERT, b"\x01\0")
     outgoing.end()
     outgoing.put(ContentType.ALERT, b"\x02\x50")

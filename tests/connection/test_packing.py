@@ -45,7 +45,7 @@ def send(ours: Ours, *writes: bytes) -> None:
 
 def exhaust(ours: Ours, theirs: Ours, left: int) -> None:
     """Leave our keys with so many records of application data."""
-    state = ours.connection._outgoing.writer.state
+    state = ours.connection._core.outgoing.writer.state
     assert state is not None
     state.limit = state.attention = state.sequence + left
 
@@ -135,8 +135,8 @@ def test_what_waits_is_at_most_one_record() -> None:
     ours, _ = packing("client")
     for _ in range(3 * RECORD):
         send(ours, b"x")
-        assert len(ours.connection._outgoing.packed or b"") <= RECORD
-    assert len(ours.connection._outgoing.queue) == 2
+        assert len(ours.connection._core.outgoing.packed or b"") <= RECORD
+    assert len(ours.connection._core.outgoing.queue) == 2
 
 
 writes = st.lists(st.one_of(st.none(), st.binary(max_size=50), st.integers(1, 2 * RECORD).map(bytes)), max_size=12)
@@ -294,12 +294,12 @@ def test_new_keys_are_made_where_the_policy_allows_it_and_no_write_is_lost() -> 
 
 def test_writes_wait_where_a_full_pack_begins_a_renegotiation() -> None:
     ours, theirs = packing("client", **RENEGOTIATING)
-    state = ours.connection._outgoing.writer.state
+    state = ours.connection._core.outgoing.writer.state
     assert state is not None
     state.limit, state.attention = 64, 55
-    state.sequence = theirs.connection._incoming.reader.state.sequence = 55  # type: ignore[union-attr]
+    state.sequence = theirs.connection._core.incoming.reader.state.sequence = 55  # type: ignore[union-attr]
     send(ours, b"x" * 16_000, b"y" * 1000, b"z")
-    assert ours.connection._outgoing.held == [b"y" * 1000, b"z"]
+    assert ours.connection._core.outgoing.held == [b"y" * 1000, b"z"]
     talk(ours, theirs)
     assert fragments(theirs) == [b"x" * 16_000, b"y" * 1000 + b"z"]
 

@@ -15,7 +15,7 @@ def record(content_type: int, payload: bytes) -> bytes:
 
 def protected(sender: Ours, content_type: int, payload: bytes) -> bytes:
     """A record as this end would protect it, whatever is in it."""
-    return bytes(sender.connection._outgoing.writer.write(content_type, payload))
+    return bytes(sender.connection._core.outgoing.writer.write(content_type, payload))
 
 
 def alert(sender: Ours, payload: bytes) -> bytes:
@@ -30,6 +30,6 @@ def handshake(sender: Ours, payload: bytes) -> bytes:
 
 def last_alert(ours: Ours, theirs: Ours) -> bytes:
     """What our end has queued, as theirs would read it: level and description of the alert at its end."""
-    *_, (content_type, payload) = theirs.connection._incoming.reader.records(ours.take())
+    *_, (content_type, payload) = theirs.connection._core.incoming.reader.records(ours.take())
     assert content_type == ContentType.ALERT
     return payload

@@ -480,7 +480,7 @@ def test_a_protected_heartbeat_is_decrypted() -> None:
     flow: Flow = []
     ends: tuple[Any, Any] = Tap("client", client, flow), Tap("server", server, flow)
     talk(*ends)
-    flow.append(("client", client.connection._outgoing.writer.seal(ContentType.HEARTBEAT, beat())))
+    flow.append(("client", client.connection._core.outgoing.writer.seal(ContentType.HEARTBEAT, beat())))
     seen = observe(flow, keylog)
     assert seen[-1] == RecordSeen("client", ContentType.HEARTBEAT, beat(), protected=True)
 

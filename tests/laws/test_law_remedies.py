@@ -184,7 +184,7 @@ def client_is_asked_again(give_up: Callable[[Ours, Ours], None], **changes: Any)
 
 def serialized_hello_request(server: Ours) -> bytes:
     """A HelloRequest under the server's keys, whatever it thinks of renegotiation."""
-    return bytes(server.connection._outgoing.writer.write(ContentType.HANDSHAKE, serialize(HelloRequest())))
+    return bytes(server.connection._core.outgoing.writer.write(ContentType.HANDSHAKE, serialize(HelloRequest())))
 
 
 def complain(client: Ours, server: Ours) -> None:

@@ -134,7 +134,7 @@ def connected(suite: CipherSuite) -> tuple[Ours, Ours, Counting]:
     policy = Policy.default().replace(cipher_suites=(suite,))
     client, server = our_client(policy=policy), our_server(policy=policy)
     talk(client, server)
-    state: Any = server.connection._incoming.reader.state
+    state: Any = server.connection._core.incoming.reader.state
     state.cipher.aead = counting = Counting(state.cipher.aead)
     return client, server, counting
 
@@ -194,7 +194,7 @@ def test_a_forged_record_is_decrypted_once(
 @pytest.mark.parametrize("kind", ["an empty record", "an alert"])
 def test_a_forged_record_of_another_kind_is_decrypted_once(suite: CipherSuite, kind: str) -> None:
     client, server, counting = connected(suite)
-    state = client.connection._outgoing.writer.state
+    state = client.connection._core.outgoing.writer.state
     assert state is not None
     record = state.seal(DATA, b"") if kind == "an empty record" else state.seal(ALERT, b"\1\0")
     server.receive(forged(record))

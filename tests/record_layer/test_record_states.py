@@ -155,7 +155,7 @@ def test_empty_records_that_come_alone_are_bounded_in_a_row_on_a_connection(suit
     policy = Policy.compatible().replace(cipher_suites=(suite,))
     client, server = our_client(policy=policy), our_server(policy=policy, limits=Limits(empty_records=3))
     talk(client, server)
-    writing = client.connection._outgoing.writer.state
+    writing = client.connection._core.outgoing.writer.state
     assert writing is not None
     for _ in range(2):
         for _ in range(3):

@@ -60,11 +60,12 @@ class ClientConnection(Connection):
         if name is None and isinstance(config.verifier, X509Verifier):
             raise UsageError("X509Verifier needs to know whom it verifies: give a server_name")
         super().__init__(ClientRole(handshake, name, session), config, hooks)
-        self._outgoing.writer.version = _TLS_1_0  # RFC 5246 E.1: for the first ClientHello
+        self._core.outgoing.writer.version = _TLS_1_0  # RFC 5246 E.1: for the first ClientHello
 
     def initiate_handshake(self) -> None:
         """Queue the ClientHello. Raises `UsageError` when called twice."""
-        if self._handshakes.so_far.handshakes or not self._lifecycle.may_write:
+        core = self._core
+        if core.handshakes.so_far.handshakes or not core.lifecycle.may_write:
             raise UsageError("initiate_handshake() is called once, first")
-        self._guard(self._begin_handshake)
-        self._outgoing.writer.version = _TLS_1_2  # an alert may follow before the ServerHello is read
+        core.run(core.begin_handshake)
+        core.outgoing.writer.version = _TLS_1_2  # an alert may follow before the ServerHello is read

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from tls12.connection.buffers import take_portion
 from tls12.crypto.protection import Sealer
-from tls12.errors import KeysExhausted, UsageError
+from tls12.errors import KeysExhausted, LimitExceeded, UsageError
 from tls12.record_layer import RecordWriter
 from tls12.record_layer.states import WriteState
-from tls12.registry import ContentType
+from tls12.registry import ConnectionEnd, ContentType
 from tls12.wire.records import Buffer
 
 _APPLICATION_DATA = int(ContentType.APPLICATION_DATA)
@@ -36,6 +36,7 @@ class Outgoing:
     __slots__ = (
         "_ended",
         "_packs",
+        "_peer",
         "data_flows",
         "held",
         "held_size",
@@ -47,7 +48,8 @@ class Outgoing:
         "writer",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, peer: ConnectionEnd) -> None:
+        self._peer = peer
         self.writer = RecordWriter()
         self.state: WriteState
         """What seals our records and counts them, once our ChangeCipherSpec has been written."""
@@ -103,8 +105,14 @@ class Outgoing:
         if packed is not None:
             self.queue.append(self._records(_APPLICATION_DATA, packed))
 
-    def hold(self, data: Buffer) -> None:
-        """Keep application data for the end of the renegotiation."""
+    def hold(self, data: Buffer, limit: int) -> None:
+        """Keep application data for the end of the renegotiation. Raises LimitExceeded if `limit` bytes wait."""
+        if self.held_size >= limit:
+            raise LimitExceeded(
+                f"{self.held_size} bytes wait for the {self._peer} to go on with a renegotiation; "
+                f"Limits.held allows {limit}",
+                remedy="write no more while bytes_held is large, or raise Limits.held",
+            )
         self.held.append(bytes(data))
         self.held_size += len(data)
 
