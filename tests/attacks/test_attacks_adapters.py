@@ -177,8 +177,8 @@ def test_injected_commands_before_starttls() -> None:
 
     def keep_for_later(self: Connection, data: bytes) -> None:
         """One buffer for both protocols, as in Postfix before 2011."""
-        if self._handshakes.conversation.state is State.START and data[:1] == INJECTED[:1]:
-            self._events.append(DataReceived(bytes(data)))
+        if self._core.handshakes.conversation.state is State.START and data[:1] == INJECTED[:1]:
+            self._core.events.append(DataReceived(bytes(data)))
         else:
             honest(self, data)
 

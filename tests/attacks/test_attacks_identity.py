@@ -161,14 +161,14 @@ def test_raw_keys() -> None:
         talk(client, script)
         return client.completed
 
-    def facts_of_any_key(der: bytes, role: str) -> LeafFacts:
-        public_key = load_der_public_key(der)
+    def facts_of_any_key(leaf: tuple[bytes, str]) -> LeafFacts:
+        public_key = load_der_public_key(leaf[0])
         assert isinstance(public_key, ec.EllipticCurvePublicKey)
         return LeafFacts(pki.server().leaf, public_key, KeyKind.ECDSA, NamedGroup.SECP256R1, True, True, None)
 
     assert_defended(
         attack,
-        removed(peer, "_leaf", facts_of_any_key),
+        removed(peer, "_read_leaf", facts_of_any_key),
         removed(X509Verifier, "verify", lambda self, chain: ()),
     )
 

@@ -79,7 +79,7 @@ def test_lucky_13() -> None:
     def work(last_bytes: bytes) -> int:
         """What the refusal of a record costs, whose plaintext ends like this (a guess of the attacker's)."""
         keys = fresh_keys(AES_CBC)
-        encryptor = cbc.Context(cbc.AES(keys.key), cbc.CBC(bytes(BLOCK))).encryptor()
+        encryptor = cbc.Cipher(cbc.AES(keys.key), cbc.CBC(bytes(BLOCK))).encryptor()
         body = encryptor.update(os.urandom(288 + BLOCK - len(last_bytes)) + last_bytes)
         opener = make_opener(AES_CBC, keys, encrypt_then_mac=False)
         Counted.calls = 0

@@ -24,6 +24,7 @@ from tls12.wire.closing import Finished
 from tls12.wire.hello import ServerHelloDone
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 from tls12.wire.key_exchange import ServerKeyExchange
+from tls12.wire.memory import Memory
 
 NULL = NullCrypto()
 SUITE = {row.key_exchange: row.suite for row in SUITES.values() if row.is_aead or row.authentication.value == "anon"}
@@ -34,9 +35,9 @@ def policy(kx: Kx) -> Policy:
     return lab_policy().replace(cipher_suites=(SUITE[kx],), renegotiation=Renegotiation.ALLOW)
 
 
-def options(kx: Kx, crypto: CryptoProvider) -> tuple[dict[str, Any], dict[str, Any]]:
+def options(kx: Kx, crypto: CryptoProvider, memory: Memory) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of a client and a server; the server asks for a certificate where that is possible."""
-    both = {"crypto": crypto, "policy": policy(kx)}
+    both = {"crypto": crypto, "policy": policy(kx), "memory": memory}
     client = {**both, "sessions": MemorySessionStore(), "credentials": (client_credential(),)}
     server = {**both, "ticket_keys": TicketKeys.generate(crypto=crypto), "client_auth": ClientAuth.OPTIONAL}
     server["verifier"] = our_client().connection.config.verifier
@@ -45,9 +46,9 @@ def options(kx: Kx, crypto: CryptoProvider) -> tuple[dict[str, Any], dict[str, A
     return client, server
 
 
-def converse(kx: Kx, crypto: CryptoProvider) -> tuple[Ours, Ours]:
+def converse(kx: Kx, crypto: CryptoProvider, memory: Memory) -> tuple[Ours, Ours]:
     """A full handshake, data both ways, a renegotiation, and a resumption with more data."""
-    ours, theirs = options(kx, crypto)
+    ours, theirs = options(kx, crypto, memory)
     for _ in range(2):
         client, server = our_client(**ours), our_server("rsa-2048", "ecdsa-p256", **theirs)
         talk(client, server)
@@ -93,15 +94,16 @@ def watched() -> Iterator[Calls]:
 
 @EVERY_KIND
 def test_every_kind_of_key_exchange_is_spoken_without_a_call_of_the_backend(kx: Kx) -> None:
-    converse(kx, NULL)  # certificates are read once, and remembered
+    memory = Memory()
+    converse(kx, NULL, memory)  # certificates are read once, and remembered
     with watched() as calls:
-        converse(kx, NULL)
+        converse(kx, NULL, memory)
     assert {call.rpartition(".")[2] for call in calls.seen} <= {"public_numbers"}, "how long a certificate's key is"
 
 
 def test_the_same_conversation_with_the_standard_one_computes_a_lot() -> None:
     with watched() as calls:
-        converse(Kx.ECDHE, STANDARD)
+        converse(Kx.ECDHE, STANDARD, Memory())
     names = " ".join(calls.seen)
     for operation in ("exchange", "encrypt", "decrypt", "sign", "verify"):
         assert operation in names
@@ -109,7 +111,7 @@ def test_the_same_conversation_with_the_standard_one_computes_a_lot() -> None:
 
 def overheard(kx: Kx) -> list[bytes]:
     """Everything that goes over the wire in a full handshake with data."""
-    ours, theirs = options(kx, NULL)
+    ours, theirs = options(kx, NULL, Memory())
     client, server = our_client(**ours, clock=lambda: 0.0), our_server("rsa-2048", "ecdsa-p256", **theirs)
     client.start()
     said: list[bytes] = []
@@ -142,8 +144,8 @@ def test_what_is_constant_can_be_recognised_in_a_dump() -> None:
 
 
 def ends(kx: Kx, client_crypto: CryptoProvider, server_crypto: CryptoProvider) -> tuple[Ours, Ours]:
-    ours, _ = options(kx, client_crypto)
-    _, theirs = options(kx, server_crypto)
+    ours, _ = options(kx, client_crypto, Memory())
+    _, theirs = options(kx, server_crypto, Memory())
     client, server = our_client(**ours), our_server("rsa-2048", "ecdsa-p256", **theirs)
     talk(client, server)
     return client, server
@@ -175,7 +177,7 @@ def test_a_ticket_without_the_constant_means_a_full_handshake() -> None:
 
 @pytest.mark.parametrize("role", ["client", "server"])
 def test_its_sessions_are_not_resumed_by_who_computes(role: str) -> None:
-    ours, theirs = options(Kx.ECDHE, NULL)
+    ours, theirs = options(Kx.ECDHE, NULL, Memory())
     first, second = our_client(**ours), our_server(**theirs)
     talk(first, second)
     session = first.connection.session
