@@ -19,7 +19,9 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import cache
+from typing import TypeVar
 
+from tls12.config import Limits
 from tls12.errors import TLSError
 from tls12.lab.hellos import with_extensions
 from tls12.lab.script import Script
@@ -27,10 +29,15 @@ from tls12.record_layer import RecordWriter
 from tls12.registry import (
     Alert,
     AlertLevel,
+    CachedInformationType,
+    CertificateStatusType,
     CipherSuite,
+    CodePoint,
     ContentType,
     ExtensionType,
+    IdentifierType,
     NamedGroup,
+    NameType,
     SignatureScheme,
 )
 from tls12.wire import messages
@@ -38,16 +45,28 @@ from tls12.wire.certificates import Certificate
 from tls12.wire.closing import AlertMessage
 from tls12.wire.extensions import (
     ApplicationLayerProtocolNegotiation,
+    CachedInfo,
+    CachedObject,
+    OcspStatusRequest,
     RawExtension,
+    ServerName,
+    ServerNameList,
     SessionTicket,
     SignatureAlgorithms,
     SignatureAlgorithmsCert,
+    StatusRequest,
+    StatusRequestItem,
+    StatusRequestV2,
     SupportedGroups,
+    TrustedAuthority,
+    TrustedCaKeys,
 )
 from tls12.wire.hello import ClientHello
 
 GIVE_UP = 30.0
 """Seconds that a connection is held when the server does not cut it."""
+
+C = TypeVar("C", bound=CodePoint)
 
 FLOOD = 2_000
 """Records, at most, with which one connection floods."""
@@ -82,18 +101,35 @@ def largest() -> bytes:
 
 @cache
 def costliest() -> bytes:
-    """As many entries in every list as the default limits let through."""
-    good = SignatureScheme.ECDSA_SECP256R1_SHA256
-    hello = with_extensions(
-        Script("client").hello(),
-        *_unknown(50),
-        SupportedGroups((NamedGroup.SECP256R1, *map(NamedGroup.of, range(0x7000, 0x7000 + 253)))),
-        SignatureAlgorithms((good, *map(SignatureScheme.of, range(0x7000, 0x7000 + 253)))),
-        SignatureAlgorithmsCert((good, *map(SignatureScheme.of, range(0x7000, 0x7000 + 253)))),
-        ApplicationLayerProtocolNegotiation(tuple(b"%d" % number for number in range(255))),
+    """As many entries in every list as the default limits let through, of the lists that take longest to read."""
+    limits, honest = Limits(), Script("client").hello()
+
+    def codes(kind: type[C], known: C) -> tuple[C, ...]:
+        return (known, *map(kind.of, range(0x7000, 0x7000 + limits.list_entries - 1)))
+
+    names = tuple(b"%d" % number for number in range(limits.list_entries))
+    wish = StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest())
+    hosts = tuple(ServerName(NameType.of(number), b"x") for number in range(1, 1 + limits.structures))
+    schemes = codes(SignatureScheme, SignatureScheme.ECDSA_SECP256R1_SHA256)
+    extensions = (
+        SupportedGroups(codes(NamedGroup, NamedGroup.SECP256R1)),
+        SignatureAlgorithms(schemes),
+        SignatureAlgorithmsCert(schemes),
+        ApplicationLayerProtocolNegotiation(names),
+        StatusRequest(CertificateStatusType.OCSP, names),
+        StatusRequestV2((wish,) * limits.structures),
+        TrustedCaKeys((TrustedAuthority(IdentifierType.PRE_AGREED, b""),) * limits.structures),
+        CachedInfo((CachedObject(CachedInformationType.CERT, bytes(32)),) * limits.structures),
+        ServerNameList(hosts),
     )
-    suites = (*hello.cipher_suites, *map(CipherSuite.of, range(0x2000, 0x2000 + 245)))
-    return _records(messages.serialize(replace(hello, cipher_suites=suites)))
+    hello = with_extensions(honest, *extensions)
+    room = limits.extensions - len(hello.extensions or ())
+    suites = map(CipherSuite.of, range(0x2000, 0x2000 + limits.list_entries - len(honest.cipher_suites)))
+    return _records(
+        messages.serialize(
+            replace(with_extensions(hello, *_unknown(room)), cipher_suites=(*honest.cipher_suites, *suites))
+        )
+    )
 
 
 def bad_ticket() -> bytes:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import argparse
 import tracemalloc
 from collections.abc import Iterable
+from dataclasses import replace
 
 from benchmarks import pages
 from benchmarks.hostile import costliest
 from benchmarks.measure import least
-from tls12 import Limits
+from tls12 import AcceptAnyPeer, ClientConfig, Limits
 from tls12.lab.script import Script
 from tls12.registry import (
     CertificateStatusType,
@@ -33,11 +34,10 @@ from tls12.wire.closing import NewSessionTicket
 from tls12.wire.context import Context, KeyExchangeAlgorithm
 from tls12.wire.extensions import RawExtension
 from tls12.wire.hello import ServerHello
-from tls12.wire.mode import Mode
 
 LIMITS = Limits()
 ECDHE = Context(KeyExchangeAlgorithm.ECDHE)
-MODE = Mode(tls12_only=True, entries=LIMITS.list_entries, extensions=LIMITS.extensions)
+MODE = replace(ClientConfig(verifier=AcceptAnyPeer()).mode, memory=None)
 
 
 def largest() -> Iterable[tuple[str, bytes]]:

@@ -66,6 +66,7 @@ def test_the_tables_name_the_defaults() -> None:
     for number in (
         limits.extensions,
         limits.list_entries,
+        limits.structures,
         limits.certificates,
         limits.other_message_size,
         MAX_CONNECTIONS,

@@ -148,6 +148,9 @@ class Limits:
     list_entries: int = 400
     """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, application protocols,
     key shares, certificates, names of authorities. 255 or more."""
+    structures: int = 64
+    """Entries in any one list of structures, which take longest to read: server names, requests for OCSP responses,
+    trusted authorities, cached objects."""
     certificates: int = 16
     """Certificates in the peer's chain."""
     warnings: int = 8
@@ -205,6 +208,7 @@ class Limits:
             message_sizes=_LARGEST_MESSAGES,
             extensions=16_384,
             list_entries=ANY_NUMBER,
+            structures=ANY_NUMBER,
         )
 
 
@@ -521,7 +525,13 @@ def _check_common(config: ClientConfig | ServerConfig) -> None:
     object.__setattr__(config, "now", checked_clock(config.clock))
     object.__setattr__(config, "limits", _by_policy(config.limits, config.policy))
     limits = config.limits
-    mode = Mode(tls12_only=True, entries=limits.list_entries, extensions=limits.extensions, memory=config.memory)
+    mode = Mode(
+        tls12_only=True,
+        entries=limits.list_entries,
+        structures=limits.structures,
+        extensions=limits.extensions,
+        memory=config.memory,
+    )
     object.__setattr__(config, "mode", mode)
     for protocol in config.alpn_protocols:
         if not isinstance(protocol, str):

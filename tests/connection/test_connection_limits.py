@@ -16,6 +16,7 @@ from tests.ends import (
     Ours,
     connected,
     handshake,
+    our_client,
     our_server,
     pair,
     protected,
@@ -39,14 +40,16 @@ from tls12 import (
 from tls12.errors import KeysExhausted, LimitExceeded, UnexpectedMessage
 from tls12.lab.pki import CLIENT, ThrowawayCA
 from tls12.lab.script import Script
-from tls12.registry import ContentType, HandshakeType
+from tls12.registry import CertificateStatusType, ContentType, HandshakeType
 from tls12.trust.credentials import Credential
+from tls12.wire.extensions import OcspStatusRequest, StatusRequestItem, StatusRequestV2
 
 TESTED = {
     "message_sizes",
     "other_message_size",
     "extensions",
     "list_entries",
+    "structures",
     "certificates",
     "warnings",  # test_connection_alerts
     "empty_records",
@@ -199,6 +202,23 @@ def test_the_entries_of_every_list_are_bounded(limit: int, more: int) -> None:
         assert error.alert is Alert.HANDSHAKE_FAILURE
         assert f"Limits.list_entries allows {limit}" in str(error)
         assert "CertificateRequest.certificate_authorities" in str(error)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_entries_of_lists_of_structures_are_bounded_more_narrowly(more: int) -> None:
+    """Each takes as long to read as some twenty numbers; no client sends many."""
+    wish = StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest())
+    ours = our_client(extensions=(StatusRequestV2((wish,) * (8 + more)),))
+    theirs = our_server(limits=Limits(structures=8))
+    talk(ours, theirs)
+    assert ours.completed is (more == 0)
+    if more:
+        error = theirs.error
+        assert isinstance(error, LimitExceeded)
+        assert error.alert is Alert.HANDSHAKE_FAILURE
+        assert "certificate_status_req_list[8]: the peer sent more than 8 entries; Limits.structures allows 8" in str(
+            error
+        )
 
 
 @pytest.mark.parametrize("entries", [0, 254])

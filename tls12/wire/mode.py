@@ -34,8 +34,10 @@ class Mode:
     than 64 numbers that mean nothing to the registry is read without them."""
     entries: int = ANY_NUMBER
     """Entries in any one list."""
+    structures: int = ANY_NUMBER
+    """Entries in any list of structures. Each is read by a call, so it takes far longer than a number or a string."""
     extensions: int = ANY_NUMBER
-    """Extensions in a hello. Both bounds are compared with the peer's bytes before objects are made of them."""
+    """Extensions in a hello. A bound is compared with the peer's bytes before more objects are made of them."""
     memory: Memory | None = None
     """Where extensions that were read before are kept."""
 

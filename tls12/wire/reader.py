@@ -265,10 +265,10 @@ class Reader:
         found: list[T] = []
         names += (name, found)
         self.pos, self.end = pos, stop
-        most = self.entries
+        most = min(self.entries, self.mode.structures)
         while self.pos < stop:
             if len(found) == most:
-                raise self.too_many("")
+                raise self._too_many_structures(most)
             found.append(read(self))
         self.end = end
         del names[-2:]
@@ -293,9 +293,16 @@ class Reader:
     def too_many(self, name: str, count: int | None = None) -> LimitExceeded:
         """The error of a list with more than `entries`, to be raised by the caller; `count` is how many, if known."""
         found = f"{count} entries" if count is not None else f"more than {self.entries} entries"
+        return self._exceeded(name, found, "list_entries", self.entries)
+
+    def _too_many_structures(self, most: int) -> LimitExceeded:
+        limit = "structures" if most < self.entries else "list_entries"
+        return self._exceeded("", f"more than {most} entries", limit, most)
+
+    def _exceeded(self, name: str, found: str, limit: str, most: int) -> LimitExceeded:
         return LimitExceeded(
-            f"{path_of(self.names, name)}: the peer sent {found}; Limits.list_entries allows {self.entries}",
-            remedy="raise Limits.list_entries if that is normal for this peer",
+            f"{path_of(self.names, name)}: the peer sent {found}; Limits.{limit} allows {most}",
+            remedy=f"raise Limits.{limit} if that is normal for this peer",
         )
 
     def _too_short(self, name: str, count: int) -> DecodeError:
