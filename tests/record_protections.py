@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 from tls12.crypto.cbc import BLOCK_CIPHERS
+from tls12.crypto.hashes import HASHES
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.protection import Opener, Sealer, make_opener, make_sealer
 from tls12.crypto.record_mac import RecordMac
@@ -52,7 +53,7 @@ class Protection:
     def mac(self) -> RecordMac:
         """The record MAC, for records made by hand."""
         assert self.suite.mac
-        return RecordMac(self.suite.mac, self.keys.mac_key)
+        return RecordMac(HASHES[self.suite.mac], self.keys.mac_key)
 
     def encrypt(self, plaintext: bytes) -> bytes:
         """IV and ciphertext of whole blocks, whatever is in them."""

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from tests import pki
-from tests.attacks.weakening import assert_defended, removed
-from tests.ends import Scripted, credential, credential_of, our_client, our_server, talk
+from tests.attacks.weakening import assert_defended, our_client, our_server, removed
+from tests.ends import Scripted, credential, credential_of, talk
 from tls12 import CipherSuite, ClientAuth, NamedGroup, SignatureScheme, TrustStore, X509Verifier
 from tls12.crypto.signatures import KeyKind
 from tls12.errors import NameMismatch, UnknownIssuer

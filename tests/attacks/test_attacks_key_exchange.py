@@ -15,8 +15,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests import pki
-from tests.attacks.weakening import Defence, allowed, assert_defended, removed, together
-from tests.ends import Ours, Scripted, credential, credential_of, our_client, our_server, talk
+from tests.attacks.weakening import (
+    VICTIM,
+    allowed,
+    assert_defended,
+    careless_client,
+    computing,
+    our_client,
+    our_server,
+    removed,
+)
+from tests.ends import Ours, Scripted, credential, credential_of, talk
 from tls12 import Alert, CipherSuite, Credential, NamedGroup, Policy, SignatureScheme, lab
 from tls12.crypto import finite_field, signatures
 from tls12.crypto.groups import KeyShare
@@ -49,14 +58,6 @@ ECDHE = CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 RANDOM = os.urandom
 """Where the victims' randomness comes from."""
 
-CRYPTO: CryptoProvider = STANDARD
-"""What the victims compute with."""
-
-
-def computing(weak: CryptoProvider) -> Defence:
-    """The victims with cryptography that has a hole."""
-    return removed(sys.modules[__name__], "CRYPTO", weak)
-
 
 @dataclass(frozen=True)
 class Verifying(StandardCrypto):
@@ -81,7 +82,7 @@ class Exchanging(StandardCrypto):
 
 
 def compatible_client(**config: Any) -> Ours:
-    return our_client(policy=Policy.compatible(), random=RANDOM, crypto=CRYPTO, **config)
+    return our_client(policy=Policy.compatible(), random=RANDOM, **config)
 
 
 def asked(*suites: CipherSuite, server: Ours | None = None) -> tuple[Scripted, Ours]:
@@ -143,7 +144,6 @@ def test_bleichenbacher_and_robot() -> None:
         config = {
             "policy": Policy.compatible(),
             "random": lambda count: drawn.append(count) or os.urandom(count),
-            "crypto": CRYPTO,
         }
         script, ours = asked(RSA, server=our_server("rsa-2048", **config))
         ciphertext = pow(int.from_bytes(plain), numbers.e, numbers.n).to_bytes(256)
@@ -228,10 +228,7 @@ def test_freak() -> None:
             Row(State.CERTIFICATE, ConnectionEnd.SERVER, HandshakeType.SERVER_KEY_EXCHANGE, State.SERVER_KEY_EXCHANGE)
         ),
         removed(wire, "LAYOUTS", {**wire.LAYOUTS, Kx.RSA: layout}),
-        together(
-            removed(ClientHandshake, "receive_share", receive_and_remember_share),
-            removed(ClientHandshake, "exchange_inputs", with_temporary_key),
-        ),
+        careless_client(receive_share=receive_and_remember_share, exchange_inputs=with_temporary_key),
     )
 
 
@@ -285,7 +282,7 @@ def test_raccoon() -> None:
             return secrets[-1]
 
         def busy_server() -> Ours:
-            return our_server("rsa-2048", policy=Policy.compatible(), crypto=Exchanging(overheard, CRYPTO))
+            return our_server("rsa-2048", policy=Policy.compatible(), crypto=Exchanging(overheard, VICTIM.crypto))
 
         victim, server = asked(DHE, server=busy_server())
         message = victim.respond()
@@ -340,7 +337,7 @@ def test_invalid_curve() -> None:
 
     def attack() -> bool:
         for _ in range(24):  # an odd private key is enough, and each connection has one with probability 1/2
-            script, ours = asked(ECDHE, server=our_server("rsa-2048", policy=policy, crypto=CRYPTO))
+            script, ours = asked(ECDHE, server=our_server("rsa-2048", policy=policy))
             if completes_with(script, ours, EcdhPublic(b"\x04" + x + bytes(32)), x):
                 return True
         return False
@@ -363,7 +360,7 @@ def test_points_of_low_order(group: NamedGroup) -> None:
     zeros = bytes(32 if group is NamedGroup.X25519 else 56)
 
     def attack() -> bool:
-        script, ours = asked(ECDHE, server=our_server("rsa-2048", policy=policy, crypto=CRYPTO))
+        script, ours = asked(ECDHE, server=our_server("rsa-2048", policy=policy))
         return completes_with(script, ours, EcdhPublic(zeros), zeros)
 
     def whatever_comes_out(share: KeyShare, peer_public: bytes) -> bytes:
@@ -484,7 +481,7 @@ def test_sloth() -> None:
 
     def attack() -> bool:
         try:
-            CRYPTO.verify(key.public_key(), rsa_md5, signature, COLLISION[1])
+            VICTIM.crypto.verify(key.public_key(), rsa_md5, signature, COLLISION[1])
         except PeerMisbehaved:
             return False
         return True

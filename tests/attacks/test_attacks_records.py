@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from tests.attacks.weakening import WITHOUT_SHORTCUTS, assert_defended, removed, together
-from tests.ends import Scripted, our_client, our_server, talk
+from tests.attacks.weakening import VICTIM, assert_defended, careless_client, computing, our_client, our_server, removed
+from tests.ends import Scripted, talk
+from tests.providers import Indirect, WithoutShortcuts
 from tls12 import Alert, CipherSuite, ClientConnection, Policy
 from tls12.connection.core import Core
-from tls12.crypto import cbc, key_schedule, limits, record_mac
-from tls12.crypto.aead import AeadCipher
+from tls12.crypto import limits
 from tls12.crypto.cbc import MacThenEncrypt
 from tls12.crypto.hashes import HASHES
-from tls12.crypto.key_schedule import DirectionKeys, KeyBlock
+from tls12.crypto.key_schedule import KEY_EXPANSION, DirectionKeys
 from tls12.crypto.limits import USAGE_LIMITS, UsageLimit
-from tls12.crypto.protection import make_opener, make_sealer
+from tls12.crypto.prf import Prf
+from tls12.crypto.protection import Opener, Sealer, make_sealer
+from tls12.crypto.provider import StandardCrypto
 from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import BadRecordMac, KeysExhausted
 from tls12.handshake.client import ClientHandshake
-from tls12.record_layer import shortcuts, states
+from tls12.record_layer import states
 from tls12.record_layer.states import WriteState
 from tls12.registry import AlertLevel, CompressionMethod, ContentType
 from tls12.wire.records import VERSION, Buffer, pack_additional_data, pack_header, split_records
@@ -42,6 +49,23 @@ RC4 = SUITES[CipherSuite.TLS_RSA_WITH_RC4_128_SHA]
 def fresh_keys(suite: Suite, random: Callable[[int], bytes] = os.urandom) -> DirectionKeys:
     cipher = suite.cipher
     return DirectionKeys(random(suite.mac_length), random(cipher.key_length), random(cipher.fixed_iv_length))
+
+
+@dataclass(frozen=True)
+class WithCbc(StandardCrypto):
+    """MAC-then-encrypt is done by this class."""
+
+    cbc: type[MacThenEncrypt]
+
+    def make_sealer(self, suite: Suite, keys: DirectionKeys, *, random: Callable[[int], bytes], **_: Any) -> Sealer:
+        return self._make(suite, keys, random)
+
+    def make_opener(self, suite: Suite, keys: DirectionKeys, **_: Any) -> Opener:
+        return self._make(suite, keys, None)
+
+    def _make(self, suite: Suite, keys: DirectionKeys, random: Callable[[int], bytes] | None) -> MacThenEncrypt:
+        assert suite.mac is not None
+        return self.cbc(suite.cipher, keys.key, RecordMac(HASHES[suite.mac], keys.mac_key), random)
 
 
 # -- CBC ----------------------------------------------------------------------------------------------------
@@ -72,29 +96,34 @@ class Counted:
         return twin
 
 
+MAC = RecordMac
+"""What the victim authenticates records with."""
+
+
 def test_lucky_13() -> None:
     """The attacker cuts a record and sees by the work of its refusal what padding it decrypts to."""
-    counted = {name: row._replace(new=lambda data, name=name: Counted(name, data)) for name, row in HASHES.items()}
+    counted = HASHES["sha1"]._replace(new=lambda data: Counted("sha1", data))
 
     def work(last_bytes: bytes) -> int:
         """What the refusal of a record costs, whose plaintext ends like this (a guess of the attacker's)."""
         keys = fresh_keys(AES_CBC)
-        encryptor = cbc.Cipher(cbc.AES(keys.key), cbc.CBC(bytes(BLOCK))).encryptor()
+        encryptor = Cipher(AES(keys.key), CBC(bytes(BLOCK))).encryptor()
         body = encryptor.update(os.urandom(288 + BLOCK - len(last_bytes)) + last_bytes)
-        opener = make_opener(AES_CBC, keys, encrypt_then_mac=False)
+        opener = MacThenEncrypt(AES_CBC.cipher, keys.key, MAC(counted, keys.mac_key))
         Counted.calls = 0
         with pytest.raises(BadRecordMac):
             opener.open(0, DATA, body)
         return Counted.calls
 
     def attack() -> bool:
-        with removed(record_mac, "HASHES", counted)():
-            guesses = [work(bytes([length]) * (length + 1)) for length in (0, 1, 15, 64, 128, 255)]
-            return len({*guesses, work(b"\x07\x01")}) > 1
+        guesses = [work(bytes([length]) * (length + 1)) for length in (0, 1, 15, 64, 128, 255)]
+        return len({*guesses, work(b"\x07\x01")}) > 1
 
-    assert_defended(
-        attack, removed(RecordMac, "compute_evenly", lambda self, header, data, _: self.compute(header, data))
-    )
+    class Uneven(RecordMac):
+        def compute_evenly(self, header: bytes, data: Buffer, most: int) -> bytes:
+            return self.compute(header, data)
+
+    assert_defended(attack, removed(sys.modules[__name__], "MAC", Uneven))
 
 
 def test_poodle_against_tls() -> None:
@@ -108,12 +137,12 @@ def test_poodle_against_tls() -> None:
             # As long as the attacker likes: the byte ends a block, and the last block is nothing but padding.
             data = bytes(BLOCK - 1 - position) + cookie
             data += bytes(-(len(data) + 20) % BLOCK + 2 * BLOCK)
-            sealer = make_sealer(AES_CBC, keys, encrypt_then_mac=False, random=os.urandom)
+            sealer = VICTIM.crypto.make_sealer(AES_CBC, keys, encrypt_then_mac=False, random=os.urandom)
             record = sealer.seal(0, DATA, data)
             blocks = [record[at : at + BLOCK] for at in range(HEADER, len(record), BLOCK)]
             forged = b"".join((*blocks[:-1], blocks[1]))
             try:
-                make_opener(AES_CBC, keys, encrypt_then_mac=False).open(0, DATA, forged)
+                VICTIM.crypto.make_opener(AES_CBC, keys, encrypt_then_mac=False).open(0, DATA, forged)
             except BadRecordMac:
                 continue
             return (BLOCK - 1) ^ blocks[-2][-1] ^ blocks[0][-1]
@@ -128,10 +157,16 @@ def test_poodle_against_tls() -> None:
             found.append(byte)
         return bytes(found) == cookie
 
-    def careless(a: bytes, b: bytes) -> bool:
-        return len(a) > 48 or a == b  # the window of padding is longer than any MAC
+    class LastByteOnly(MacThenEncrypt):
+        def open(self, sequence: int, kind: int, body: Buffer) -> bytes:
+            plaintext = self._update(body)[BLOCK:]
+            end = len(plaintext) - 1 - plaintext[-1]
+            data, mac = plaintext[: max(end - self._mac_length, 0)], plaintext[max(end - self._mac_length, 0) : end]
+            if mac != self._mac.compute(pack_additional_data(sequence, kind, VERSION, len(data)), data):
+                raise BadRecordMac
+            return data
 
-    assert_defended(attack, removed(cbc, "compare_digest", careless))
+    assert_defended(attack, computing(WithCbc(LastByteOnly)))
 
 
 def test_beast() -> None:
@@ -139,7 +174,8 @@ def test_beast() -> None:
     secret = b"the PIN is: 4071"
 
     def attack() -> bool:
-        sealer = make_sealer(AES_CBC, fresh_keys(AES_CBC), encrypt_then_mac=False, random=os.urandom)
+        keys = fresh_keys(AES_CBC)
+        sealer = VICTIM.crypto.make_sealer(AES_CBC, keys, encrypt_then_mac=False, random=os.urandom)
         sealer.seal(0, DATA, b"whatever came before")
         record = sealer.seal(1, DATA, secret)
         iv, target = record[HEADER : HEADER + BLOCK], record[HEADER + BLOCK : HEADER + 2 * BLOCK]
@@ -151,17 +187,19 @@ def test_beast() -> None:
                 return guess == secret
         return False
 
-    def seal_with_chained_iv(self: MacThenEncrypt, sequence: int, kind: int, data: bytes) -> bytes:
+    class Chained(MacThenEncrypt):
         """As TLS 1.0 did it; the explicit IV is there for the format, and equals the last block."""
-        mac = self._mac.compute(pack_additional_data(sequence, kind, VERSION, len(data)), data)
-        plaintext = data + mac + cbc._PADDING[BLOCK - 1 - (len(data) + len(mac)) % BLOCK]
-        iv = LAST.get(id(self), bytes(BLOCK))
-        body = iv + self._update(plaintext)
-        LAST[id(self)] = body[-BLOCK:]
-        return pack_header(kind, VERSION, len(body)) + body
 
-    LAST: dict[int, bytes] = {}
-    assert_defended(attack, removed(MacThenEncrypt, "seal", seal_with_chained_iv))
+        last = bytes(BLOCK)
+
+        def seal(self, sequence: int, kind: int, data: Buffer) -> bytes:
+            mac = self._mac.compute(pack_additional_data(sequence, kind, VERSION, len(data)), data)
+            padding = BLOCK - 1 - (len(data) + len(mac)) % BLOCK
+            body = self.last + self._update(bytes(data) + mac + bytes([padding]) * (padding + 1))
+            self.last = body[-BLOCK:]
+            return pack_header(kind, VERSION, len(body)) + body
+
+    assert_defended(attack, computing(WithCbc(Chained)))
 
 
 def test_sweet32() -> None:
@@ -233,13 +271,11 @@ def test_repeated_gcm_nonces() -> None:
         return False
 
     # What several devices did with a random generator that was none (Boeck et al.): here it knows two values.
-    nonce, start, put = shortcuts.pack_nonce, shortcuts._pack_start_and_nonce, shortcuts._put_header_and_nonce
-    broken_generator = together(
-        removed(shortcuts, "pack_nonce", lambda salt, number: nonce(salt, number & 1)),
-        removed(shortcuts, "_pack_start_and_nonce", lambda *fields: start(*fields[:-1], fields[-1] & 1)),
-        removed(shortcuts, "_put_header_and_nonce", lambda *fields: put(*fields[:-1], fields[-1] & 1)),
-    )
-    assert_defended(attack, broken_generator)
+    class TwoNonces(Indirect):
+        def seal(self, sequence: int, kind: int, data: Buffer) -> bytes:
+            return super().seal(sequence & 1, kind, data)
+
+    assert_defended(attack, computing(WithoutShortcuts(TwoNonces)))
 
 
 def test_replayed_records() -> None:
@@ -253,12 +289,11 @@ def test_replayed_records() -> None:
         server.receive(record + record)
         return server.data == b"pay 100 to Mallory;" * 2
 
-    honest = AeadCipher.open
+    class OpenedByNonce(Indirect):
+        def open(self, sequence: int, kind: int, body: Buffer) -> bytes:
+            return super().open(int.from_bytes(bytes(body[:8]), "big"), kind, body)
 
-    def open_by_its_nonce(self: AeadCipher, sequence: int, kind: int, body: Buffer) -> bytes:
-        return honest(self, int.from_bytes(bytes(body[:8]), "big"), kind, body)
-
-    assert_defended(attack, together(removed(AeadCipher, "open", open_by_its_nonce), WITHOUT_SHORTCUTS))
+    assert_defended(attack, computing(WithoutShortcuts(OpenedByNonce)))
 
 
 def test_reflected_records() -> None:
@@ -271,13 +306,19 @@ def test_reflected_records() -> None:
         client.receive(client.take())
         return client.data == b"who are you?"
 
-    honest = key_schedule.key_block
+    class OneKeyForBoth(StandardCrypto):
+        """Both directions have the client's key and IV; the suite is one of AES-128-GCM."""
 
-    def one_key_for_both(*arguments: Any) -> KeyBlock:
-        keys = honest(*arguments)
-        return KeyBlock(keys.client, keys.client)
+        def make_prf(self, hash_name: str, secret: bytes) -> Prf:
+            honest = super().make_prf(hash_name, secret)
 
-    assert_defended(attack, removed(key_schedule, "key_block", one_key_for_both))
+            def expand(label: bytes, seed: bytes, length: int) -> bytes:
+                output = honest(label, seed, length)
+                return output[:16] * 2 + output[32:36] * 2 if label == KEY_EXPANSION else output
+
+            return expand
+
+    assert_defended(attack, computing(OneKeyForBoth()))
 
 
 # -- what a record tells or ends --------------------------------------------------------------------------------
@@ -321,7 +362,7 @@ def test_crime_and_the_choice_of_compression() -> None:
         answer.compression_method = CompressionMethod.NULL
         return honest(self, hello, answer)
 
-    assert_defended(attack, removed(ClientHandshake, "check_server_hello", careless))
+    assert_defended(attack, careless_client(check_server_hello=careless))
 
 
 def test_truncation() -> None:

@@ -12,8 +12,18 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests import pki
-from tests.attacks.weakening import Attack, Defence, assert_defended, removed
-from tests.ends import Ours, Scripted, credential_of, our_client, our_server, talk, verifier
+from tests.attacks.weakening import (
+    Attack,
+    Defence,
+    assert_defended,
+    careless_client,
+    careless_ends,
+    careless_server,
+    our_client,
+    our_server,
+    removed,
+)
+from tests.ends import Ours, Scripted, credential_of, talk, verifier
 from tls12 import (
     CipherSuite,
     ClientAuth,
@@ -29,10 +39,9 @@ from tls12 import (
 from tls12.connection.connection import Connection
 from tls12.crypto.aead import TicketCipher
 from tls12.handshake import bindings
-from tls12.handshake.client_hello import ClientHellos
+from tls12.handshake.client import ClientHandshake
 from tls12.handshake.negotiation import Choice, Offer, choose
 from tls12.handshake.server_hello import ServerHellos
-from tls12.handshake.steps import Steps
 from tls12.lab.hellos import without_extensions
 from tls12.registry import ContentType
 from tls12.resumption import tickets
@@ -116,7 +125,7 @@ def test_triple_handshake() -> None:
     both: Attack = lambda: attack(extended=False) or attack(extended=True)  # noqa: E731
     to_anybody = removed(Connection, "export_keying_material", export_to_anybody)
     assert_defended(both, to_anybody)
-    not_demanded = removed(Steps, "check_extended_master_secret", lambda self, offered: None)
+    not_demanded = careless_ends(check_extended_master_secret=lambda self, offered: None)
     assert_defended(strict(both), not_demanded, to_anybody)
 
 
@@ -147,7 +156,7 @@ def test_injected_prefix() -> None:
         relay(victim)
         return server.data == prefix + request
 
-    assert_defended(attack, removed(ServerHellos, "check_renegotiation_info", lambda self, offer: None))
+    assert_defended(attack, careless_server(check_renegotiation_info=lambda self, offer: None))
 
 
 def test_changed_identity() -> None:
@@ -165,17 +174,22 @@ def test_changed_identity() -> None:
         admin = our_client(policy=allowing, credentials=(other,))
         talk(admin, our_server(**config))
         stolen = admin.connection.session
-        guest, server = our_client(policy=allowing, credentials=(one,)), our_server(**config)
+
+        def use_the_stolen_one(self: ClientHandshake, suites: Any) -> Session | None:
+            return stolen if self.previous is not None else None
+
+        with careless_client(usable_session=use_the_stolen_one)():
+            guest = our_client(policy=allowing, credentials=(one,))
+        server = our_server(**config)
         talk(guest, server)
-        with removed(ClientHellos, "usable_session", lambda self, suites: stolen)():
-            guest.connection.renegotiate()
+        guest.connection.renegotiate()
         talk(guest, server)
         identities = [
             event.negotiated.peer_certificates for event in server.events if isinstance(event, HandshakeCompleted)
         ]
         return identities == [one.certificate_list, other.certificate_list]
 
-    assert_defended(attack, removed(Steps, "is_same_peer", lambda *_: True))
+    assert_defended(attack, careless_ends(is_same_peer=lambda *_: True))
 
 
 def _inside(attacker: Scripted, server: Ours) -> Callable[[Scripted], None]:
@@ -276,7 +290,7 @@ def test_resumption_at_another_host() -> None:
         other = credential_of(pki.intermediate().issue("other.test"))
         return connected_with(session, our_server(credentials=(other,), ticket_keys=keys)).completed
 
-    with_any = removed(ServerHellos, "credentials_for_session", lambda self, session, candidates: candidates)
+    with_any = careless_server(credentials_for_session=lambda self, session, candidates: candidates)
     assert_defended(attack, with_any)
 
 
@@ -288,14 +302,14 @@ def test_resumption_under_another_name() -> None:
         first = our_client(name="mallory.test", verifier=verifier())
         talk(first, our_server(credentials=(mallory,), ticket_keys=keys))
         assert first.completed, first.error
-        mallorys = our_server(credentials=(mallory,), ticket_keys=keys)
-        with removed(ServerHellos, "check_resumption", resume_whatever_it_is)():
-            return connected_with(first.connection.session, mallorys).completed
+        with careless_server(check_resumption=resume_whatever_it_is)():
+            mallorys = our_server(credentials=(mallory,), ticket_keys=keys)
+        return connected_with(first.connection.session, mallorys).completed
 
     def resume_whatever_it_is(self: ServerHellos, session: Session, offer: Offer) -> Choice:
         return choose(offer, self.config)
 
-    assert_defended(attack, removed(ClientHellos, "usable_session", lambda self, suites: self.session))
+    assert_defended(attack, careless_client(usable_session=lambda self, suites: self.session))
 
 
 def test_resumption_under_another_verifier() -> None:
@@ -369,7 +383,7 @@ def test_resumption_with_a_key_that_was_replaced() -> None:
         yield from ()
         return True
 
-    assert_defended(attack, removed(ServerHellos, "has_psk_of", whatever_key_there_is))
+    assert_defended(attack, careless_server(has_psk_of=whatever_key_there_is))
 
 
 def test_selfie() -> None:
@@ -382,4 +396,4 @@ def test_selfie() -> None:
         talk(client, itself)
         return client.completed and itself.completed
 
-    assert_defended(attack, removed(ServerHellos, "look_up_psk", lambda self, identity: key))
+    assert_defended(attack, careless_server(look_up_psk=lambda self, identity: key))

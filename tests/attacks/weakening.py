@@ -5,20 +5,29 @@ runs it against the library as it is, where it must fail, and then with the defe
 otherwise the test could not fail, and would prove nothing. Where two defences stand behind each other (the guard and
 the story of the handshake, most often), either alone must be enough.
 
-Taking a defence out means to replace one function or table of the library for a moment (`removed`), or to let one more
-row pass the guard of the handshake (`allowed`). What stands in its place is what a careless library would have.
+What stands in the place of a defence is what a careless library would have. Three ways lead there:
+
+* The victims, made by `our_client` and `our_server` of this module, are given something careless in a public way:
+  cryptography (`computing`), or a handshake with other steps (`careless_client`, `careless_server`, `careless_ends`).
+* One more row passes the guard of the handshake (`allowed`).
+* Where neither reaches, one function or table of the library is replaced for a moment (`removed`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
+from tests import pki
+from tests.ends import Ours, credential
+from tls12 import AcceptAnyPeer, ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
+from tls12.crypto.provider import STANDARD, CryptoProvider
+from tls12.handshake.client import ClientHandshake
 from tls12.handshake.grammar import Conversation, Row
-from tls12.record_layer import reader, writer
-from tls12.record_layer.states import ReadState, WriteState
+from tls12.handshake.server import ServerHandshake
 from tls12.registry import ConnectionEnd
 
 Attack = Callable[[], bool]
@@ -54,8 +63,49 @@ def together(*defences: Defence) -> Defence:
     return all_of_them
 
 
-WITHOUT_SHORTCUTS = together(removed(reader, "read_state", ReadState), removed(writer, "write_state", WriteState))
-"""The library with every record sealed and opened by its cipher, which is no weaker, and where one can be replaced."""
+@dataclass
+class Victim:
+    """What the ends are made of that an attack makes."""
+
+    crypto: CryptoProvider = STANDARD
+    client: type[ClientHandshake] = ClientHandshake
+    server: type[ServerHandshake] = ServerHandshake
+
+
+VICTIM = Victim()
+
+
+def our_client(*, name: str | None = pki.NAME, session: Session | None = None, **config: Any) -> Ours:
+    """A victim that accepts any certificate, unless a `verifier` is given."""
+    config = {"verifier": AcceptAnyPeer(), "crypto": VICTIM.crypto, **config}
+    return Ours(ClientConnection(ClientConfig(**config), name, session=session, handshake=VICTIM.client))
+
+
+def our_server(*kinds: str, **config: Any) -> Ours:
+    """A victim with certificates for these kinds of keys, P-256 if none are named."""
+    credentials = tuple(credential(kind) for kind in kinds or ("ecdsa-p256",))
+    config = {"credentials": credentials, "crypto": VICTIM.crypto, **config}
+    return Ours(ServerConnection(ServerConfig(**config), handshake=VICTIM.server))
+
+
+def computing(crypto: CryptoProvider) -> Defence:
+    """The victims with cryptography that has a hole."""
+    return removed(VICTIM, "crypto", crypto)
+
+
+def careless_client(**steps: Any) -> Defence:
+    """Clients whose handshake has these steps instead of its own."""
+    return lambda: mock.patch.object(VICTIM, "client", type("CarelessClient", (VICTIM.client,), steps))
+
+
+def careless_server(**steps: Any) -> Defence:
+    """Servers whose handshake has these steps instead of its own."""
+    return lambda: mock.patch.object(VICTIM, "server", type("CarelessServer", (VICTIM.server,), steps))
+
+
+def careless_ends(**steps: Any) -> Defence:
+    """Both."""
+    return together(careless_client(**steps), careless_server(**steps))
 
 
 def assert_defended(attack: Attack, *defences: Defence) -> None:

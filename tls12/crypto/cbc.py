@@ -31,7 +31,6 @@ from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher,
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.randomness import Random
 from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.suites import BulkCipher
@@ -61,17 +60,17 @@ class CbcCipher(ABC):
     mac_inside: ClassVar[bool]
     """Whether the MAC is encrypted with the data."""
 
-    def __init__(self, cipher: BulkCipher, keys: DirectionKeys, mac: str, random: Random | None = None) -> None:
+    def __init__(self, cipher: BulkCipher, key: bytes, mac: RecordMac, random: Random | None = None) -> None:
         """Seals, with IVs out of `random`, or opens, without it: one object does not do both."""
         self.name = cipher.name
         """IANA's words for the cipher."""
         self._block = cipher.block_length
-        both_ways = Cipher(BLOCK_CIPHERS[cipher.name](keys.key), CBC(bytes(cipher.block_length)))
+        both_ways = Cipher(BLOCK_CIPHERS[cipher.name](key), CBC(bytes(cipher.block_length)))
         context: CipherContext = both_ways.decryptor() if random is None else both_ways.encryptor()
         self._update = context.update
         self._random: Random = bytes if random is None else random
-        self._mac = RecordMac(mac, keys.mac_key)
-        self._mac_length = self._mac.length
+        self._mac = mac
+        self._mac_length = mac.length
 
     def record_length(self, length: int) -> int:
         """How long a record around `length` bytes of plaintext is, its header included."""

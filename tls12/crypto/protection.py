@@ -20,8 +20,10 @@ from typing import Protocol
 
 from tls12.crypto.aead import AeadCipher
 from tls12.crypto.cbc import EncryptThenMac, MacThenEncrypt
+from tls12.crypto.hashes import HASHES
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.randomness import Random
+from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.stream import StreamCipher
 from tls12.crypto.suites import CipherKind, Suite
 from tls12.wire.records import Buffer
@@ -81,19 +83,21 @@ def make_sealer(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool, ra
     `encrypt_then_mac` (RFC 7366) matters for CBC suites only. `random` gives CBC its IVs; AEAD nonces are the
     sequence number and never random (RFC 5288 3).
     """
-    cipher, mac = suite.cipher, suite.mac
-    if mac is None:
+    cipher = suite.cipher
+    if suite.mac is None:
         return AeadCipher(cipher, keys)
+    mac = RecordMac(HASHES[suite.mac], keys.mac_key)
     if cipher.kind is not CipherKind.CBC:
-        return StreamCipher(cipher, keys, mac)
-    return (EncryptThenMac if encrypt_then_mac else MacThenEncrypt)(cipher, keys, mac, random)
+        return StreamCipher(cipher, keys.key, mac)
+    return (EncryptThenMac if encrypt_then_mac else MacThenEncrypt)(cipher, keys.key, mac, random)
 
 
 def make_opener(suite: Suite, keys: DirectionKeys, *, encrypt_then_mac: bool) -> Opener:
     """The opener for a suite under fresh keys."""
-    cipher, mac = suite.cipher, suite.mac
-    if mac is None:
+    cipher = suite.cipher
+    if suite.mac is None:
         return AeadCipher(cipher, keys)
+    mac = RecordMac(HASHES[suite.mac], keys.mac_key)
     if cipher.kind is not CipherKind.CBC:
-        return StreamCipher(cipher, keys, mac)
-    return (EncryptThenMac if encrypt_then_mac else MacThenEncrypt)(cipher, keys, mac)
+        return StreamCipher(cipher, keys.key, mac)
+    return (EncryptThenMac if encrypt_then_mac else MacThenEncrypt)(cipher, keys.key, mac)

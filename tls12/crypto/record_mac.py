@@ -11,7 +11,7 @@ MAC-then-encrypt order that is the length of the padding, a secret (Lucky Thirte
 
 from __future__ import annotations
 
-from tls12.crypto.hashes import HASHES, hash_key
+from tls12.crypto.hashes import Hash, hash_key
 from tls12.wire.records import Buffer
 
 _WASTE = bytes(512)
@@ -22,8 +22,7 @@ class RecordMac:
 
     __slots__ = ("_around", "_block", "_inner", "_outer", "length")
 
-    def __init__(self, hash_name: str, key: bytes) -> None:
-        hash_ = HASHES[hash_name]
+    def __init__(self, hash_: Hash, key: bytes) -> None:
         self._inner, self._outer = hash_key(hash_, key)
         self._block = hash_.block
         self._around = hash_.suffix + hash_.block - 1  # so that a floor division rounds up

@@ -13,7 +13,6 @@ from hmac import compare_digest
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher
 
-from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.suites import BulkCipher, CipherKind
 from tls12.errors import BadRecordMac
@@ -25,13 +24,13 @@ class StreamCipher:
 
     __slots__ = ("_mac", "_update", "name")
 
-    def __init__(self, cipher: BulkCipher, keys: DirectionKeys, mac: str) -> None:
+    def __init__(self, cipher: BulkCipher, key: bytes, mac: RecordMac) -> None:
         self.name = cipher.name
         """IANA's words for the cipher."""
-        self._mac = RecordMac(mac, keys.mac_key)
+        self._mac = mac
         self._update: Callable[[Buffer], bytes] = bytes
         if cipher.kind is CipherKind.STREAM:
-            self._update = Cipher(ARC4(keys.key), mode=None).encryptor().update
+            self._update = Cipher(ARC4(key), mode=None).encryptor().update
 
     def record_length(self, length: int) -> int:
         """How long a record around `length` bytes of plaintext is, its header included."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tls12.crypto.hashes import HASHES
 from tls12.crypto.key_schedule import DirectionKeys
 from tls12.crypto.null import NullCipher
 from tls12.crypto.protection import Opener, Protection
@@ -51,7 +52,7 @@ class RecordKeys:
             end -= suite.mac_length
             tag, inside = body[end:], len(data)
         else:
-            tag = RecordMac(suite.mac, self.keys.mac_key).compute(additional, data)
+            tag = RecordMac(HASHES[suite.mac], self.keys.mac_key).compute(additional, data)
             inside = len(data) + suite.mac_length
         ciphertext = body[len(nonce) : end]
         padding = len(ciphertext) - inside
