@@ -96,16 +96,15 @@ class ClientRole:
         self, config: ClientConfig, conversation: Conversation, hooks: Hooks, previous: Established | None
     ) -> ClientHandshake:
         """One more handshake as client."""
-        session = self.session if previous is None else None
         return self.handshake(
             config,
             conversation,
-            hooks.pause_on,
-            hooks.rewrite,
-            hooks.on_message,
-            previous,
-            self.server_name,
-            session,
+            pause_on=hooks.pause_on,
+            rewrite=hooks.rewrite,
+            on_message=hooks.on_message,
+            previous=previous,
+            server_name=self.server_name,
+            session=self.session if previous is None else None,
         )
 
     def judge_invitation(
@@ -134,7 +133,14 @@ class ServerRole:
         self, config: ServerConfig, conversation: Conversation, hooks: Hooks, previous: Established | None
     ) -> ServerHandshake:
         """One more handshake as server."""
-        return self.handshake(config, conversation, hooks.pause_on, hooks.rewrite, hooks.on_message, previous)
+        return self.handshake(
+            config,
+            conversation,
+            pause_on=hooks.pause_on,
+            rewrite=hooks.rewrite,
+            on_message=hooks.on_message,
+            previous=previous,
+        )
 
     def judge_invitation(
         self, message: bytes, config: Any, established: Established | None, so_far: Renegotiations, *, during: bool

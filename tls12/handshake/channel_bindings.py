@@ -1,9 +1,9 @@
-"""Channel bindings: values that tie an authentication in the application to this very connection.
+"""Channel bindings: values that bind an authentication in the application to this connection (RFC 5056).
 
-How it works: one function per kind, in a table. Each knows where it would be unsafe, and refuses there:
-tls-unique without extended master secret (triple handshake, RFC 7627 5.4);
-tls-server-end-point where no hash is defined (EdDSA, PSK); tls-exporter without extended master secret or after a
-renegotiation (RFC 9266 4).
+How it works: a table has one function for each kind. A function raises `UsageError` where the RFC makes its binding
+unsafe or leaves it undefined: tls-unique without extended master secret (triple handshake, RFC 7627 5.4),
+tls-server-end-point where the certificate's signature has no hash or there is no certificate, tls-exporter without
+extended master secret or after a renegotiation (RFC 9266 4).
 """
 
 from __future__ import annotations

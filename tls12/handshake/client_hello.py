@@ -105,6 +105,7 @@ class ClientHellos(Steps[ClientConfig]):
         self,
         config: ClientConfig,
         conversation: Conversation,
+        *,
         pause_on: frozenset[type],
         rewrite: Rewrite | None,
         on_message: OnMessage | None,
@@ -112,7 +113,9 @@ class ClientHellos(Steps[ClientConfig]):
         server_name: str | None,
         session: Session | None,
     ) -> None:
-        super().__init__(config, conversation, pause_on, rewrite, on_message, previous)
+        super().__init__(
+            config, conversation, pause_on=pause_on, rewrite=rewrite, on_message=on_message, previous=previous
+        )
         self.server_name = server_name
         self.session = session
         self.application_chose_identity = False

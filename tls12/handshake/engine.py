@@ -129,6 +129,7 @@ class Handshake(ABC, Generic[C]):
         self,
         config: C,
         conversation: Conversation,
+        *,
         pause_on: frozenset[type],
         rewrite: Rewrite | None,
         on_message: OnMessage | None,

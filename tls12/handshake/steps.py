@@ -41,7 +41,7 @@ _CLIENT = ConnectionEnd.CLIENT  # slow to look up in an enum class before Python
 _BREAKABLE = "a key that can be broken"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
     """The master secret of one handshake, and the keys made from it."""
 
@@ -74,7 +74,7 @@ class Steps(Handshake[C]):
             self.config.keylog.log("CLIENT_RANDOM", agreed.client_random, master.value)
         prf = self.config.crypto.make_prf(agreed.parameters.prf_hash, master.value)
         keys = key_schedule.key_block(agreed.parameters, prf, agreed.client_random, agreed.server_random)
-        return Secrets(master.value, prf, keys)
+        return Secrets(master=master.value, prf=prf, keys=keys)
 
     def verify_data(self, agreed: Agreed, secrets: Secrets, sender: ConnectionEnd) -> bytes:
         """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""

@@ -2,11 +2,11 @@
 
 How it works: a `SessionStore` maps bytes to sessions. A server's keys are session ids, of at most 32 bytes. A client's
 are longer: the name of the server, and a digest of all that its sessions are bound to (`handshake.bindings`). A store
-may forget whatever and whenever it likes. An exception out of one counts as a miss, so that a store which is down costs
-full handshakes and not connections; it is a warning of the logger `tls12.resumption`. One that has to be asked across a
-network should not block an event loop: pause on `SessionLookupRequested` instead.
+may forget any session at any time. An exception that a store raises counts as a miss, so that a store which is down
+costs full handshakes and not connections; the logger `tls12.resumption` warns of it. A server whose store is across a
+network would block its event loop in `get`: it pauses on `SessionLookupRequested` instead.
 
-Values of a store of your own are best kept as `session.to_bytes()`, which contains the master secret.
+A store of your own keeps a session as `session.to_bytes()`, which contains the master secret.
 """
 
 from __future__ import annotations
@@ -72,21 +72,22 @@ class MemorySessionStore:
 
 def get_session(store: SessionStore, key: bytes) -> Session | None:
     """What the store has under this key, whatever it is; None and a warning in the log if it raises."""
-    return _asked(store, "get", lambda: store.get(key))
+    return _call(store, "get", lambda: store.get(key))
 
 
 def put_session(store: SessionStore, key: bytes, session: Session) -> None:
     """Keep a session; a warning in the log if the store raises."""
-    _asked(store, "put", lambda: store.put(key, session))
+    _call(store, "put", lambda: store.put(key, session))
 
 
 def remove_session(store: SessionStore, key: bytes) -> None:
     """Forget a session; a warning in the log if the store raises."""
-    _asked(store, "remove", lambda: store.remove(key))
+    _call(store, "remove", lambda: store.remove(key))
 
 
-def _asked(store: SessionStore, act: str, ask: Callable[[], T]) -> T | None:
-    """The answer of the store. What it raises is named by its class only: its text may hold a password or a key."""
+def _call(store: SessionStore, act: str, ask: Callable[[], T]) -> T | None:
+    """What the store returns, or None if it raises. The log names the exception's class but not its text, which may
+    hold a password or a key."""
     try:
         return ask()
     except Exception as error:
