@@ -1,7 +1,7 @@
 """Alerts: their levels and descriptions.
 
 How it works: IANA's TLS Alert registry as of 2025, spelled as RFC 5246 spells those that it defines. Newer
-lists mark some of them RESERVED because TLS 1.3 dropped them; in TLS 1.2 they are alive.
+lists mark some of them RESERVED because TLS 1.3 dropped them; TLS 1.2 still uses them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from tls12.registry.codepoint import CodePoint
 
 
 class AlertLevel(CodePoint, size=1):
-    """How bad it is (RFC 5246 7.2)."""
+    """The level of an alert (RFC 5246 7.2): only a fatal one ends the connection by itself."""
 
     WARNING = 1
     FATAL = 2
 
 
 class Alert(CodePoint, size=1):
-    """What happened (RFC 5246 7.2.2 and later documents)."""
+    """The description of an alert (RFC 5246 7.2.2 and later documents)."""
 
     CLOSE_NOTIFY = 0
     UNEXPECTED_MESSAGE = 10

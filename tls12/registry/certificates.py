@@ -1,4 +1,4 @@
-"""Code points about certificates: who may present which kind, how they are asked for, cached and stapled.
+"""Code points about certificates: their kinds and formats, and how they are requested, cached and stapled.
 
 How it works: IANA's registries of RFC 5246, 6066, 6961, 7250, 7924, 8879 and the supplemental data of 4680.
 """

@@ -1,7 +1,7 @@
 """The cipher suites of IANA's registry: names only.
 
-How it works: pure data, one line a suite, in the order of the code points (IANA's list of 2025). What a suite
-means (key exchange, cipher, hash) stands in one row of `tls12.crypto.suites`, for those that can be computed.
+How it works: data only, one line for each suite, in the order of the code points (IANA's list of 2025). What a suite
+means (key exchange, cipher, hash) is one row of `tls12.crypto.suites`, for those that can be computed.
 A member's name is IANA's in upper case; `str()` gives IANA's own spelling ("TLS_DH_anon_...").
 """
 

@@ -1,7 +1,7 @@
 """Groups of the key exchange, and how an elliptic curve and its points are written.
 
 How it works: IANA's TLS Supported Groups as of 2025, from RFC 8422, 7027, 7919, 8446, 8734, 8998, 9189 and
-the post-quantum drafts that browsers already send. Which of them can be computed is told in `tls12.crypto`.
+the post-quantum drafts that browsers already send. `tls12.crypto` says which of them can be computed.
 """
 
 from __future__ import annotations

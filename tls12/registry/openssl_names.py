@@ -2,7 +2,7 @@
 
 How it works: one table, IANA name to OpenSSL name, in the order of the code points. The names of suites that
 OpenSSL 3 no longer builds (export, DES, Kerberos, static DH and ECDH, SEED) are those of OpenSSL 1.0.2. The
-aliases are other spellings that OpenSSL has printed for the same suite; they are understood, never printed.
+aliases are other spellings that OpenSSL has printed for the same suite; they are accepted, never printed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The small registries that single extensions bring along.
+"""The small registries that belong to a single extension each.
 
 How it works: one enum per registry: heartbeat (RFC 6520), use_srtp (RFC 5764), token binding (RFC 8472), the
 PSK modes of TLS 1.3 (RFC 8446 4.2.9), the identifiers of HPKE that encrypted_client_hello carries (RFC 9180

@@ -1,8 +1,8 @@
 """Signature schemes, and the pairs of hash and signature that they were in TLS 1.2.
 
-How it works: RFC 5246 signs with a pair of one-byte numbers, RFC 8446 4.2.3 reads the same two bytes as one
-number and gives the useful pairs a name; TLS 1.2 stacks of today speak the second language. The list is
-IANA's TLS SignatureScheme registry as of 2025, with names for the pairs that only TLS 1.2 has.
+How it works: in RFC 5246 a pair of one-byte numbers names a hash and a signature algorithm. RFC 8446 4.2.3 reads the
+same two bytes as one number and names the useful pairs; today's TLS 1.2 stacks use its names. The list is IANA's TLS
+SignatureScheme registry as of 2025, with names for the pairs that only TLS 1.2 has.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A code point by the name that people call it: IANA's, Python's, OpenSSL's, NIST's.
+"""Finding a code point by a name: IANA's, Python's, OpenSSL's or NIST's.
 
 How it works: for each kind of code point there is one dictionary from spellings to members, made at its first use. A
 spelling counts without its case and its punctuation, so that "P-256", "p256", "X25519" and "x25519" are all found.
@@ -21,7 +21,7 @@ K = TypeVar("K", bound=CodePoint)
 
 
 def find_by_name(kind: type[K], name: str) -> K:
-    """The member that is called so. Raises ValueError, with the names that are spelled nearly like it."""
+    """The member with this name. Raises ValueError, with the names that are spelled nearly like it."""
     names = _names(kind)
     found = names.get(_plain(name))
     if found is None:
@@ -71,4 +71,4 @@ _ALIASES: Mapping[type[CodePoint], Mapping[str, CodePoint]] = {
         **{f"PSS+{name}": SignatureScheme[f"RSA_PSS_RSAE_{name}"] for name in _HASHES},
     },
 }
-"""What OpenSSL and NIST call them, where it is another name than IANA's."""
+"""The names of OpenSSL and NIST that differ from IANA's."""

@@ -1,7 +1,7 @@
-"""The messages about certificates: who I am, prove who you are, and what vouches for it.
+"""The messages about certificates: chains, requests, proofs of possession, OCSP responses, URLs, supplemental data.
 
-How it works: RFC 5246 7.4.2, 7.4.4 and 7.4.8, RFC 6066 5 and 8, RFC 6961 2.2, RFC 4680 2, RFC 7250 3.
-Certificates, names and OCSP responses are DER and stay bytes here.
+How it works: RFC 5246 7.4.2, 7.4.4 and 7.4.8, RFC 6066 5 and 8, RFC 6961 2.2, RFC 4680 2, RFC 7250 3. Certificates,
+names and OCSP responses are DER and stay bytes here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ class Certificate:
         return cls(r.opaques("certificate_list", 3, 3))
 
     def write(self, w: Writer) -> None:
-        """Write the chain."""
         w.opaques(self.certificate_list, "certificate_list", 3, 3)
 
 
@@ -52,11 +51,9 @@ class RawPublicKeyCertificate:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read the key."""
         return cls(r.vector24("ASN.1_subjectPublicKeyInfo", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the key."""
         w.vector24(self.subject_public_key_info, "ASN.1_subjectPublicKeyInfo", at_least=1)
 
 
@@ -71,13 +68,11 @@ class CertificateRequest:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read the body."""
         types = r.list8("certificate_types", ClientCertificateType, at_least=1)
         schemes = r.list16("supported_signature_algorithms", SignatureScheme, at_least=2)
         return cls(types, schemes, r.opaques("certificate_authorities", 2, 2))
 
     def write(self, w: Writer) -> None:
-        """Write the body."""
         w.list8(self.certificate_types, "certificate_types", ClientCertificateType, at_least=1)
         name = "supported_signature_algorithms"
         w.list16(self.supported_signature_algorithms, name, SignatureScheme, at_least=2)
@@ -86,7 +81,7 @@ class CertificateRequest:
 
 @dataclass(slots=True)
 class CertificateVerify:
-    """The client signs the handshake so far (RFC 5246 7.4.8)."""
+    """The client's signature over the handshake so far (RFC 5246 7.4.8)."""
 
     msg_type: ClassVar[HandshakeType] = HandshakeType.CERTIFICATE_VERIFY
     algorithm: SignatureScheme
@@ -94,11 +89,9 @@ class CertificateVerify:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read scheme and signature."""
         return cls(r.code16("algorithm", SignatureScheme), r.vector16("signature"))
 
     def write(self, w: Writer) -> None:
-        """Write scheme and signature."""
         w.u16(self.algorithm, "algorithm")
         w.vector16(self.signature, "signature")
 
@@ -139,20 +132,18 @@ class CertificateStatus:
 
 @dataclass(slots=True)
 class URLAndHash:
-    """Where a certificate lies, and its SHA-1 (RFC 6066 5); on the wire a byte of value 1 stands between."""
+    """The URL of a certificate and its SHA-1 hash (RFC 6066 5). On the wire a byte of value 1 stands between them."""
 
     url: bytes
     sha1_hash: bytes
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read one entry."""
         url = r.vector16("url", at_least=1)
         r.expect_u8(1, "padding")
         return cls(url, r.fixed(20, "SHA1Hash"))
 
     def write(self, w: Writer) -> None:
-        """Write one entry."""
         w.vector16(self.url, "url", at_least=1)
         w.u8(1, "padding")
         w.fixed(self.sha1_hash, 20, "SHA1Hash")
@@ -168,12 +159,10 @@ class CertificateURL:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read the type and the list."""
         kind = r.code8("type", CertChainType)
         return cls(kind, r.structs("url_and_hash_list", 2, URLAndHash.read, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the type and the list."""
         w.u8(self.type, "type")
         w.structs(self.url_and_hash_list, "url_and_hash_list", 2, URLAndHash.write, at_least=1)
 
@@ -187,11 +176,9 @@ class SupplementalDataEntry:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read type and data."""
         return cls(r.code16("supp_data_type", SupplementalDataType), r.vector16("data"))
 
     def write(self, w: Writer) -> None:
-        """Write type and data."""
         w.u16(self.supp_data_type, "supp_data_type")
         w.vector16(self.data, "data")
 
@@ -205,9 +192,7 @@ class SupplementalData:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read the list."""
         return cls(r.structs("supp_data", 3, SupplementalDataEntry.read, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.structs(self.supp_data, "supp_data", 3, SupplementalDataEntry.write, at_least=1)

@@ -1,9 +1,8 @@
-"""The small messages around and after the handshake proper, and the payloads of the other record types.
+"""The small messages around and after the key exchange, and the payloads of the other record types.
 
-How it works: Finished and NewSessionTicket are handshake messages (RFC 5246 7.4.9, RFC 5077 3.3),
-NextProtocol was one (draft-agl-tls-nextprotoneg-04). ChangeCipherSpec (RFC 5246 7.1), alerts (7.2) and
-heartbeats (RFC 6520) have a record type of their own and no handshake header: they have `parse` and
-`to_bytes` themselves.
+How it works: Finished and NewSessionTicket are handshake messages (RFC 5246 7.4.9, RFC 5077 3.3), and so was
+NextProtocol (draft-agl-tls-nextprotoneg-04). ChangeCipherSpec (RFC 5246 7.1), alerts (7.2) and heartbeats (RFC 6520)
+have a record type of their own and no handshake header: their classes have `parse` and `to_bytes`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from tls12.wire.writer import Writer
 class Finished:
     """The proof that both sides saw the same handshake (RFC 5246 7.4.9).
 
-    How long it has to be is a matter of the suite (12 bytes for all that exist) and of whoever verifies it.
+    The suite says how long it is, 12 bytes for all that exist. The length is checked where the proof is verified.
     """
 
     msg_type: ClassVar[HandshakeType] = HandshakeType.FINISHED
@@ -30,17 +29,15 @@ class Finished:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """The whole body is the proof."""
         return cls(r.rest("verify_data"))
 
     def write(self, w: Writer) -> None:
-        """The whole body is the proof."""
         w.rest(self.verify_data)
 
 
 @dataclass(slots=True)
 class NewSessionTicket:
-    """A ticket for resumption (RFC 5077 3.3); the hint is in seconds, 0 means that it says nothing."""
+    """A ticket for resumption (RFC 5077 3.3). The lifetime hint is in seconds; 0 leaves the lifetime unspecified."""
 
     msg_type: ClassVar[HandshakeType] = HandshakeType.NEW_SESSION_TICKET
     ticket_lifetime_hint: int
@@ -48,11 +45,9 @@ class NewSessionTicket:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read hint and ticket."""
         return cls(r.u32("ticket_lifetime_hint"), r.vector16("ticket"))
 
     def write(self, w: Writer) -> None:
-        """Write hint and ticket."""
         w.u32(self.ticket_lifetime_hint, "ticket_lifetime_hint")
         w.vector16(self.ticket, "ticket")
 
@@ -67,11 +62,9 @@ class NextProtocol:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read choice and padding."""
         return cls(r.vector8("selected_protocol"), r.vector8("padding"))
 
     def write(self, w: Writer) -> None:
-        """Write choice and padding."""
         w.vector8(self.selected_protocol, "selected_protocol")
         w.vector8(self.padding, "padding")
 
@@ -83,11 +76,9 @@ class Payload:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the value's fields."""
         raise NotImplementedError
 
     def write(self, w: Writer) -> None:
-        """Write the value's fields."""
         raise NotImplementedError
 
     @classmethod
@@ -108,7 +99,7 @@ class Payload:
 
 @dataclass(slots=True)
 class ChangeCipherSpec(Payload):
-    """From the next record on, the new keys (RFC 5246 7.1); any value but 1 is unexpected_message."""
+    """The sender's next records are protected with the new keys (RFC 5246 7.1)."""
 
     msg_type: ClassVar[None] = None
     type: int = 1
@@ -123,12 +114,11 @@ class ChangeCipherSpec(Payload):
         return message
 
     def write(self, w: Writer) -> None:
-        """Write the one byte."""
         self.check(w)
         w.u8(self.type, "type")
 
     def check(self, codec: Reader | Writer) -> None:
-        """There is one value (RFC 5246 7.1)."""
+        """Raises the codec's error, unexpected_message, for a value other than 1 (RFC 5246 7.1)."""
         if self.type != 1:
             raise codec.error("type", "a value other than 1", Alert.UNEXPECTED_MESSAGE)
 
@@ -147,7 +137,6 @@ class AlertMessage(Payload):
         return cls(r.code8("level", AlertLevel), r.code8("description", Alert))
 
     def write(self, w: Writer) -> None:
-        """Write level and description."""
         w.u8(self.level, "level")
         w.u8(self.description, "description")
 
@@ -166,19 +155,17 @@ class Heartbeat(Payload):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read type, payload and padding."""
         message = cls(r.code8("type", HeartbeatMessageType), r.vector16("payload"), r.rest("padding"))
         message.check(r)
         return message
 
     def write(self, w: Writer) -> None:
-        """Write type, payload and padding."""
         self.check(w)
         w.u8(self.type, "type")
         w.vector16(self.payload, "payload")
         w.rest(self.padding)
 
     def check(self, codec: Reader | Writer) -> None:
-        """At least 16 bytes of padding (RFC 6520 4)."""
+        """Raises the codec's error for fewer than 16 bytes of padding (RFC 6520 4)."""
         if len(self.padding) < 16:
             raise codec.error("padding", "fewer than 16 bytes")

@@ -1,8 +1,8 @@
 """What must be known from outside before some messages mean anything.
 
-How it works: the bytes of a ServerKeyExchange do not say which key exchange they belong to, and a Certificate
-does not say that it is a raw public key. Both were settled by the hellos. Whoever has seen them passes a
-`Context`; without one such messages stay `RawMessage`: nothing is guessed.
+How it works: the bytes of a ServerKeyExchange do not say which key exchange they belong to, and a Certificate does not
+say that it is a raw public key. The hellos settle both. A caller that has seen the hellos passes a `Context`. Without
+one such messages stay `RawMessage`; the library does not guess.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class KeyExchangeAlgorithm(Enum):
     SRP_SIGNED = "SRP_signed"
     """SRP with a certificate: SRP_SHA_RSA and SRP_SHA_DSS (RFC 5054 2.7)."""
 
-    __hash__ = object.__hash__  # Enum's own is a Python function, and tables are indexed by these
+    __hash__ = object.__hash__  # Enum's own hash is a Python function, and every handshake looks these up in tables
 
 
 @dataclass(frozen=True, slots=True)

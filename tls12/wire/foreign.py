@@ -1,8 +1,8 @@
 """Naming what arrives where TLS should be.
 
-How it works: most protocols introduce themselves in their first bytes. A table of patterns names the ones
-that meet a TLS endpoint in practice: the wrong port, a forgotten STARTTLS, a PROXY header, an ancient client.
-Nothing depends on the answer but the sentence in the error.
+How it works: most protocols can be told by their first bytes. A table of patterns names those that meet a TLS endpoint
+in practice: the wrong port, a forgotten STARTTLS, a PROXY header, an old client. Only the sentence in the error depends
+on the answer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The messages that agree on everything: HelloRequest, ClientHello, ServerHello, ServerHelloDone.
+"""The hellos, which settle what the handshake uses, and the two empty messages of the server beside them.
 
-How it works: RFC 5246 7.4.1 and 7.4.5. The extension block at the end of a hello is optional: `extensions` is
-None without one and `()` for an empty one, since the two are different bytes. The ClientHello in the frame of
-SSL 2.0 (RFC 5246 E.2) is recognised so that it can be named and refused; it is never spoken.
+How it works: RFC 5246 7.4.1 and 7.4.5. The extension block at the end of a hello is optional: `extensions` is None
+without one and `()` for an empty one, since the two are different bytes. The ClientHello in the frame of SSL 2.0 (RFC
+5246 E.2) is recognised so that it can be named and refused; it is never sent.
 """
 
 from __future__ import annotations
@@ -34,13 +34,12 @@ def _find(extensions: tuple[Extension, ...] | None, kind: type[E]) -> E | None:
 
 @dataclass(slots=True)
 class HelloRequest:
-    """Please begin a new handshake (RFC 5246 7.4.1.1)."""
+    """The server asks the client to begin a new handshake (RFC 5246 7.4.1.1)."""
 
     msg_type: ClassVar[HandshakeType] = HandshakeType.HELLO_REQUEST
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read nothing."""
         return cls()
 
     def write(self, w: Writer) -> None:
@@ -61,7 +60,6 @@ class ClientHello:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read the body."""
         return cls(
             r.code16("client_version", ProtocolVersion),
             r.fixed(32, "random"),
@@ -72,7 +70,6 @@ class ClientHello:
         )
 
     def write(self, w: Writer) -> None:
-        """Write the body."""
         w.u16(self.client_version, "client_version")
         w.fixed(self.random, 32, "random")
         w.vector8(self.session_id, "session_id", at_most=32)
@@ -99,7 +96,6 @@ class ServerHello:
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read the body."""
         return cls(
             r.code16("server_version", ProtocolVersion),
             r.fixed(32, "random"),
@@ -110,7 +106,6 @@ class ServerHello:
         )
 
     def write(self, w: Writer) -> None:
-        """Write the body."""
         w.u16(self.server_version, "server_version")
         w.fixed(self.random, 32, "random")
         w.vector8(self.session_id, "session_id", at_most=32)
@@ -125,13 +120,12 @@ class ServerHello:
 
 @dataclass(slots=True)
 class ServerHelloDone:
-    """The server has said its part (RFC 5246 7.4.5)."""
+    """The end of the server's first flight (RFC 5246 7.4.5)."""
 
     msg_type: ClassVar[HandshakeType] = HandshakeType.SERVER_HELLO_DONE
 
     @classmethod
     def read(cls, r: Reader, context: Context | None = None) -> Self:
-        """Read nothing."""
         return cls()
 
     def write(self, w: Writer) -> None:
@@ -157,7 +151,6 @@ class Sslv2ClientHello:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read header and body."""
         length = r.u16("msg_length") & 0x7FFF
         if length != r.remaining:
             raise r.error("msg_length", f"length {length}, but {r.remaining} bytes follow")

@@ -1,10 +1,9 @@
-"""ServerKeyExchange and ClientKeyExchange, in every form that TLS 1.2 knows.
+"""ServerKeyExchange and ClientKeyExchange, in every form that TLS 1.2 has.
 
-How it works: both messages are put together from the same few parts, in the same order: a PSK identity
-(hint), the parameters or keys of one mathematical family, a signature. One row of `LAYOUTS` says which parts
-a key exchange has; the parts read and write themselves. Which row applies is not in the bytes: it comes with
-the `Context`, and without one the message stays raw (RFC 5246 7.4.3 and 7.4.7, RFC 8422 5.4 and 5.7, RFC
-4279, RFC 5489, RFC 5054 2.5).
+How it works: both messages are made of the same few parts, in the same order: a PSK identity (or hint), the parameters
+or keys of one mathematical family, a signature. A row of `LAYOUTS` says which parts a key exchange has, and each part
+is a class that reads and writes itself. The bytes do not say which row applies: the `Context` does, and without one the
+message stays raw (RFC 5246 7.4.3 and 7.4.7, RFC 8422 5.4 and 5.7, RFC 4279, RFC 5489, RFC 5054 2.5).
 """
 
 from __future__ import annotations
@@ -30,11 +29,9 @@ class DheParams:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read three numbers."""
         return cls(r.vector16("dh_p", at_least=1), r.vector16("dh_g", at_least=1), r.vector16("dh_Ys", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write three numbers."""
         w.vector16(self.dh_p, "dh_p", at_least=1)
         w.vector16(self.dh_g, "dh_g", at_least=1)
         w.vector16(self.dh_Ys, "dh_Ys", at_least=1)
@@ -61,7 +58,6 @@ class EcdheParams:
         return ExplicitCurveParams.read_after(curve_type, r)
 
     def write(self, w: Writer) -> None:
-        """Write the named curve and the point."""
         w.u8(_NAMED_CURVE, "curve_type")
         w.u16(self.group, "namedcurve")
         w.vector8(self.public, "public", at_least=1)
@@ -79,7 +75,6 @@ class Char2Field:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read degree and basis."""
         m = r.u16("m")
         basis = r.u8("basis")
         if basis not in _EXPONENTS:
@@ -87,7 +82,6 @@ class Char2Field:
         return cls(m, tuple(r.vector8("k", at_least=1) for _ in range(_EXPONENTS[basis])))
 
     def write(self, w: Writer) -> None:
-        """Write degree and basis."""
         w.u16(self.m, "m")
         basis = next((basis for basis, count in _EXPONENTS.items() if count == len(self.exponents)), 0)
         if basis == 0:
@@ -117,7 +111,6 @@ class ExplicitCurveParams:
 
     @classmethod
     def read_after(cls, curve_type: ECCurveType, r: Reader) -> Self:
-        """Read what follows the type of the curve."""
         prime = curve_type == ECCurveType.EXPLICIT_PRIME
         field = r.vector8("prime_p", at_least=1) if prime else Char2Field.read(r)
         a, b, base, order, cofactor, public = (
@@ -126,7 +119,6 @@ class ExplicitCurveParams:
         return cls(field, a, b, base, order, cofactor, public)
 
     def write(self, w: Writer) -> None:
-        """Write the type of the curve and the rest."""
         if isinstance(self.field, Char2Field):
             w.u8(ECCurveType.EXPLICIT_CHAR2, "curve_type")
             self.field.write(w)
@@ -148,7 +140,6 @@ class SrpParams:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the four."""
         return cls(
             r.vector16("srp_N", at_least=1),
             r.vector16("srp_g", at_least=1),
@@ -157,7 +148,6 @@ class SrpParams:
         )
 
     def write(self, w: Writer) -> None:
-        """Write the four."""
         w.vector16(self.srp_N, "srp_N", at_least=1)
         w.vector16(self.srp_g, "srp_g", at_least=1)
         w.vector8(self.srp_s, "srp_s", at_least=1)
@@ -176,11 +166,9 @@ class DigitallySigned:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read scheme and signature."""
         return cls(r.code16("algorithm", SignatureScheme), r.vector16("signature"))
 
     def write(self, w: Writer) -> None:
-        """Write scheme and signature."""
         w.u16(self.algorithm, "algorithm")
         w.vector16(self.signature, "signature")
 
@@ -193,11 +181,9 @@ class EcdhPublic:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the point."""
         return cls(r.vector8("point", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the point."""
         w.vector8(self.point, "point", at_least=1)
 
 
@@ -209,11 +195,9 @@ class DhPublic:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the number."""
         return cls(r.vector16("dh_Yc", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the number."""
         w.vector16(self.dh_Yc, "dh_Yc", at_least=1)
 
 
@@ -225,11 +209,9 @@ class EncryptedPreMasterSecret:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the ciphertext."""
         return cls(r.vector16("ciphertext"))
 
     def write(self, w: Writer) -> None:
-        """Write the ciphertext."""
         w.vector16(self.ciphertext, "ciphertext")
 
 
@@ -241,11 +223,9 @@ class SrpPublic:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the number."""
         return cls(r.vector16("srp_A", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the number."""
         w.vector16(self.srp_A, "srp_A", at_least=1)
 
 
@@ -306,7 +286,6 @@ class ServerKeyExchange:
         return cls(params, hint, DigitallySigned.read(r) if layout.signed else None)
 
     def write(self, w: Writer) -> None:
-        """Write the parts that are there."""
         if self.psk_identity_hint is not None:
             w.vector16(self.psk_identity_hint, "psk_identity_hint")
         if self.params is not None:
@@ -339,7 +318,6 @@ class ClientKeyExchange:
         return cls(layout.keys(r) if layout.keys else None, identity)
 
     def write(self, w: Writer) -> None:
-        """Write the parts that are there."""
         if self.psk_identity is not None:
             w.vector16(self.psk_identity, "psk_identity")
         if self.exchange_keys is not None:

@@ -56,7 +56,6 @@ class RawMessage:
     body: bytes
 
     def write(self, w: Writer) -> None:
-        """Write the body as it is."""
         w.rest(self.body)
 
 

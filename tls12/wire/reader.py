@@ -279,7 +279,7 @@ class Reader:
         return len(self.names), len(self._ends)
 
     def unwind(self, mark: tuple[int, int]) -> None:
-        """Forget the names and scopes that an error left open; position and end are the caller's to set."""
+        """Forget the names and scopes that an error left open. The caller sets position and end."""
         del self.names[mark[0] :]
         del self._ends[mark[1] :]
 
@@ -318,7 +318,7 @@ class Reader:
         """Called behind each extension that is read leniently; `tls12.wire.trace` overrides it."""
 
     def left_over(self) -> DecodeError:
-        """The error of bytes that nobody read, to be raised by the caller."""
+        """The error of bytes that are left where the message or the scope ends, to be raised by the caller."""
         left = self.end - self.pos
         return self.error("", f"{count_bytes(left)} left over")
 

@@ -57,7 +57,6 @@ class RecordHeader:
         return cls(r.code8("type", ContentType), r.code16("version", ProtocolVersion), r.u16("length"))
 
     def write(self, w: Writer) -> None:
-        """Write five bytes."""
         w.u8(self.type, "type")
         w.u16(self.version, "version")
         w.u16(self.length, "length")
@@ -72,7 +71,6 @@ class Record:
     fragment: bytes
 
     def write(self, w: Writer) -> None:
-        """Write the header and the fragment."""
         RecordHeader(self.type, self.version, len(self.fragment)).write(w)
         w.rest(self.fragment)
 

@@ -1,8 +1,8 @@
-"""Where every field of a message stands: for printing, and for whoever wants to change one byte on purpose.
+"""Where every field of a message stands: for printing, and for changing one byte on purpose.
 
-How it works: a `TracingReader` is a lenient Reader that writes down what it reads: a tree of `Field`s, each with its
-name, its first and last offset and its value. The messages are read by their own classes; nothing about their layout
-is repeated here. What does not decode ends the tree at the field that is wrong, and the error says why.
+How it works: a `TracingReader` is a lenient Reader that records what it reads: a tree of `Field`s, each with its name,
+its first and last offset and its value. The classes of the messages do the reading, so nothing about their layout is
+repeated here. What does not decode ends the tree at the field that is wrong, and the error says why.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 class Field:
     """One field: `data[start:end]` are its bytes, a length before it included.
 
-    `value` is a number, a code point, bytes or an extension; None where the fields inside tell all.
+    `value` is a number, a code point, bytes or an extension; None where the fields inside have all the values.
     """
 
     name: str
@@ -80,57 +80,44 @@ class TracingReader(Reader):
             group.end = max(self.pos, group.fields[-1].end if group.fields else 0)
 
     def u8(self, name: str) -> int:
-        """See Reader."""
         return self._leaf(name, super().u8, name)
 
     def u16(self, name: str) -> int:
-        """See Reader."""
         return self._leaf(name, super().u16, name)
 
     def u24(self, name: str) -> int:
-        """See Reader."""
         return self._leaf(name, super().u24, name)
 
     def u32(self, name: str) -> int:
-        """See Reader."""
         return self._leaf(name, super().u32, name)
 
     def fixed(self, count: int, name: str) -> bytes:
-        """See Reader."""
         return self._leaf(name, super().fixed, count, name)
 
     def rest(self, name: str) -> bytes:
-        """See Reader."""
         return self._leaf(name, super().rest, name)
 
     def vector8(self, name: str, at_least: int = 0, at_most: int = 0xFF) -> bytes:
-        """See Reader."""
         return self._leaf(name, super().vector8, name, at_least, at_most)
 
     def vector16(self, name: str, at_least: int = 0) -> bytes:
-        """See Reader."""
         return self._leaf(name, super().vector16, name, at_least)
 
     def vector24(self, name: str, at_least: int = 0) -> bytes:
-        """See Reader."""
         return self._leaf(name, super().vector24, name, at_least)
 
     def code8(self, name: str, kind: type[C]) -> C:
-        """See Reader."""
         code: C = self._leaf(name, super().code8, name, kind)
         return code
 
     def code16(self, name: str, kind: type[C]) -> C:
-        """See Reader."""
         code: C = self._leaf(name, super().code16, name, kind)
         return code
 
     def list8(self, name: str, kind: type[C], at_least: int = 0) -> tuple[C, ...]:
-        """See Reader."""
         return self._list(name, 1, kind, self._leaf(name, super().list8, name, kind, at_least))
 
     def list16(self, name: str, kind: type[C], at_least: int = 0) -> tuple[C, ...]:
-        """See Reader."""
         return self._list(name, 2, kind, self._leaf(name, super().list16, name, kind, at_least))
 
     def _list(self, name: str, prefix: int, kind: type[C], values: tuple[C, ...]) -> tuple[C, ...]:
@@ -139,7 +126,6 @@ class TracingReader(Reader):
         return values
 
     def opaques(self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1) -> tuple[bytes, ...]:
-        """See Reader."""
         values = self._leaf(name, super().opaques, name, size, item, at_least, item_at_least)
         self._itemise(size, [(item + len(value), value) for value in values])
         return values
@@ -154,7 +140,6 @@ class TracingReader(Reader):
             pos += size
 
     def structs(self, name: str, size: int, read: Callable[[Self], T], at_least: int = 0) -> tuple[T, ...]:
-        """See Reader."""
         with self._group(name) as group:
 
             def one(r: Self) -> T:

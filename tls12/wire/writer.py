@@ -125,7 +125,7 @@ class Writer:
         item_at_least: int = 1,
     ) -> None:
         """A list of opaque vectors: a length of `size` bytes around the list, one of `item` bytes on each."""
-        # Joined, since a buffer that grows moves: 0.8 µs for three certificates, where adding each takes 2.4.
+        # Joined at the end, since a growing buffer is copied each time that it moves.
         parts: list[bytes] = []
         most = LARGEST[item]
         for value in values:

@@ -61,18 +61,9 @@ from tls12.wire.extensions.names import (
     ServerNameAck,
     ServerNameList,
 )
-from tls12.wire.extensions.session import (
-    ChannelId,
-    HeartbeatExtension,
-    MaxFragmentLength,
-    Padding,
-    RecordSizeLimit,
-    RenegotiationInfo,
-    SessionTicket,
-    SessionTicketAck,
-    TokenBinding,
-    UseSrtp,
-)
+from tls12.wire.extensions.other_protocols import ChannelId, HeartbeatExtension, TokenBinding, UseSrtp
+from tls12.wire.extensions.session import RenegotiationInfo, SessionTicket, SessionTicketAck
+from tls12.wire.extensions.sizes import MaxFragmentLength, Padding, RecordSizeLimit
 from tls12.wire.extensions.table import (
     IN_CLIENT_HELLO,
     IN_SERVER_HELLO,

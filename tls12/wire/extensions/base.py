@@ -51,7 +51,6 @@ class RawExtension(ExtensionBody):
     body: bytes
 
     def write(self, w: Writer) -> None:
-        """Write the body as it is."""
         w.rest(self.body)
 
 
@@ -64,7 +63,6 @@ class MalformedExtension(ExtensionBody):
     error: DecodeError = field(compare=False)
 
     def write(self, w: Writer) -> None:
-        """Write the body as it was."""
         w.rest(self.body)
 
 
@@ -84,7 +82,6 @@ class ExtensionRemnant:
         return ExtensionType.of(int.from_bytes(self.body[:2], "big"))
 
     def write(self, w: Writer) -> None:
-        """Write the bytes as they were."""
         w.rest(self.body)
 
 

@@ -36,18 +36,16 @@ class OcspStatusRequest:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read both lists."""
         return cls(r.opaques("responder_id_list", 2, 2), r.vector16("request_extensions"))
 
     def write(self, w: Writer) -> None:
-        """Write both lists."""
         w.opaques(self.responder_id_list, "responder_id_list", 2, 2)
         w.vector16(self.request_extensions, "request_extensions")
 
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest(ExtensionBody):
-    """status_request in a ClientHello (RFC 6066 8): staple an OCSP response, please."""
+    """status_request in a ClientHello (RFC 6066 8): the client asks for an OCSP response beside the certificate."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
     status_type: CertificateStatusType = CertificateStatusType.OCSP
@@ -63,7 +61,6 @@ class StatusRequest(ExtensionBody):
         return cls(status_type, r.opaques("responder_id_list", 2, 2), r.vector16("request_extensions"))
 
     def write(self, w: Writer) -> None:
-        """Write the type and what belongs to it."""
         if self.status_type != _OCSP:
             raise w.error("status_type", "a type other than ocsp: use UnknownStatusRequest")
         w.u8(self.status_type, "status_type")
@@ -80,7 +77,6 @@ class UnknownStatusRequest(ExtensionBody):
     request: bytes
 
     def write(self, w: Writer) -> None:
-        """Write the type and the bytes."""
         if self.status_type == _OCSP:
             raise w.error("status_type", "the type ocsp: use StatusRequest")
         w.u8(self.status_type, "status_type")
@@ -96,14 +92,13 @@ class StatusRequestAck(EmptyExtension):
 
 @dataclass(frozen=True, slots=True)
 class StatusRequestItem:
-    """One wish of status_request_v2 (RFC 6961 2.2); `request` is bytes where the type is unknown."""
+    """One entry of status_request_v2 (RFC 6961 2.2); `request` is bytes where the type is unknown."""
 
     status_type: CertificateStatusType
     request: OcspStatusRequest | bytes
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the type, the length, and what belongs to the type."""
         status_type = r.code8("status_type", CertificateStatusType)
         if not status_type.is_known:
             return cls(status_type, r.vector16("request"))
@@ -111,7 +106,6 @@ class StatusRequestItem:
             return cls(status_type, OcspStatusRequest.read(r))
 
     def write(self, w: Writer) -> None:
-        """Write the type, the length, and what belongs to the type."""
         w.u8(self.status_type, "status_type")
         known = CertificateStatusType.of(self.status_type).is_known
         if known == isinstance(self.request, bytes):
@@ -125,18 +119,16 @@ class StatusRequestItem:
 
 @dataclass(frozen=True, slots=True)
 class StatusRequestV2(ExtensionBody):
-    """status_request_v2 in a ClientHello (RFC 6961 2.2): what the client can take, best first."""
+    """status_request_v2 in a ClientHello (RFC 6961 2.2): what the client accepts, best first."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST_V2
     certificate_status_req_list: tuple[StatusRequestItem, ...]
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.structs("certificate_status_req_list", 2, StatusRequestItem.read, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.structs(
             self.certificate_status_req_list, "certificate_status_req_list", 2, StatusRequestItem.write, at_least=1
         )
@@ -165,11 +157,9 @@ class SignedCertificateTimestampList(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read at least one SCT."""
         return cls(r.opaques("sct_list", 2, 2, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the SCTs."""
         w.opaques(self.sct_list, "sct_list", 2, 2, at_least=1)
 
 
@@ -182,11 +172,9 @@ class CertificateTypes(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list8("certificate_types", CertificateType, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list8(self.certificate_types, "certificate_types", CertificateType, at_least=1)
 
 
@@ -199,11 +187,9 @@ class SelectedCertificateType(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the one type."""
         return cls(r.code8("certificate_type", CertificateType))
 
     def write(self, w: Writer) -> None:
-        """Write the one type."""
         w.u8(self.certificate_type, "certificate_type")
 
 
@@ -281,7 +267,6 @@ class TrustedAuthority:
         return cls(identifier_type, r.fixed(_IDENTIFIERS[identifier_type], "identifier"))
 
     def write(self, w: Writer) -> None:
-        """Write the type and what belongs to it."""
         w.u8(self.identifier_type, "identifier_type")
         if self.identifier_type == IdentifierType.X509_NAME:
             w.vector16(self.identifier, "identifier", at_least=1)
@@ -293,18 +278,16 @@ class TrustedAuthority:
 
 @dataclass(frozen=True, slots=True)
 class TrustedCaKeys(ExtensionBody):
-    """trusted_ca_keys in a ClientHello (RFC 6066 6): the roots that a small client has."""
+    """trusted_ca_keys in a ClientHello (RFC 6066 6): the authorities that a client with few roots trusts."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.TRUSTED_CA_KEYS
     trusted_authorities_list: tuple[TrustedAuthority, ...]
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.structs("trusted_authorities_list", 2, TrustedAuthority.read))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.structs(self.trusted_authorities_list, "trusted_authorities_list", 2, TrustedAuthority.write)
 
 
@@ -324,11 +307,9 @@ class CertificateAuthorities(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read at least one name."""
         return cls(r.opaques("authorities", 2, 2, at_least=3))
 
     def write(self, w: Writer) -> None:
-        """Write the names."""
         w.opaques(self.authorities, "authorities", 2, 2, at_least=3)
 
 
@@ -341,11 +322,9 @@ class CompressCertificate(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list8("algorithms", CertificateCompressionAlgorithm, at_least=2))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list8(self.algorithms, "algorithms", CertificateCompressionAlgorithm, at_least=2)
 
 
@@ -358,11 +337,9 @@ class CachedObject:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the type and the hash."""
         return cls(r.code8("type", CachedInformationType), r.vector8("hash_value", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the type and the hash."""
         w.u8(self.type, "type")
         w.vector8(self.hash_value, "hash_value", at_least=1)
 
@@ -376,11 +353,9 @@ class CachedInfo(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.structs("cached_info", 2, CachedObject.read, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.structs(self.cached_info, "cached_info", 2, CachedObject.write, at_least=1)
 
 
@@ -393,11 +368,9 @@ class CachedInfoAck(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list16("cached_info", CachedInformationType, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list16(self.cached_info, "cached_info", CachedInformationType, at_least=1)
 
 
@@ -410,11 +383,9 @@ class UserMapping(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list8("user_mapping_types", UserMappingType, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list8(self.user_mapping_types, "user_mapping_types", UserMappingType, at_least=1)
 
 
@@ -427,11 +398,9 @@ class ClientAuthz(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list8("authz_format_list", AuthorizationDataFormat, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list8(self.authz_format_list, "authz_format_list", AuthorizationDataFormat, at_least=1)
 
 

@@ -24,11 +24,9 @@ class SupportedGroups(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list16("named_group_list", NamedGroup, at_least=2))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list16(self.named_group_list, "named_group_list", NamedGroup, at_least=2)
 
 
@@ -41,11 +39,9 @@ class ECPointFormats(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list8("ec_point_format_list", ECPointFormat, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list8(self.ec_point_format_list, "ec_point_format_list", ECPointFormat, at_least=1)
 
 
@@ -58,11 +54,9 @@ class SignatureAlgorithms(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list16("supported_signature_algorithms", SignatureScheme, at_least=2))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         name = "supported_signature_algorithms"
         w.list16(self.supported_signature_algorithms, name, SignatureScheme, at_least=2)
 
@@ -111,9 +105,7 @@ class Srp(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the name."""
         return cls(r.vector8("srp_I", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the name."""
         w.vector8(self.srp_I, "srp_I", at_least=1)

@@ -27,45 +27,41 @@ class ServerName:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read a type and a name."""
         name_type = r.code8("name_type", NameType)
         name = cls(name_type, r.vector16("host_name", at_least=1 if name_type == _HOST_NAME else 0))
         name.check(r)
         return name
 
     def write(self, w: Writer) -> None:
-        """Write a type and a name."""
         self.check(w)
         w.u8(self.name_type, "name_type")
         w.vector16(self.host_name, "host_name", at_least=1 if self.name_type == _HOST_NAME else 0)
 
     def check(self, codec: Reader | Writer) -> None:
-        """A host name is ASCII (RFC 6066 3) and holds no control characters."""
+        """Raises the codec's error, illegal_parameter, for a host name that is not printable ASCII (RFC 6066 3)."""
         if self.name_type == _HOST_NAME and self.host_name.translate(None, _PRINTABLE):
             raise codec.error("host_name", "a character that no host name has", Alert.ILLEGAL_PARAMETER)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerNameList(ExtensionBody):
-    """server_name in a ClientHello: whom the client wants to talk to (RFC 6066 3)."""
+    """server_name in a ClientHello: the server that the client wants to reach (RFC 6066 3)."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SERVER_NAME
     server_name_list: tuple[ServerName, ...]
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read at least one name."""
         names = cls(r.structs("server_name_list", 2, ServerName.read, at_least=1))
         names.check(r)
         return names
 
     def write(self, w: Writer) -> None:
-        """Write the names."""
         self.check(w)
         w.structs(self.server_name_list, "server_name_list", 2, ServerName.write, at_least=1)
 
     def check(self, codec: Reader | Writer) -> None:
-        """No two names may have the same type (RFC 6066 3)."""
+        """Raises the codec's error, illegal_parameter, for two names of the same type (RFC 6066 3)."""
         names = self.server_name_list
         if len(names) > 1 and len({name.name_type for name in names}) != len(names):
             raise codec.error("server_name_list", "two names of one type", Alert.ILLEGAL_PARAMETER)
@@ -87,7 +83,6 @@ class ApplicationLayerProtocolNegotiation(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read a client's list."""
         return cls(r.opaques("protocol_name_list", 2, 1, at_least=2))
 
     @classmethod
@@ -99,7 +94,6 @@ class ApplicationLayerProtocolNegotiation(ExtensionBody):
         return selected
 
     def write(self, w: Writer) -> None:
-        """Write the names."""
         w.opaques(self.protocol_name_list, "protocol_name_list", 2, 1, at_least=2)
 
 
@@ -112,11 +106,9 @@ class ApplicationSettings(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.opaques("supported_protocols", 2, 1, at_least=2))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.opaques(self.supported_protocols, "supported_protocols", 2, 1, at_least=2)
 
 
@@ -152,6 +144,5 @@ class NextProtocolNegotiation(ExtensionBody):
         return cls(tuple(names))
 
     def write(self, w: Writer) -> None:
-        """Write the names."""
         for name in self.protocol_name_list:
             w.vector8(name, "protocol_name", at_least=1)

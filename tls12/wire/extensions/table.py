@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tls12.errors import DecodeError, LimitExceeded
 from tls12.registry import ExtensionType, ProtocolVersion
-from tls12.wire.extensions import certificates, cryptography, names, session, tls13
+from tls12.wire.extensions import certificates, cryptography, names, other_protocols, session, sizes, tls13
 from tls12.wire.extensions.base import Extension, ExtensionRemnant, MalformedExtension, RawExtension
 from tls12.wire.location import Progress, count_bytes, without_frames
 from tls12.wire.memory import Memory
@@ -48,7 +48,7 @@ class ExtensionRow(NamedTuple):
 
 TABLE: Mapping[ExtensionType, ExtensionRow] = {
     ExtensionType.SERVER_NAME: ExtensionRow(names.ServerNameList.read, names.ServerNameAck.read),
-    ExtensionType.MAX_FRAGMENT_LENGTH: ExtensionRow(session.MaxFragmentLength.read, session.MaxFragmentLength.read),
+    ExtensionType.MAX_FRAGMENT_LENGTH: ExtensionRow(sizes.MaxFragmentLength.read, sizes.MaxFragmentLength.read),
     ExtensionType.CLIENT_CERTIFICATE_URL: ExtensionRow(
         certificates.ClientCertificateUrl.read, certificates.ClientCertificateUrl.read
     ),
@@ -63,8 +63,10 @@ TABLE: Mapping[ExtensionType, ExtensionRow] = {
     ExtensionType.EC_POINT_FORMATS: ExtensionRow(cryptography.ECPointFormats.read, cryptography.ECPointFormats.read),
     ExtensionType.SRP: ExtensionRow(cryptography.Srp.read, None),
     ExtensionType.SIGNATURE_ALGORITHMS: ExtensionRow(cryptography.SignatureAlgorithms.read, None),
-    ExtensionType.USE_SRTP: ExtensionRow(session.UseSrtp.read, session.UseSrtp.read),
-    ExtensionType.HEARTBEAT: ExtensionRow(session.HeartbeatExtension.read, session.HeartbeatExtension.read),
+    ExtensionType.USE_SRTP: ExtensionRow(other_protocols.UseSrtp.read, other_protocols.UseSrtp.read),
+    ExtensionType.HEARTBEAT: ExtensionRow(
+        other_protocols.HeartbeatExtension.read, other_protocols.HeartbeatExtension.read
+    ),
     ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: ExtensionRow(
         names.ApplicationLayerProtocolNegotiation.read,
         names.ApplicationLayerProtocolNegotiation.read_selected,
@@ -81,15 +83,15 @@ TABLE: Mapping[ExtensionType, ExtensionRow] = {
     ExtensionType.SERVER_CERTIFICATE_TYPE: ExtensionRow(
         certificates.ServerCertificateTypes.read, certificates.SelectedServerCertificateType.read
     ),
-    ExtensionType.PADDING: ExtensionRow(session.Padding.read, None),
+    ExtensionType.PADDING: ExtensionRow(sizes.Padding.read, None),
     ExtensionType.ENCRYPT_THEN_MAC: ExtensionRow(cryptography.EncryptThenMac.read, cryptography.EncryptThenMac.read),
     ExtensionType.EXTENDED_MASTER_SECRET: ExtensionRow(
         cryptography.ExtendedMasterSecret.read, cryptography.ExtendedMasterSecret.read
     ),
-    ExtensionType.TOKEN_BINDING: ExtensionRow(session.TokenBinding.read, session.TokenBinding.read),
+    ExtensionType.TOKEN_BINDING: ExtensionRow(other_protocols.TokenBinding.read, other_protocols.TokenBinding.read),
     ExtensionType.CACHED_INFO: ExtensionRow(certificates.CachedInfo.read, certificates.CachedInfoAck.read),
     ExtensionType.COMPRESS_CERTIFICATE: ExtensionRow(certificates.CompressCertificate.read, None, TLS13),
-    ExtensionType.RECORD_SIZE_LIMIT: ExtensionRow(session.RecordSizeLimit.read, session.RecordSizeLimit.read),
+    ExtensionType.RECORD_SIZE_LIMIT: ExtensionRow(sizes.RecordSizeLimit.read, sizes.RecordSizeLimit.read),
     ExtensionType.DELEGATED_CREDENTIAL: ExtensionRow(cryptography.DelegatedCredentials.read, None, TLS13),
     ExtensionType.SESSION_TICKET: ExtensionRow(session.SessionTicket.read, session.SessionTicketAck.read),
     ExtensionType.PRE_SHARED_KEY: ExtensionRow(tls13.OfferedPsks.read, tls13.SelectedPsk.read, TLS13),
@@ -106,7 +108,7 @@ TABLE: Mapping[ExtensionType, ExtensionRow] = {
     ),
     ExtensionType.APPLICATION_SETTINGS_OLD: ExtensionRow(names.ApplicationSettingsOld.read, None, TLS13),
     ExtensionType.APPLICATION_SETTINGS: ExtensionRow(names.ApplicationSettings.read, None, TLS13),
-    ExtensionType.CHANNEL_ID: ExtensionRow(session.ChannelId.read, session.ChannelId.read),
+    ExtensionType.CHANNEL_ID: ExtensionRow(other_protocols.ChannelId.read, other_protocols.ChannelId.read),
     ExtensionType.ECH_OUTER_EXTENSIONS: ExtensionRow(tls13.EchOuterExtensions.read, None, TLS13),
     ExtensionType.ENCRYPTED_CLIENT_HELLO: ExtensionRow(
         tls13.EncryptedClientHelloOuter.read, tls13.EncryptedClientHelloConfirmation.read, TLS13

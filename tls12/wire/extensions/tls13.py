@@ -33,28 +33,24 @@ class SupportedVersions(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list8("versions", ProtocolVersion, at_least=2))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list8(self.versions, "versions", ProtocolVersion, at_least=2)
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedVersion(ExtensionBody):
-    """supported_versions in a ServerHello (RFC 8446 4.2.1); in TLS 1.2 nobody sends it."""
+    """supported_versions in a ServerHello (RFC 8446 4.2.1); a server of TLS 1.2 does not send it."""
 
     extension_type: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
     selected_version: ProtocolVersion
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the version."""
         return cls(r.code16("selected_version", ProtocolVersion))
 
     def write(self, w: Writer) -> None:
-        """Write the version."""
         w.u16(self.selected_version, "selected_version")
 
 
@@ -67,11 +63,9 @@ class KeyShareEntry:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the group and the key."""
         return cls(r.code16("group", NamedGroup), r.vector16("key_exchange", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the group and the key."""
         w.u16(self.group, "group")
         w.vector16(self.key_exchange, "key_exchange", at_least=1)
 
@@ -85,11 +79,9 @@ class KeyShareClientHello(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.structs("client_shares", 2, KeyShareEntry.read))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.structs(self.client_shares, "client_shares", 2, KeyShareEntry.write)
 
 
@@ -108,7 +100,6 @@ class KeyShareServerHello(ExtensionBody):
         return cls(KeyShareEntry.read(r))
 
     def write(self, w: Writer) -> None:
-        """Write the share."""
         self.server_share.write(w)
 
 
@@ -120,7 +111,6 @@ class KeyShareHelloRetryRequest(ExtensionBody):
     selected_group: NamedGroup
 
     def write(self, w: Writer) -> None:
-        """Write the group."""
         w.u16(self.selected_group, "selected_group")
 
 
@@ -133,11 +123,9 @@ class PskKeyExchangeModes(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list8("ke_modes", PskKeyExchangeMode, at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list8(self.ke_modes, "ke_modes", PskKeyExchangeMode, at_least=1)
 
 
@@ -150,11 +138,9 @@ class PskIdentity:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read identity and age."""
         return cls(r.vector16("identity", at_least=1), r.u32("obfuscated_ticket_age"))
 
     def write(self, w: Writer) -> None:
-        """Write identity and age."""
         w.vector16(self.identity, "identity", at_least=1)
         w.u32(self.obfuscated_ticket_age, "obfuscated_ticket_age")
 
@@ -169,12 +155,10 @@ class OfferedPsks(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read both lists."""
         identities = r.structs("identities", 2, PskIdentity.read, at_least=7)
         return cls(identities, r.opaques("binders", 2, 1, at_least=33, item_at_least=32))
 
     def write(self, w: Writer) -> None:
-        """Write both lists."""
         w.structs(self.identities, "identities", 2, PskIdentity.write, at_least=7)
         w.opaques(self.binders, "binders", 2, 1, at_least=33, item_at_least=32)
 
@@ -188,11 +172,9 @@ class SelectedPsk(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the index."""
         return cls(r.u16("selected_identity"))
 
     def write(self, w: Writer) -> None:
-        """Write the index."""
         w.u16(self.selected_identity, "selected_identity")
 
 
@@ -212,11 +194,9 @@ class Cookie(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the cookie."""
         return cls(r.vector16("cookie", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the cookie."""
         w.vector16(self.cookie, "cookie", at_least=1)
 
 
@@ -240,7 +220,6 @@ class EncryptedClientHelloOuter(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> EncryptedClientHelloOuter | EncryptedClientHelloInner:
-        """Read the type of the hello and, of an outer one, what belongs to it."""
         kind = r.code8("type", ECHClientHelloType)
         if kind == ECHClientHelloType.INNER:
             return EncryptedClientHelloInner()
@@ -251,7 +230,6 @@ class EncryptedClientHelloOuter(ExtensionBody):
         return cls(kdf, aead, config, r.vector16("enc"), r.vector16("payload", at_least=1))
 
     def write(self, w: Writer) -> None:
-        """Write the type of the hello and what belongs to it."""
         w.u8(ECHClientHelloType.OUTER, "type")
         w.u16(self.kdf_id, "kdf_id")
         w.u16(self.aead_id, "aead_id")
@@ -267,7 +245,6 @@ class EncryptedClientHelloInner(ExtensionBody):
     extension_type: ClassVar[ExtensionType] = ExtensionType.ENCRYPTED_CLIENT_HELLO
 
     def write(self, w: Writer) -> None:
-        """Write the type of the hello."""
         w.u8(ECHClientHelloType.INNER, "type")
 
 
@@ -280,11 +257,9 @@ class EncryptedClientHelloConfirmation(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read eight bytes."""
         return cls(r.fixed(8, "confirmation"))
 
     def write(self, w: Writer) -> None:
-        """Write eight bytes."""
         w.fixed(self.confirmation, 8, "confirmation")
 
 
@@ -297,9 +272,7 @@ class EchOuterExtensions(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the list."""
         return cls(r.list8("OuterExtensions", ExtensionType, at_least=2))
 
     def write(self, w: Writer) -> None:
-        """Write the list."""
         w.list8(self.outer_extensions, "OuterExtensions", ExtensionType, at_least=2)
