@@ -585,3 +585,9 @@ def test_application_data_in_the_middle_of_a_handshake_message_is_named_and_read
     (broken,) = only(seen, RuleBroken)
     assert str(broken.error).startswith("the server sent application data in the middle of a handshake message")
     assert data_of(seen, "server") == b"!"
+
+
+def test_the_length_in_a_header_is_named_before_the_record_is_complete() -> None:
+    (broken,) = observe([("client", bytes.fromhex("16 03 03 ff ff"))])
+    assert isinstance(broken, RuleBroken)
+    assert "65535 bytes" in str(broken.error)

@@ -167,7 +167,7 @@ class Follower:
         self.halves = {end: Half() for end in ConnectionEnd}
         self._crypto = crypto
         self._judging = judging
-        self._lawless = not judging
+        self._order_is_free = not judging
         self._context = context
         self._key_exchange_of = key_exchange_of
         self._schedule: KeyScheduleSeen | None = None
@@ -183,6 +183,8 @@ class Follower:
         half = self.halves[sender]
         for header, body in half.reader.cut(data):
             yield from self._take_record(sender, half, header, body)
+        for error in half.reader.take_objections():  # to the header of a record that is not complete
+            yield from self._report(sender, error)
 
     def reopen(self, sender: ConnectionEnd, content_type: ContentType, body: bytes) -> Iterator[Seen]:
         """As `feed`, for one record that was `Undecryptable` before there were keys."""
@@ -196,7 +198,7 @@ class Follower:
         if not record.reason:
             reader.judge_fragment(kind, record.fragment)
         for error in reader.take_objections():
-            yield from self._object(sender, error)
+            yield from self._report(sender, error)
         if kind not in TLS_TYPES and not record.reason:
             yield from self._judge_foreign(sender, kind)
         yield record
@@ -209,7 +211,7 @@ class Follower:
         elif kind == ContentType.HANDSHAKE:
             for data in half.messages(record.fragment):
                 if half.pending and data[0] in FLIGHT_ENDS:
-                    yield from self._object(sender, surplus(sender, data[0]))
+                    yield from self._report(sender, surplus(sender, data[0]))
                 yield from self.take_message(sender, data, protected=record.protected)
         elif kind == ContentType.CHANGE_CIPHER_SPEC:
             yield from self._take_change_cipher_spec(record)
@@ -217,10 +219,10 @@ class Follower:
             yield from self._take_alert(record)
         elif kind == ContentType.APPLICATION_DATA:
             if half.pending:
-                yield from self._object(sender, interruption(sender, "application data"))
-            if not (self._lawless or half.finished or self.conversation.data_allowed(sender)):
+                yield from self._report(sender, interruption(sender, "application data"))
+            if not (self._order_is_free or half.finished or self.conversation.data_allowed(sender)):
                 what = self.conversation.describe(sender, "application data")
-                yield from self._object(sender, UnexpectedMessage(what))
+                yield from self._report(sender, UnexpectedMessage(what))
             yield ApplicationDataSeen(sender, record.fragment)
 
     def _open(self, half: Half, record: RecordSeen) -> None:
@@ -248,24 +250,24 @@ class Follower:
         agreed = all(hello is not None and hello.find(HeartbeatExtension) is not None for hello in hellos)
         if kind != ContentType.HEARTBEAT or not agreed:
             what = f"the {sender} sent a record of the content type {kind}, which was not agreed on"
-            yield from self._object(sender, UnexpectedMessage(what, rule="RFC 5246 6"))
+            yield from self._report(sender, UnexpectedMessage(what, rule="RFC 5246 6"))
 
     def _take_alert(self, record: RecordSeen) -> Iterator[Seen]:
         try:
             alert = AlertMessage.parse(record.fragment)
         except DecodeError as error:
-            yield from self._object(record.sender, error)
+            yield from self._report(record.sender, error)
         else:
             yield AlertSeen(record.sender, alert.level, alert.description, record.protected)
 
     def _take_change_cipher_spec(self, record: RecordSeen) -> Iterator[Seen]:
         sender, message = record.sender, ChangeCipherSpec()
         if self.halves[sender].pending:
-            yield from self._object(sender, interruption(sender, name_of(CCS)))
+            yield from self._report(sender, interruption(sender, name_of(CCS)))
         try:
             message = ChangeCipherSpec.parse(record.fragment)
         except DecodeError as error:
-            yield from self._object(sender, error)
+            yield from self._report(sender, error)
         yield from self._consult_grammar(sender, CCS, None)
         obstacle = ""
         if self.keys is None:
@@ -291,7 +293,7 @@ class Follower:
             message = messages.parse(data, context)
         except DecodeError as error:
             message = messages.parse(data, context, LENIENT)
-            yield from self._object(sender, error)
+            yield from self._report(sender, error)
         kind = message.msg_type
         if isinstance(message, Finished):
             expected = self._expected_verify_data(sender)
@@ -317,7 +319,7 @@ class Follower:
             case ServerHello() as hello:
                 self.server_hello = hello
                 if self._suite() is None:  # what its key exchange sends is not known here
-                    self._leave_the_grammar()
+                    self._free_the_order()
             case ClientKeyExchange() as exchange:
                 self.client_key_exchange = exchange
                 self.exchanged = self.transcript.copy()
@@ -336,30 +338,32 @@ class Follower:
     def _begin(self) -> None:
         """A ClientHello begins a handshake, the first or another one."""
         self.transcript = self.exchanged = Transcript()
-        self._lawless = not self._judging
+        self._order_is_free = not self._judging
         self.client_hello = self.server_hello = self.client_key_exchange = None
         self.keys = self._schedule = None
         for half in self.halves.values():
             half.finished = False
 
     def _consult_grammar(self, sender: ConnectionEnd, kind: MessageKind, message: Message | None) -> Iterator[Seen]:
-        if self._lawless:
+        if self._order_is_free:
             return
         try:
             row = self.conversation.admit(sender, kind)
         except UnexpectedMessage as error:
-            yield from self._object(sender, error)
-            self._leave_the_grammar()
+            yield from self._report(sender, error)
+            self._free_the_order()
         else:
             if isinstance(message, MalformedMessage):
                 message = message.understood
             self.conversation.learn(row, None if isinstance(message, RawMessage) else message)
 
-    def _leave_the_grammar(self) -> None:
-        self._lawless = True
+    def _free_the_order(self) -> None:
+        """Do not judge the order of messages until the next ClientHello."""
+        self._order_is_free = True
         self.conversation.state = State.START  # for the next ClientHello
 
-    def _object(self, sender: ConnectionEnd, error: TLSError) -> Iterator[Seen]:
+    def _report(self, sender: ConnectionEnd, error: TLSError) -> Iterator[Seen]:
+        """The broken rule, if this follower judges."""
         if self._judging:
             yield RuleBroken(sender, error)
 
