@@ -148,7 +148,7 @@ class Limits:
     list_entries: int = 400
     """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, application protocols,
     key shares, certificates, names of authorities. 255 or more."""
-    structures: int = 64
+    structures: int = 32
     """Entries in any one list of structures, which take longest to read: server names, requests for OCSP responses,
     trusted authorities, cached objects."""
     certificates: int = 16

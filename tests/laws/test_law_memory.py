@@ -15,8 +15,9 @@ from hypothesis import given, settings
 
 import tls12
 from tests import pki
-from tests.ends import credential_of, our_client, our_server, talk
-from tls12 import ClientConfig, ServerConfig
+from tests.ends import PSK, credential_of, our_client, our_server, talk
+from tls12 import ClientConfig, Policy, ServerConfig
+from tls12.errors import PeerIncompatible
 from tls12.lab import strategies
 from tls12.trust.verifier import AcceptAnyPeer
 from tls12.wire import messages
@@ -78,6 +79,18 @@ def test_a_handshake_that_comes_again_executes_the_same_lines_without_a_memory()
     handshake(None, "warming.test", "rsa-2048")  # what Python itself does once, such as an import, is done
     handshake(None, "warmer.test", "ecdsa-p256")
     first, second = (handshake(None, "never-seen.test", "ecdsa-p384") for _ in range(2))
+    assert first == second
+
+
+def test_a_hello_that_is_refused_again_executes_the_same_lines_without_a_memory() -> None:
+    def refused() -> set[Line]:
+        client = our_client(policy=Policy.psk(), psk=PSK, random=random.Random(1).randbytes)
+        server = our_server(credentials=(credential_of(pki.server()),), memory=None, random=random.Random(2).randbytes)
+        found = lines(lambda: talk(client, server))
+        assert isinstance(server.error, PeerIncompatible)
+        return found
+
+    first, second = refused(), refused()
     assert first == second
 
 

@@ -233,7 +233,7 @@ def choose(offer: Offer, config: ServerConfig) -> Choice:
         reason,
         alert=next((miss.alert for miss in misses if miss.alert is not Alert.HANDSHAKE_FAILURE), None),
         rule="RFC 5246 7.4.1.3",
-        remedy=smallest_addition(policy, lambda wider: _needed(offer, replace(config, policy=wider))),
+        remedy=smallest_addition(policy, lambda wider: _needed(offer, replace(config, policy=wider)), config.memory),
     )
 
 

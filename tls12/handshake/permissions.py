@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
-from functools import lru_cache
 
 from tls12.config import ClientConfig
 from tls12.crypto.suites import SUITES
 from tls12.policy import Policy
 from tls12.registry import CodePoint
+from tls12.wire.memory import Memory, remembered
 
 _BASES = {
     base().fingerprint: f"Policy.{base.__name__}()"
@@ -46,13 +46,19 @@ def permit(policy: Policy, risk: str, **changes: bool | int | Enum) -> str:
     return f"allow it with {replacing(policy, **changes)}; risk: {risk}"
 
 
-def smallest_addition(policy: Policy, choose: Callable[[Policy], Mapping[str, CodePoint | None] | None]) -> str:
+_POLICY_BYTES = 4_096
+"""What a policy takes in a memory, or less."""
+
+
+def smallest_addition(
+    policy: Policy, choose: Callable[[Policy], Mapping[str, CodePoint | None] | None], memory: Memory | None
+) -> str:
     """The remedy of a server that has no suite in common with its client.
 
     `choose` gives what would be chosen under a wider policy, by the field that must have it, or None.
     """
     for fields in _TRIES:
-        chosen = choose(_widened(policy, fields))
+        chosen = choose(remembered(memory, _widened, (policy, fields), _POLICY_BYTES))
         if chosen is not None:
             new = {
                 name: value
@@ -99,9 +105,9 @@ def _extended(config: ClientConfig, base: Policy) -> list[str]:
     return [name for name in _OFFERED if useful[name] and set(getattr(policy, name)) < set(getattr(base, name))]
 
 
-@lru_cache(maxsize=16)
-def _widened(policy: Policy, fields: tuple[str, ...]) -> Policy:
-    """The policy in force, and in these fields whatever `Policy.compatible()` has behind it."""
+def _widened(of: tuple[Policy, tuple[str, ...]]) -> Policy:
+    """A policy, and in these fields whatever `Policy.compatible()` has behind it."""
+    policy, fields = of
     widest = Policy.compatible()
     return policy.replace(**{name: dict.fromkeys((*getattr(policy, name), *getattr(widest, name))) for name in fields})
 
