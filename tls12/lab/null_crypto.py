@@ -41,13 +41,13 @@ TICKET_MAC = b"null ticket mac."
 
 
 def repeated(label: bytes, length: int) -> bytes:
-    """So many bytes of the label, over and over."""
+    """`length` bytes of the label, repeated."""
     return (label * (length // len(label) + 1))[:length]
 
 
 @dataclass(frozen=True, slots=True)
 class NullKeyShare:
-    """A key share that is the same for everybody."""
+    """A key share that is the same on every connection."""
 
     group: NamedGroup | None
     public: bytes = PUBLIC_KEY

@@ -62,7 +62,7 @@ class RecordKeys:
 class PatientOpener(NullCipher):
     """Opens records with `keys` until one does not open; what it does not open it returns as it is.
 
-    By its name, NULL, it has no limit of records or bytes: such limits bind the two ends, and not who looks on.
+    By its name, NULL, it has no limit of records or bytes: such limits bind the two ends, and not an observer.
     """
 
     __slots__ = ("_cipher", "error", "keys", "reason")
