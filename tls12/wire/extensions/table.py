@@ -181,8 +181,8 @@ def read_extensions(r: Reader, column: HelloColumn) -> tuple[Extension, ...] | N
 
 def _read_strictly(r: Reader, column: HelloColumn, memory: Memory | None) -> tuple[tuple[Extension, ...], bool]:
     """The extensions, and whether the block may come again: whether nothing in it is long, or new in every hello."""
-    # One flat loop that moves the Reader's limits itself, since a scope for each extension takes a third of the time of
-    # a hello. The last of `names` is the type that is being read.
+    # One flat loop that moves the Reader's limits itself, since a scope for each extension costs more than most
+    # bodies. The last of `names` is the type that is being read.
     found: list[Extension] = []
     kinds: list[int] = []
     may_come_again = True
