@@ -136,7 +136,7 @@ class Limits:
     The defaults hold on the open Internet: what real peers send stays well below (docs/public-server.md says which were
     measured). `Limits.of_the_format()` takes every hello and message that can be encoded, for research.
 
-    Raises `UsageError` for what is no number, is negative, or for `list_entries` below 255.
+    Raises `UsageError` for a value that is not a number or is negative, and for `list_entries` below 255.
     """
 
     message_sizes: Mapping[HandshakeType, int] = field(default_factory=lambda: _MESSAGE_SIZES)
@@ -333,11 +333,11 @@ class ServerConfig:
     """Application protocols spoken, best first; without any, the extension is ignored."""
     server_names: tuple[str, ...] = ()
     """The host names that are served: a client that asks for another gets unrecognized_name, even where a
-    certificate would cover it, so that nobody can send it here from another service (ALPACA). Without any, the
+    certificate would cover it, so that an attacker cannot lead it here from another service (ALPACA). Without any, the
     credentials and `Policy.require_known_server_name` decide."""
     client_auth: ClientAuth = ClientAuth.NONE
     verifier: Verifier | None = None
-    """Who judges client certificates; needed unless `client_auth` is NONE."""
+    """Decides whether a client certificate is accepted; needed unless `client_auth` is NONE."""
     sessions: SessionStore | None = None
     """Sessions for resumption by id."""
     ticket_keys: TicketKeys | None = None
@@ -501,7 +501,7 @@ def _several(name: str, values: Any) -> tuple[Any, ...]:
 
 
 def extensions_of(giver: str, own: Any) -> tuple[Extension, ...]:
-    """An application's extensions for a hello. Raises `UsageError` that names who gave something else."""
+    """An application's extensions for a hello. Raises `UsageError`, which names the argument, for anything else."""
     if isinstance(own, str | bytes) or not isinstance(own, Iterable):
         raise UsageError(f"{giver} gave {name_value(own)}; give a list of extensions, such as RawExtension(type, body)")
     several = tuple(own)

@@ -226,7 +226,7 @@ class CertificateRevoked(CertificateError):
 
 
 class NameMismatch(CertificateError):
-    """The certificate is valid, but for somebody else."""
+    """The certificate is valid, but for other names than the one that was asked for."""
 
     rule = "RFC 6125 6"
 

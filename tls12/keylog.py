@@ -7,10 +7,10 @@ library's observer read and write the same format
 
 `KeyLog()` keeps the secrets in memory, `KeyLog.to_file(path)` appends them to a file as they come and keeps
 none, `KeyLog.load(path)` reads a file. A line goes out in a single write to a descriptor opened for
-appending, so that threads and processes can share one file. Lines that are not understood, such as one that
-somebody is just writing, are counted in `skipped` and do no harm.
+appending, so that threads and processes can share one file. Lines that are not understood, such as one that another
+process is just writing, are counted in `skipped` and do no harm.
 
-WHOEVER READS THE LOG READS THE CONNECTIONS. A file is created readable by its owner only; one that exists and is
+WITH THE LOG ALL ITS CONNECTIONS CAN BE DECRYPTED. A file is created readable by its owner only; one that exists and is
 readable by others gets a warning in the logger `tls12.keylog`.
 """
 
@@ -121,7 +121,7 @@ class KeyLog:
     def close(self) -> None:
         """Close the file, if there is one; what comes afterwards is kept in memory. May be called twice.
 
-        A log that nobody holds any more closes its file by itself.
+        A log closes its file when the last reference to it goes.
         """
         with self._lock:
             self._descriptor = None

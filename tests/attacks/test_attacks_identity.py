@@ -23,7 +23,7 @@ from tls12.lab.pki import IssuedCertificate
 from tls12.trust import peer
 from tls12.trust.names import CertificateNames
 from tls12.trust.paths import Walk
-from tls12.trust.peer import LeafFacts, PeerChain
+from tls12.trust.peer import LeafKey, PeerChain
 from tls12.wire.certificates import Certificate
 from tls12.wire.hello import ServerHelloDone
 from tls12.wire.key_exchange import ClientKeyExchange
@@ -161,10 +161,10 @@ def test_raw_keys() -> None:
         talk(client, script)
         return client.completed
 
-    def facts_of_any_key(leaf: tuple[bytes, str]) -> LeafFacts:
+    def facts_of_any_key(leaf: tuple[bytes, str]) -> LeafKey:
         public_key = load_der_public_key(leaf[0])
         assert isinstance(public_key, ec.EllipticCurvePublicKey)
-        return LeafFacts(pki.server().leaf, public_key, KeyKind.ECDSA, NamedGroup.SECP256R1, True, True, None)
+        return LeafKey(pki.server().leaf, public_key, KeyKind.ECDSA, NamedGroup.SECP256R1, True, True, None)
 
     assert_defended(
         attack,

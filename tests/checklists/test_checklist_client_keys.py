@@ -25,7 +25,7 @@ from tls12.registry import (
     ExtensionType,
     HandshakeType,
 )
-from tls12.trust.parsing import subject_public_key_info
+from tls12.trust.der import subject_public_key_info
 from tls12.wire import messages
 from tls12.wire.certificates import Certificate, CertificateRequest, CertificateStatus, CertificateVerify
 from tls12.wire.context import Context, KeyExchangeAlgorithm

@@ -18,7 +18,7 @@ from tls12.lab.pki import PrivateKey, key_usage
 from tls12.registry import ClientCertificateType, SignatureScheme
 from tls12.trust.credentials import Credential
 from tls12.trust.parsing import CertificateLike
-from tls12.trust.peer import LeafFacts
+from tls12.trust.peer import LeafKey
 from tls12.wire.certificates import Certificate
 from tls12.wire.messages import parse
 
@@ -151,7 +151,7 @@ def test_pem_in_memory_gives_the_same_as_the_objects(kind: str) -> None:
     assert ours.certificate_list == issued.chain_der
     assert ours.public_key == issued.private_key.public_key()
     assert ours.leaf == issued.leaf
-    assert ours.group is LeafFacts.of(issued.leaf).group
+    assert ours.group is LeafKey.of(issued.leaf).group
 
 
 def test_what_is_no_pem_is_refused_and_file_names_are_recognised_as_a_mistake() -> None:

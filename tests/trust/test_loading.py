@@ -21,7 +21,9 @@ from tests import pki
 from tls12.errors import UsageError
 from tls12.lab.pki import PrivateKey
 from tls12.trust.credentials import Credential
-from tls12.trust.parsing import as_certificates, content_start, end_point
+from tls12.trust.der import content_start
+from tls12.trust.parsing import as_certificates
+from tls12.trust.signed import end_point
 from tls12.trust.truststore import TrustStore
 
 SAN = (x509.SubjectAlternativeName([x509.DNSName(pki.NAME)]), False)

@@ -14,7 +14,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from tls12.cli.output import Facts
+from tls12.cli.output import Details
 from tls12.crypto.signatures import key_kind
 from tls12.events import Negotiated
 from tls12.trust.backend import load
@@ -28,13 +28,13 @@ def message_name(message: Any) -> str:
     return f"{message.msg_type}" if isinstance(message, RawMessage) else type(message).__name__
 
 
-def message_facts(message: Any) -> Facts:
+def message_facts(message: Any) -> Details:
     """The facts that matter in a handshake message or ChangeCipherSpec."""
     return _MESSAGES.get(type(message), _nothing)(message)
 
 
-def certificate_facts(der: bytes) -> Facts:
-    """Whose certificate it is, who signed it, and how long it holds; what cannot be parsed is said to be so."""
+def certificate_facts(der: bytes) -> Details:
+    """Subject, issuer, key and validity of a certificate; a field that cannot be parsed is named as such."""
     try:
         certificate = load(der)
         return {
@@ -51,7 +51,7 @@ def certificate_facts(der: bytes) -> Facts:
         return {"unreadable certificate": True, "bytes": len(der)}
 
 
-def negotiated_facts(negotiated: Negotiated) -> Facts:
+def negotiated_facts(negotiated: Negotiated) -> Details:
     """What a connection agreed on, for people."""
     return {
         "version": str(negotiated.version),
@@ -73,11 +73,11 @@ def negotiated_facts(negotiated: Negotiated) -> Facts:
     }
 
 
-def _nothing(message: Any) -> Facts:
+def _nothing(message: Any) -> Details:
     return {}
 
 
-def _client_hello(message: hello.ClientHello) -> Facts:
+def _client_hello(message: hello.ClientHello) -> Details:
     name = message.find(extensions.ServerNameList)
     alpn = message.find(extensions.ApplicationLayerProtocolNegotiation)
     groups = message.find(extensions.SupportedGroups)
@@ -96,7 +96,7 @@ def _client_hello(message: hello.ClientHello) -> Facts:
     }
 
 
-def _server_hello(message: hello.ServerHello) -> Facts:
+def _server_hello(message: hello.ServerHello) -> Details:
     alpn = message.find(extensions.ApplicationLayerProtocolNegotiation)
     return {
         "version": str(message.server_version),
@@ -107,16 +107,16 @@ def _server_hello(message: hello.ServerHello) -> Facts:
     }
 
 
-def _certificate(message: certificates.Certificate) -> Facts:
+def _certificate(message: certificates.Certificate) -> Details:
     chain = message.certificate_list
     if not chain:
         return {"no certificate": True}
     leaf = certificate_facts(chain[0])
-    shown: Facts = {name: leaf[name] for name in ("subject", "issuer", "key", "valid to") if name in leaf}
+    shown: Details = {name: leaf[name] for name in ("subject", "issuer", "key", "valid to") if name in leaf}
     return {"certificates": len(chain), **shown}
 
 
-def _server_key_exchange(message: key_exchange.ServerKeyExchange) -> Facts:
+def _server_key_exchange(message: key_exchange.ServerKeyExchange) -> Details:
     facts: dict[str, object] = {}
     match message.params:
         case key_exchange.EcdheParams(group=group, public=public):
@@ -130,7 +130,7 @@ def _server_key_exchange(message: key_exchange.ServerKeyExchange) -> Facts:
     return facts
 
 
-def _client_key_exchange(message: key_exchange.ClientKeyExchange) -> Facts:
+def _client_key_exchange(message: key_exchange.ClientKeyExchange) -> Details:
     facts: dict[str, object] = {}
     match message.exchange_keys:
         case key_exchange.EcdhPublic(point):
@@ -144,7 +144,7 @@ def _client_key_exchange(message: key_exchange.ClientKeyExchange) -> Facts:
     return facts
 
 
-def _certificate_request(message: certificates.CertificateRequest) -> Facts:
+def _certificate_request(message: certificates.CertificateRequest) -> Details:
     return {
         "types": _texts(message.certificate_types),
         "schemes": _texts(message.supported_signature_algorithms),
@@ -152,7 +152,7 @@ def _certificate_request(message: certificates.CertificateRequest) -> Facts:
     }
 
 
-_MESSAGES: dict[type, Callable[[Any], Facts]] = {
+_MESSAGES: dict[type, Callable[[Any], Details]] = {
     hello.ClientHello: _client_hello,
     hello.ServerHello: _server_hello,
     certificates.Certificate: _certificate,

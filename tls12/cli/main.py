@@ -64,7 +64,7 @@ _NETWORK: tuple[tuple[type[OSError], str, str], ...] = (
     (ConnectionError, "the peer broke off the connection", "check that it speaks TLS 1.2 on this port"),
 )
 _ADDRESSES = {
-    errno.EADDRINUSE: ("the address is in use already", "stop who listens there, or choose another port"),
+    errno.EADDRINUSE: ("the address is in use already", "stop the program that listens there, or choose another port"),
     errno.EADDRNOTAVAIL: ("the address is not one of this machine", "listen on 127.0.0.1 or 0.0.0.0"),
     errno.EACCES: ("the port is not for everybody", "choose a port of 1024 or more"),
     errno.ENETUNREACH: ("there is no way to that network", "check the address, and the network"),

@@ -66,7 +66,9 @@ def add_tls_options(parser: argparse.ArgumentParser) -> None:
         "--psk", metavar="IDENTITY:HEX", help="a pre-shared key; other users of this machine can see it in `ps`"
     )
     tls.add_argument(
-        "--keylog", metavar="FILE", help="append the secrets to FILE, for Wireshark: who reads it reads all"
+        "--keylog",
+        metavar="FILE",
+        help="append the secrets to FILE, for Wireshark; whoever can read FILE can decrypt the connections",
     )
     tls.add_argument("--show-handshake", action="store_true", help="show every handshake message, both directions")
 

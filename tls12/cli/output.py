@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import TextIO
 
-Facts = Mapping[str, object]
+Details = Mapping[str, object]
 """Names and values worth showing; a value is text, a number, a flag, or a sequence of these."""
 
 
@@ -85,11 +85,11 @@ class Output:
         """Something that the user must not overlook."""
         self._line(f"WARNING: {text}")
 
-    def message(self, sender: str, name: str, size: int, facts: Facts) -> None:
-        """A handshake message went over the wire: who sent it, its size in bytes, and what matters in it."""
+    def message(self, sender: str, name: str, size: int, facts: Details) -> None:
+        """A handshake message went over the wire; `size` is in bytes, `facts` are its most useful fields."""
         self._line(f"  {_ARROWS[sender]}  {name:<18} {size:>6} B  {as_text(facts)}".rstrip())
 
-    def facts(self, title: str, facts: Facts) -> None:
+    def facts(self, title: str, facts: Details) -> None:
         """A list of names and values."""
         self._line(title)
         width = max(map(len, facts), default=0)
@@ -150,11 +150,11 @@ class Json(Output):
         """Something that must not be overlooked."""
         self._event("warning", text=text)
 
-    def message(self, sender: str, name: str, size: int, facts: Facts) -> None:
+    def message(self, sender: str, name: str, size: int, facts: Details) -> None:
         """A handshake message went over the wire."""
         self._event("message", sender=sender, name=name, size=size, facts=facts)
 
-    def facts(self, title: str, facts: Facts) -> None:
+    def facts(self, title: str, facts: Details) -> None:
         """A list of names and values."""
         self._event(title.replace(" ", "_"), **{name.replace(" ", "_"): value for name, value in facts.items()})
 
@@ -199,7 +199,7 @@ class Terminal(Output):
         """Something that the user must not overlook."""
         self._print(("WARNING", "bold white on red"), (f" {text}", "bold red"))
 
-    def message(self, sender: str, name: str, size: int, facts: Facts) -> None:
+    def message(self, sender: str, name: str, size: int, facts: Details) -> None:
         """A handshake message went over the wire."""
         colour = "cyan" if sender == "client" else "magenta"
         arrow = "client →" if sender == "client" else "server ←"
@@ -211,7 +211,7 @@ class Terminal(Output):
             self._columns(*head)
             self._columns(("", 2, ""), details)
 
-    def facts(self, title: str, facts: Facts) -> None:
+    def facts(self, title: str, facts: Details) -> None:
         """A list of names and values."""
         self._print((title, "bold"))
         width = max(map(len, facts), default=0)
@@ -274,7 +274,7 @@ def choose(arguments: argparse.Namespace, stream: TextIO | None = None) -> Outpu
     return Plain(stream)
 
 
-def as_text(facts: Facts) -> str:
+def as_text(facts: Details) -> str:
     """Facts on one line: `name value, name value`; a flag by its name alone, what is empty not at all.
 
     Of a long list only the beginning is shown, and how many there are; programs get all of it.
@@ -286,7 +286,7 @@ def as_text(facts: Facts) -> str:
 _EMPTY = (None, False, "", 0, ())
 
 
-def _known(facts: Facts) -> list[tuple[str, object]]:
+def _known(facts: Details) -> list[tuple[str, object]]:
     return [(name, value) for name, value in facts.items() if value is False or value not in (None, "", ())]
 
 

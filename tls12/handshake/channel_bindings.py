@@ -13,7 +13,7 @@ from collections.abc import Callable
 from tls12.crypto.key_schedule import export_keying_material
 from tls12.errors import UsageError
 from tls12.handshake.proofs import Established, ResumedSession
-from tls12.trust.parsing import end_point
+from tls12.trust.signed import end_point
 
 
 def compute(kind: str, established: Established) -> bytes:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn, Protocol, TypeVar
 
-from tls12.bounded import BoundedMap
+from tls12.lru import BoundedMap
 from tls12.resumption.sessions import Session
 
 _log = logging.getLogger("tls12.resumption")

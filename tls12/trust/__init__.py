@@ -1,1 +1,1 @@
-"""Who a peer is, and who we are: trust stores, verifiers, credentials."""
+"""The identity of the peer and our own: trust stores, verifiers, credentials."""

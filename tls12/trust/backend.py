@@ -39,7 +39,7 @@ _OURS = warnings.filters[:1]
 
 
 def load(der: bytes) -> x509.Certificate:
-    """The certificate; raises whatever the backend raises for what is none."""
+    """The certificate; raises what the backend raises for bytes that are no certificate."""
     keep_quiet()
     return x509.load_der_x509_certificate(der)
 

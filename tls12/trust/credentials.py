@@ -1,9 +1,9 @@
 """Credentials: a certificate chain with the key that belongs to it, ready to be used by any number of
 handshakes.
 
-How it works: everything that a handshake asks for is worked out once, when the credential is made: the kind
-of the key, the signature schemes that it can do, the names that it covers, the Certificate message and its
-bytes. A key that does not belong to the leaf fails there and then, not in the first handshake.
+How it works: what handshakes need is computed once for each credential: the kind of the key, the signature schemes that
+it can do, the names that it covers, the Certificate message and its bytes. A key that does not belong to the leaf is
+refused when the credential is made, not in the first handshake.
 
 The key is an object of `cryptography`, or any `Signer` (an HSM, a KMS, an agent), or None when signatures
 are always asked of the application by pausing on `SignatureRequested`. What keyUsage forbids is not
@@ -33,10 +33,12 @@ from tls12.given import name_value
 from tls12.registry import ClientCertificateType, NamedGroup, SignatureScheme
 from tls12.secrecy import keeps_secrets
 from tls12.trust.backend import because, keep_quiet, load
+from tls12.trust.der import subject_public_key_info
 from tls12.trust.loading import PrivateKey, read_file, read_pkcs12, read_private_key
 from tls12.trust.names import CertificateNames, describe
-from tls12.trust.parsing import CertificateLike, as_certificates, end_point, signed_with, subject_public_key_info
-from tls12.trust.peer import LeafFacts
+from tls12.trust.parsing import CertificateLike, as_certificates
+from tls12.trust.peer import LeafKey
+from tls12.trust.signed import end_point, signed_with
 from tls12.wire.certificates import Certificate
 from tls12.wire.messages import serialize
 
@@ -77,7 +79,7 @@ class Credential:
 
     certificate_list: tuple[bytes, ...]
     """The chain, DER, the leaf first, as it goes into the Certificate message."""
-    facts: LeafFacts
+    facts: LeafKey
     schemes: tuple[SignatureScheme, ...]
     """What the key can sign with, the most fitting first; empty where keyUsage forbids signing."""
     ocsp_response: bytes | None
@@ -85,7 +87,7 @@ class Credential:
     scts: tuple[bytes, ...]
     """Signed certificate timestamps to send in the TLS extension (RFC 6962 3.3)."""
     private_key: PrivateKey | Signer | None = field(repr=False)
-    """The key, whoever holds it; None where `SignatureRequested` is answered instead."""
+    """The key, in memory or behind a `Signer`; None where `SignatureRequested` is answered instead."""
 
     @classmethod
     def from_objects(
@@ -201,13 +203,13 @@ class Credential:
 
     @cached_property
     def issuers(self) -> frozenset[bytes]:
-        """The DER names of everyone who issued a certificate of the chain (RFC 5246 7.4.4)."""
+        """The DER names of the issuers of all certificates of the chain (RFC 5246 7.4.4)."""
         chain = (load(der) for der in self.certificate_list)
         return frozenset(certificate.issuer.public_bytes() for certificate in chain)
 
     @cached_property
     def signed_with(self) -> tuple[frozenset[SignatureScheme], ...]:
-        """What each signature of the chain is called, but for those of roots on themselves, which nobody verifies."""
+        """What each signature of the chain is called, except those of roots on themselves, which no peer verifies."""
         chain = (load(der) for der in self.certificate_list)
         return tuple(signed_with(certificate) for certificate in chain if certificate.issuer != certificate.subject)
 
@@ -246,7 +248,7 @@ class Credential:
         return serialize(self.certificate_message)
 
     def matches(self, server_name: str | None) -> bool:
-        """Whether the leaf covers this name (RFC 6125 6.4); a client that names nobody takes anything."""
+        """Whether the leaf covers this name (RFC 6125 6.4); without a name every leaf matches."""
         return server_name is None or self.names.cover(server_name.lower())
 
     def is_verified_with(self, schemes: Collection[SignatureScheme]) -> bool:
@@ -291,9 +293,9 @@ class Credential:
         raise TypeError("a Credential holds a private key and cannot be pickled")
 
 
-def _facts(leaf: x509.Certificate) -> LeafFacts:
+def _facts(leaf: x509.Certificate) -> LeafKey:
     try:
-        return LeafFacts.of(leaf)
+        return LeafKey.of(leaf)
     except Exception as error:  # the backend's lazy parser raises a dozen kinds
         raise UsageError(f"the key or the extensions of {describe(leaf)} cannot be used: {because(error)}") from error
 
@@ -308,7 +310,7 @@ def _check_chain(chain: list[x509.Certificate]) -> None:
             raise UsageError(f"certificate {number} of the chain cannot be read: {because(error)}") from error
 
 
-def _check_key(key: object, facts: LeafFacts, chain: list[x509.Certificate]) -> None:
+def _check_key(key: object, facts: LeafKey, chain: list[x509.Certificate]) -> None:
     if key is None:
         return
     if not isinstance(key, PrivateKey | Signer):

@@ -17,8 +17,8 @@ from cryptography import x509
 
 from tls12.errors import CertificateError, UnknownIssuer
 from tls12.trust.backend import because, load
+from tls12.trust.der import raw_fields
 from tls12.trust.names import describe, describe_issuer
-from tls12.trust.parsing import raw_fields
 from tls12.trust.paths import Walk, key_identifiers
 from tls12.trust.peer import PeerChain
 from tls12.trust.rules import RULES, Rules, Step

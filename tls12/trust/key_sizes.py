@@ -1,13 +1,13 @@
 """How large the key of a certificate must be, and how large it may be.
 
-How it works: a key that is too small can be broken. A key that is too large costs this end its time: to verify one
-signature under an RSA key of 16,384 bits takes as long as a hundred handshakes, and a chain asks for many before its
+How it works: a key that is too small can be broken. A key that is too large costs this end too much time: the time to
+verify an RSA signature grows with the square of the key's length, and a chain asks for several signatures before its
 sender has proved anything (CVE-2023-29409). So the numbers of a key are compared with two bounds before anything is
 computed with it, for every certificate that a peer sends: the modulus by `maximum_rsa_bits` of the policy or of the
 verifier, the public exponent by `MAXIMUM_EXPONENT_BITS`. Keys on elliptic curves come from a list of curves and are
 bounded by it. DSA, which only the laboratory computes, is bounded by `MAXIMUM_DSA_BITS`.
 
-To read the numbers out of a key is cheap, however long they are; it is the computing that is not.
+Reading the numbers out of a key is cheap, however long they are; computing with them is not.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from tls12.errors import UsageError
 from tls12.given import name_value
 from tls12.secrecy import keeps_secrets
 from tls12.trust.backend import because, keep_quiet
-from tls12.trust.parsing import raw_fields
+from tls12.trust.der import raw_fields
 
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls12.errors import UsageError
 from tls12.trust.backend import keep_quiet, load
-from tls12.trust.parsing import raw_fields
+from tls12.trust.der import raw_fields
 
 _DEVIATIONS = frozenset("ßẞς\u200c\u200d")
 LONGEST_NAME = 4_096

@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from tls12.trust.backend import load
-from tls12.trust.parsing import raw_fields
+from tls12.trust.der import raw_fields
 from tls12.trust.truststore import TrustStore
 
 MAX_SIGNATURE_CHECKS = 32

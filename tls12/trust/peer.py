@@ -1,4 +1,4 @@
-"""What a peer presented: its certificates as bytes, and the facts of them that a handshake asks for.
+"""What a peer presented: its certificates as bytes, and what a handshake needs to know about the leaf's key.
 
 How it works: a `PeerChain` is the question that a `Verifier` answers: these DER certificates, in this role, under this
 name, at this time. It holds bytes. What a handshake asks of the leaf is read once for each chain, and once for each
@@ -8,8 +8,8 @@ Only leaves of ordinary size are remembered, and tls12 never reads the `extensio
 backend would keep them in the object, many times their size in DER. It reads those of a copy. A verifier of your own
 that wants to be as careful parses `certificates` itself.
 
-The parser of the backend is lazy, and raises a dozen kinds of exceptions for malformed input. Whatever it
-raises while reading a peer's certificate is the certificate's fault, and becomes a `CertificateError` here.
+The backend parses a certificate piece by piece, when a piece is asked for, and raises many kinds of exceptions for
+malformed input. Any exception raised while a peer's certificate is read becomes a `CertificateError` here.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class PeerChain:
             raise UsageError("a PeerChain needs at least one certificate")
 
     @cached_property
-    def facts(self) -> LeafFacts:
+    def facts(self) -> LeafKey:
         """What is asked of the peer's own certificate. Raises `CertificateError` if it cannot be read."""
         der = self.certificates[0]
         memory = self.memory if len(der) <= _ORDINARY_BYTES else None
@@ -119,7 +119,7 @@ class PeerChain:
 
 
 @dataclass(frozen=True, slots=True)
-class LeafFacts:
+class LeafKey:
     """What a handshake needs to know about an end-entity certificate, ours or a peer's."""
 
     certificate: x509.Certificate
@@ -141,7 +141,7 @@ class LeafFacts:
         return SCHEMES[scheme].kind is self.key_kind
 
     @classmethod
-    def of(cls, certificate: x509.Certificate) -> LeafFacts:
+    def of(cls, certificate: x509.Certificate) -> LeafKey:
         """Read the facts; raises whatever the backend raises for what it cannot read."""
         public_key = certificate.public_key()
         restricted = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
@@ -180,12 +180,12 @@ def validity(chain: tuple[bytes, ...]) -> tuple[float, float]:
     return begin, end
 
 
-def _read_leaf(leaf: tuple[bytes, ConnectionEnd]) -> LeafFacts:
+def _read_leaf(leaf: tuple[bytes, ConnectionEnd]) -> LeafKey:
     der, role = leaf
     certificate = _load(der, role, 1)
     try:
         copy = load(der)  # keeps the extensions that are read, and is dropped
-        return replace(LeafFacts.of(copy), certificate=certificate)
+        return replace(LeafKey.of(copy), certificate=certificate)
     except Exception as error:
         raise CertificateError(
             f"the key or the extensions of the {role}'s certificate cannot be used: {because(error)}",

@@ -1,4 +1,4 @@
-"""What a path of certificates must keep to: each rule by itself, with the sentence and the remedy for who breaks it.
+"""The rules that a path of certificates must keep, one function each, with the error and the remedy for a breach.
 
 How it works: a rule is a function from one step of the path (one certificate, and what surrounds it) to an error or
 None. The rules restate what the verifier of `cryptography` demands, the profile of the Web PKI, and decide nothing:
@@ -23,9 +23,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, PublicKeyAl
 
 from tls12.errors import CertificateError, CertificateExpired, NameMismatch, WeakKey, WrongPurpose
 from tls12.registry import Alert, ConnectionEnd
+from tls12.trust.der import raw_fields
 from tls12.trust.key_sizes import permission_of_verifier, weak_key
 from tls12.trust.names import CertificateNames, describe, printable
-from tls12.trust.parsing import raw_fields
 from tls12.trust.peer import PeerChain, key_usage
 
 PURPOSES: dict[ConnectionEnd, x509.ObjectIdentifier] = {

@@ -3,8 +3,8 @@
 How it works: a log's promise to publish a certificate reaches a client in the TLS extension, inside the OCSP staple,
 or inside the certificate itself. The extension's arrive as they are (`PeerChain.scts`, `Negotiated.scts`). The other
 two are lists of the same form, wrapped in an OCTET STRING in an X.509 extension of the staple's single response or of
-the leaf; the functions here take them out. All three give the bytes of each SCT as a log signed them, ready for
-whoever knows which logs to trust.
+the leaf; the functions here take them out. All three give the bytes of each SCT as a log signed them, for an
+application that knows which logs to trust.
 
 A certificate or staple without timestamps gives an empty tuple. What claims to have some but cannot be read is the
 peer's fault: an error of the certificate's kind, which a verifier may let through.
@@ -19,7 +19,7 @@ from cryptography.x509 import ocsp
 
 from tls12.errors import BadStaple, CertificateError
 from tls12.trust.backend import because, keep_quiet, load
-from tls12.trust.parsing import content_start
+from tls12.trust.der import content_start
 from tls12.wire.extensions import SignedCertificateTimestampList
 from tls12.wire.reader import Reader
 

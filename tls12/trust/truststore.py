@@ -36,8 +36,9 @@ from cryptography.x509.verification import Store
 from tls12.errors import UsageError
 from tls12.given import name_value
 from tls12.trust.backend import because, keep_quiet
+from tls12.trust.der import raw_fields
 from tls12.trust.loading import read_file
-from tls12.trust.parsing import CertificateLike, as_certificates, raw_fields
+from tls12.trust.parsing import CertificateLike, as_certificates
 
 SYSTEM_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Gentoo, NixOS

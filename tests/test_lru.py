@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls12.bounded import BoundedMap
 from tls12.errors import UsageError
+from tls12.lru import BoundedMap
 
 
 def test_when_full_the_least_recently_used_entry_goes() -> None:
