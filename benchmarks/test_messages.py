@@ -27,6 +27,8 @@ from tls12.registry import (
 from tls12.wire import extensions, messages
 from tls12.wire.certificates import Certificate
 from tls12.wire.hello import ClientHello, ServerHello
+from tls12.wire.memory import Memory
+from tls12.wire.mode import Mode
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -107,8 +109,12 @@ def scapy_build(message: Any) -> bytes:
     return bytes(message)
 
 
+REMEMBERING = Mode(memory=Memory())
+"""As a connection reads, whose configuration has a memory."""
+
 PARSE: dict[str, Callable[[str, bytes], Any]] = {
     "tls12": lambda name, data: messages.parse(data),
+    "tls12 with a memory": lambda name, data: messages.parse(data, mode=REMEMBERING),
     "tlslite-ng": tlslite_parse,
     "scapy": lambda name, data: SCAPY[name](data),
 }
@@ -125,7 +131,7 @@ def test_parse(benchmark: BenchmarkFixture, name: str, peer: str) -> None:
     benchmark.group = f"parse {name}"
     data = messages.serialize(OURS[name])
     message = benchmark(PARSE[peer], name, data)
-    assert SERIALIZE[peer](message) == data
+    assert SERIALIZE.get(peer, messages.serialize)(message) == data
 
 
 @pytest.mark.parametrize("peer", SERIALIZE)

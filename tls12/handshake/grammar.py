@@ -278,17 +278,15 @@ _BY_PLACE: dict[ConnectionEnd, dict[State, dict[MessageKind, tuple[Row, ...]]]] 
     for side in ConnectionEnd
 }
 """The rows by sender, state and message: `admit` is asked for every message of either side."""
-_NAMES = {CCS: "ChangeCipherSpec"}
+_NAMES: dict[MessageKind, str] = {
+    CCS: "ChangeCipherSpec",
+    **{kind: "".join(word.capitalize() for word in kind.name.split("_")) for kind in HandshakeType},
+}
 
 
 def name_of(kind: MessageKind) -> str:
     """A message type as RFC 5246 spells its structure: ServerHelloDone, ChangeCipherSpec."""
-    if kind not in _NAMES:
-        code = HandshakeType.of(kind)
-        _NAMES[kind] = (
-            "".join(w.capitalize() for w in code.name.split("_")) if code.is_known else f"handshake type {kind}"
-        )
-    return _NAMES[kind]
+    return _NAMES.get(kind, f"handshake type {kind}")
 
 
 FLIGHT_ENDS = frozenset({HandshakeType.CLIENT_HELLO, HandshakeType.SERVER_HELLO_DONE, HandshakeType.FINISHED})
