@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from tests import ends, pki
 from tests.ends import loopback
 from tests.ends.loopback import PATIENCE, listening
+from tls12 import Accept, PeerCertificateReceived, TruncatedError
+from tls12.connection import Connection
+from tls12.driver import Driver, client_connection
+from tls12.errors import NameMismatch
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PAGE = b"HTTP/1.0 200 OK\r\n\r\nthe page\n"
+
+
+def import_from(path: Path) -> ModuleType:
+    """An example as a module."""
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def run(name: str, *arguments: str) -> str:
@@ -75,3 +94,119 @@ def test_a_dishonest_hello_is_answered_with_an_alert() -> None:
         printed = run("malform.py", "127.0.0.1", str(port))
         assert complaint.result() != "no complaint"
     assert "the peer sent the fatal alert" in printed
+
+
+# -- the adapter of one's own, with CPython's ssl at the other end
+
+OWN: Any = import_from(EXAMPLES / "own_adapter.py")
+
+
+def with_own_adapter(serve: Callable[[ssl.SSLSocket], Any], talk: Callable[[Any], Any], **options: Any) -> Any:
+    """What `serve` comes to, when a client of the example does `talk` after its handshake."""
+
+    def accept(sock: socket.socket) -> Any:
+        with loopback.openssl_server().wrap_socket(sock, server_side=True) as tls:
+            return serve(tls)
+
+    async def client(port: int) -> None:
+        sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        connection = client_connection(loopback.client_config(), pki.NAME, answers=options.get("answers"))
+        stream = OWN.Stream(sock, connection, **options)
+        try:
+            await stream.handshake()
+            await talk(stream)
+        finally:
+            await stream.close()
+            assert sock.fileno() == -1
+
+    with listening(accept) as (port, served):
+        OWN.run(client(port))
+        return served.result()
+
+
+def test_the_adapter_of_ones_own_carries_much_in_both_directions() -> None:
+    much = bytes(range(256)) * 4000
+
+    def serve(tls: ssl.SSLSocket) -> bool:
+        received = b""
+        while len(received) < len(much):
+            received += tls.recv(65536)
+        tls.sendall(received)
+        tls.unwrap()
+        return received == much
+
+    async def talk(stream: Any) -> None:
+        await stream.write(much)
+        received = b""
+        while data := await stream.read():
+            received += data
+        assert received == much
+
+    assert with_own_adapter(serve, talk)
+
+
+def test_the_adapter_of_ones_own_tells_the_peer_why_it_refuses_it() -> None:
+    def serve(sock: socket.socket) -> str:
+        try:
+            loopback.openssl_server().wrap_socket(sock, server_side=True)
+        except OSError as error:
+            return str(error)
+        return "no complaint"
+
+    async def client(port: int) -> None:
+        sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        stream = OWN.Stream(sock, client_connection(loopback.client_config(), "another.example"))
+        try:
+            await stream.handshake()
+        finally:
+            await stream.close()
+
+    with listening(serve) as (port, complaint):
+        with pytest.raises(NameMismatch):
+            OWN.run(client(port))
+        assert "ALERT_BAD_CERTIFICATE" in complaint.result().upper().replace(" ", "_")
+
+
+def test_the_adapter_of_ones_own_raises_a_truncation_behind_all_that_arrived() -> None:
+    def serve(tls: ssl.SSLSocket) -> None:
+        tls.sendall(b"half an answer")
+        socket.socket(fileno=tls.detach()).close()
+
+    async def talk(stream: Any) -> None:
+        assert await stream.read() == b"half an answer"
+        with pytest.raises(TruncatedError):
+            await stream.read()
+
+    with_own_adapter(serve, talk)
+
+
+def test_the_adapter_of_ones_own_awaits_answers() -> None:
+    async def look(event: PeerCertificateReceived, connection: Connection) -> Accept:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            assert not await OWN.ready(silent, OWN.READ, 0.0)  # the event loop goes on meanwhile
+        return Accept()
+
+    async def talk(stream: Any) -> None:
+        assert await stream.read() == b"welcome"
+
+    def serve(tls: ssl.SSLSocket) -> None:
+        tls.sendall(b"welcome")
+        tls.unwrap()
+
+    with_own_adapter(serve, talk, answers={PeerCertificateReceived: look})
+
+
+def test_the_adapter_of_ones_own_gives_a_silent_server_up() -> None:
+    one, other = socket.socketpair()
+    stream = OWN.Stream(one, client_connection(loopback.client_config(), pki.NAME))
+    stream.driver = Driver(client_connection(loopback.client_config(), pki.NAME), handshake_timeout=0.05)
+
+    async def client() -> None:
+        try:
+            await stream.handshake()
+        finally:
+            await stream.close()
+
+    with other, pytest.raises(TimeoutError, match="was not complete within"):
+        OWN.run(client())
+    assert one.fileno() == -1

@@ -188,3 +188,11 @@ def test_what_decides_is_a_function_for_each_event_class(answers: Any, words: st
         tls12.sync.connect("127.0.0.1", 1, CLIENT, answers=answers)
     with pytest.raises(UsageError, match=words):
         asyncio.run(tls12.asyncio.start_server(print, "127.0.0.1", 0, config=SERVER, answers=answers))
+
+
+def test_no_time_at_all_for_a_handshake_is_refused_before_anything_is_opened() -> None:
+    words = "handshake_timeout is 0, .*; give seconds, or None for no bound"
+    with pytest.raises(UsageError, match=words):
+        tls12.sync.connect("127.0.0.1", 1, CLIENT, handshake_timeout=0)
+    with pytest.raises(UsageError, match=words):
+        asyncio.run(tls12.asyncio.start_server(print, "127.0.0.1", 0, config=SERVER, handshake_timeout=0))

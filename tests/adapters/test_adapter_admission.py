@@ -20,7 +20,7 @@ from tests.adapters.streams import Streams, closed, echo, opened, serving
 from tests.adapters.streams import run as run_watched
 from tests.ends.loopback import server_config
 from tls12 import CipherSuite, ServerConfig, ServerConnection, UsageError
-from tls12.asyncio import admission, pace, quiet
+from tls12.asyncio import admission, bounded_log, pace
 from tls12.lab.script import Script
 from tls12.registry import ContentType
 from tls12.wire import messages
@@ -342,7 +342,7 @@ def test_the_log_has_one_line_for_many_refusals_and_the_next_says_how_many(
             for _ in range(5):
                 async with raw(port) as (reader, _):
                     assert await is_cut(reader)
-            monkeypatch.setattr(quiet, "QUIET", LONG_AGO)
+            monkeypatch.setattr(bounded_log, "PERIOD", LONG_AGO)
             async with raw(port) as (reader, _):
                 assert await is_cut(reader)
 
@@ -440,7 +440,7 @@ def watched(*events: tuple[float, int, bool], idle: float | None = None, rate: f
 
     async def judge() -> str | None:
         watch = pace.Watch(idle, rate)
-        seen = pace._Seen(0.0, 0)
+        seen = pace._Progress(0.0, 0)
         for now, moved, reading in events:
             transport = SimpleNamespace(moved=moved, is_reading=lambda reading=reading: reading)
             if (verdict := watch._judge(transport, seen, now)) is not None:  # type: ignore[arg-type]
@@ -505,7 +505,7 @@ def test_a_busy_connection_is_neither_and_the_watch_ends_with_the_last_one(monke
                 assert await reader.readexactly(5) == b"hello"
                 await asyncio.sleep(0.01)
             await closed(writer)
-            await until(lambda: not made[0]._seen)
+            await until(lambda: not made[0]._watched)
             await until(lambda: made[0]._timer is None)
             await served(port)
 
@@ -571,7 +571,7 @@ def test_a_crowd_cannot_fill_the_log_with_handshakes_that_fail(
         async with serving() as port:
             for _ in range(15):
                 await fail(port)
-            monkeypatch.setattr(quiet, "QUIET", LONG_AGO)
+            monkeypatch.setattr(bounded_log, "PERIOD", LONG_AGO)
             await fail(port)
 
     run(main())

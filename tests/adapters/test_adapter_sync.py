@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import select
 import socket
@@ -279,6 +280,30 @@ def test_unwrap_gives_the_bare_socket_back_with_what_lay_behind() -> None:
             assert plain.fileno() != -1
             plain.close()
             left.result().close()
+
+
+def test_unwrap_does_not_wait_for_ever_for_a_peer_that_never_closes() -> None:
+    with both_ends() as (client, _):
+        client.settimeout(None)
+        started = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"the end of the TLS connection was not complete within 0\.2 s"):
+            client.unwrap(timeout=0.2)
+        assert time.monotonic() - started < PATIENCE / 2
+
+
+def test_unwrap_does_not_read_without_bound_from_a_peer_that_sends_on() -> None:
+    with both_ends({"half_close": True}, {"half_close": True}) as (client, server):
+
+        def flood() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    server.sendall(bytes(100_000))
+
+        with in_thread(flood):
+            with pytest.raises(ConnectionAbortedError, match="the peer sends on after our close_notify"):
+                client.unwrap(timeout=PATIENCE)
+            assert client.pending() < 2 << 20
+            client.close()
 
 
 def test_closing_wakes_a_thread_that_reads() -> None:

@@ -1,29 +1,26 @@
 """Every reading call of asyncio streams, at every kind of end: what arrived is given out, then the end is told.
 
-As in test_sync_ends.py, a table of calls meets a table of ends; and every wait is cancelled, which loses nothing.
+A table of calls meets the table of ends (`ends_told.py`, shared with sync). Then every wait is
+cancelled, which loses nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
+from tests.adapters.ends_told import ENDS, FORGED, RESET, SENT, Told, check
 from tests.adapters.streams import both_ends, closed, echo, opened, run, serving, transport_of
 from tests.ends import loopback
 from tests.ends.loopback import PATIENCE, listening
-from tls12 import Alert, ClientHelloReceived, PeerAlert, Policy, Renegotiation, TruncatedError, UsageError
+from tls12 import Alert, ClientHelloReceived, Policy, Renegotiation, TruncatedError, UsageError
 from tls12.asyncio import TLSStreamReader, TLSStreamWriter
 from tls12.connection import Connection
-from tls12.errors import BadRecordMac, PeerIncompatible
-
-SENT = b"first line\nsecond line\n" + b"x" * 30_000 + b"\nand half a l"
-"""Three lines over several records, and the beginning of another."""
-
+from tls12.errors import PeerIncompatible
 
 # --- the calls: each reads until the end or an error
 
@@ -77,10 +74,15 @@ async def until_incomplete(read: Callable[[], Awaitable[bytes]], got: list[bytes
 CALLS = [function for name, function in list(globals().items()) if name.startswith("by_")]
 
 
-# --- the ends
+# --- the ends: how the peer ends as each name of the table says
 
 
 def close_notify(writer: asyncio.StreamWriter) -> None:
+    connection_of(writer).close()
+    transport_of(writer).flush()
+
+
+def close_notify_and_fin(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
@@ -89,8 +91,7 @@ def fin(writer: asyncio.StreamWriter) -> None:
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    sock: socket.socket = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     transport_of(writer).abort()
 
 
@@ -99,36 +100,29 @@ def fatal_alert(writer: asyncio.StreamWriter) -> None:
 
 
 def forged_record(writer: asyncio.StreamWriter) -> None:
-    transport_of(writer)._raw.write(b"\x17\x03\x03\x00\x20" + bytes(32))
+    transport_of(writer)._raw.write(FORGED)
 
 
-ENDS: dict[Callable[[asyncio.StreamWriter], None], type[BaseException] | None] = {
-    close_notify: None,
-    fin: TruncatedError,
-    reset: ConnectionResetError,
-    fatal_alert: PeerAlert,
-    forged_record: BadRecordMac,
-}
-"""What the reader must be told; None for a clean end."""
+MAKE_END = {act.__name__: act for act in (close_notify, close_notify_and_fin, fin, reset, fatal_alert, forged_record)}
 
 
-class Told(NamedTuple):
-    kind: type[BaseException] | None
-    partial: bytes = b""
+def connection_of(writer: asyncio.StreamWriter) -> Connection:
+    connection: Connection = writer.get_extra_info("connection")
+    return connection
 
 
 async def outcome_of(call: Any, reader: asyncio.StreamReader, got: list[bytes]) -> Told:
     try:
         await call(reader, got)
     except OSError as error:
-        return Told(type(error), getattr(error.__cause__, "partial", b""))
+        return Told.by(error)
     return Told(None)
 
 
-@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
 @pytest.mark.parametrize("late", [False, True], ids=["all is there", "the reader waits"])
-def test_a_read_gives_out_what_arrived_and_then_tells_the_end(call: Any, end: Any, late: bool) -> None:
+def test_a_read_gives_out_what_arrived_and_then_tells_the_end(call: Any, end: str, late: bool) -> None:
     async def main() -> None:
         got: list[bytes] = []
         async with both_ends() as ((reader, _), (_, theirs)):
@@ -136,7 +130,7 @@ def test_a_read_gives_out_what_arrived_and_then_tells_the_end(call: Any, end: An
             async def send() -> None:
                 theirs.write(SENT)
                 await asyncio.sleep(0.03)
-                end(theirs)
+                MAKE_END[end](theirs)
 
             sending = asyncio.create_task(send())
             if not late:
@@ -144,8 +138,7 @@ def test_a_read_gives_out_what_arrived_and_then_tells_the_end(call: Any, end: An
                 await asyncio.sleep(0.05)
             told = await outcome_of(call, reader, got)
             await sending
-            assert told.kind is ENDS[end]
-            assert b"".join(got) + told.partial == SENT
+            check(told, end, got)
             assert reader.at_eof()
             if told.kind is None:
                 assert await reader.read() == b""
@@ -193,7 +186,8 @@ def test_openssl_without_close_notify_is_a_truncation_behind_all_that_it_sent() 
     async def main() -> None:
         with listening(serve) as (port, _):
             reader, writer = await opened(port)
-            assert await outcome_of(by_read_to_end, reader, []) == Told(TruncatedError, SENT * 10)
+            told = await outcome_of(by_read_to_end, reader, [])
+            assert (told.kind, told.partial) == (TruncatedError, SENT * 10)
             writer.close()
 
     run(main())

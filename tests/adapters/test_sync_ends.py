@@ -1,29 +1,24 @@
 """Every reading call of a TLSSocket and its files, at every kind of end: what arrived is given out, the end is told.
 
-The table of calls knows how each is called until the end, and what it gave, from its results and from `partial` of the
-error's cause; the table of ends knows how the peer ends, and what must be raised. Each call meets each end.
+The table of calls knows how each is called until the end; the table of ends (`ends_told.py`, shared with asyncio) knows
+what must be raised. Each call meets each end.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import pytest
 
 from tests import pki
+from tests.adapters.ends_told import ENDS, FORGED, RESET, SENT, Told, check
 from tests.ends import loopback
 from tests.ends.loopback import client_config, in_thread, listening, tcp_pair
-from tls12 import Alert, ClientConnection, PeerAlert, ServerConnection, TruncatedError, sync
-from tls12.errors import BadRecordMac
-
-SENT = b"first line\nsecond line\n" + b"x" * 30_000 + b"\nand half a l"
-"""Three lines over several records, and the beginning of another."""
+from tls12 import Alert, ClientConnection, ServerConnection, sync
 
 Ends = Callable[[sync.TLSSocket], object]
 
@@ -168,7 +163,7 @@ def by_reading_and_writing_file(tls: sync.TLSSocket, got: list[bytes]) -> None:
 CALLS = [function for name, function in list(globals().items()) if name.startswith("by_")]
 
 
-# --- the ends
+# --- the ends: how the peer ends as each name of the table says
 
 
 def close_notify(theirs: sync.TLSSocket) -> None:
@@ -184,7 +179,7 @@ def fin(theirs: sync.TLSSocket) -> None:
 
 
 def reset(theirs: sync.TLSSocket) -> None:
-    theirs.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    theirs.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     time.sleep(0.1)  # a reset would overtake what was sent
     theirs.sock.close()
 
@@ -195,40 +190,18 @@ def fatal_alert(theirs: sync.TLSSocket) -> None:
 
 
 def forged_record(theirs: sync.TLSSocket) -> None:
-    theirs.sock.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+    theirs.sock.sendall(FORGED)
 
 
-PEERS = {
-    close_notify: None,
-    close_notify_and_fin: None,
-    fin: TruncatedError,
-    reset: ConnectionResetError,
-    fatal_alert: PeerAlert,
-    forged_record: BadRecordMac,
-}
-"""What the reader must be told; None for a clean end."""
+MAKE_END = {act.__name__: act for act in (close_notify, close_notify_and_fin, fin, reset, fatal_alert, forged_record)}
 
 
-class Told(NamedTuple):
-    """How a call ended: not the error itself, for its frames would keep the socket."""
-
-    kind: type[BaseException] | None
-    text: str = ""
-    partial: bytes = b""
-
-    @classmethod
-    def by(cls, error: BaseException) -> Told:
-        partial = getattr(error.__cause__, "partial", b"")
-        return cls(type(error), str(error), partial.encode() if isinstance(partial, str) else partial)
-
-
-@pytest.mark.parametrize("end", PEERS, ids=lambda end: end.__name__)
+@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
 @pytest.mark.parametrize("late", [False, True], ids=["all is there", "the reader waits"])
 def test_a_read_gives_out_what_arrived_and_then_tells_the_end(
-    call: Callable[[sync.TLSSocket, list[bytes]], None], end: Ends, late: bool
+    call: Callable[[sync.TLSSocket, list[bytes]], None], end: str, late: bool
 ) -> None:
-    expected = PEERS[end]
     got: list[bytes] = []
     with both_ends() as (ours, theirs):
 
@@ -236,27 +209,21 @@ def test_a_read_gives_out_what_arrived_and_then_tells_the_end(
             if late:
                 time.sleep(0.02)
             theirs.sendall(SENT)
-            end(theirs)
+            MAKE_END[end](theirs)
 
         if late:
             with in_thread(send) as sent:
-                outcome = outcome_of(call, ours, got)
+                told = outcome_of(call, ours, got)
                 sent.result()
         else:
             send()
             time.sleep(0.01)
-            outcome = outcome_of(call, ours, got)
-        if end is reset:  # the kernel drops what was not read before
-            assert outcome.kind is expected
-            assert SENT.startswith(b"".join(got) + outcome.partial)
-            return
-        assert outcome.kind is expected
-        assert b"".join(got) + outcome.partial == SENT
-        if expected is not None:
-            with pytest.raises(expected):
-                ours.recv()
-            with pytest.raises(expected):
-                ours.makefile("rb").readline()
+            told = outcome_of(call, ours, got)
+        check(told, end, got)
+        if told.kind is not None and end != "reset":
+            for again in (ours.recv, lambda: ours.makefile("rb").readline()):
+                with pytest.raises(told.kind):
+                    again()
 
 
 def outcome_of(call: Callable[[sync.TLSSocket, list[bytes]], None], ours: sync.TLSSocket, got: list[bytes]) -> Told:

@@ -1,21 +1,22 @@
-"""Who may enter an asyncio server, so that a crowd of hostile clients leaves room for the honest ones.
+"""The bounds of an asyncio server, so that a crowd of hostile clients leaves room for the honest ones.
 
-How it works: each TCP connection that is accepted meets a `Door` first, and `Admission`, one for each server, decides.
-Three bounds are held, and each protects something else:
+How it works: each TCP connection that the kernel has accepted gets an `Arrival` as its protocol, and `Admission`, one
+for each server, decides whether it may begin a handshake, has to wait, or is closed. Three bounds are held, and each
+protects something else:
 
 - `max_connections`: sockets and memory. Above it a handshake that has taken longer than `PATIENCE` ends to make room;
   without one, the new connection is closed at once. An honest client then knows within a round trip that it must try
   again or elsewhere. If the server stopped accepting instead, the client would wait in the kernel's queue until its own
   time-out, behind all hostile connections that came before it.
-- `max_handshakes`: the memory of unfinished handshakes. Above it new connections wait at the door, unread, which costs
-  little, and the one that came last enters first: a client that has waited for long has probably given up, and so a
+- `max_handshakes`: the memory of unfinished handshakes. Above it new connections wait, unread, which costs
+  little, and the one that came last begins first: a client that has waited for long has probably given up, and so a
   queue of silent connections does not delay those that come later. While any wait, a handshake that has taken longer
   than `PATIENCE` ends, whatever `handshake_timeout` is: honest clients need a few round trips.
 - `max_per_address`: one client's share. Off by default, because a proxy or a provider's address translation puts many
   honest clients behind one address.
 
 Each bound is named in the log (logger "tls12.asyncio", WARNING) when it takes effect, at most once in ten seconds, with
-how often it did since the last line (`quiet.py`).
+how often it did since the last line (`bounded_log.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
-from tls12.asyncio.quiet import Quiet
+from tls12.asyncio.bounded_log import BoundedLog
 from tls12.asyncio.transport import TLSTransport
 from tls12.errors import UsageError
 
@@ -51,32 +52,32 @@ def default_connections() -> int:
     return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, files * 7 // 8))
 
 
-class Door(asyncio.Protocol):
-    """The protocol of a TCP connection that has not entered yet."""
+class Arrival(asyncio.Protocol):
+    """The protocol of a TCP connection that has begun no handshake yet."""
 
     def __init__(self, admission: Admission) -> None:
         self.admission = admission
         self.raw: asyncio.Transport
         self.address: str | None = None
         self.since = 0.0
-        self.early = b""
+        self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The TCP connection stands."""
         self.raw = cast(asyncio.Transport, transport)
-        self.admission.knock(self)
+        self.admission.consider(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes that were on their way when reading was paused."""
-        self.early += data
+        self.received += data
 
     def eof_received(self) -> bool:
-        """The peer will send no more; whoever enters reads that for itself."""
+        """The peer will send no more; the transport that follows reads that for itself."""
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection ended at the door."""
-        self.admission.leave(self)
+        """The connection ended before it began a handshake."""
+        self.admission.release(self)
 
 
 class Admission:
@@ -85,7 +86,7 @@ class Admission:
     def __init__(
         self,
         make_transport: Callable[[], TLSTransport],
-        quiet: Quiet,
+        log: BoundedLog,
         *,
         max_connections: int | None = None,
         max_handshakes: int = MAX_HANDSHAKES,
@@ -101,7 +102,7 @@ class Admission:
             if bound is not None and (not isinstance(bound, int) or bound < 1):
                 raise UsageError(f"{name} is {bound!r}; give a number of connections, 1 or more")
         self._make_transport = make_transport
-        self._quiet = quiet
+        self._log = log
         self._max_connections = default_connections() if max_connections is None else max_connections
         self._max_handshakes = max_handshakes
         self._max_per_address = max_per_address
@@ -111,58 +112,58 @@ class Admission:
         self._by_address: Counter[str] = Counter()
         # In the order in which they began, and came: dicts keep it, and forget any one of them at once.
         self._handshakes: dict[TLSTransport, float] = {}
-        self._waiting: dict[Door, None] = {}
-        self._turn: asyncio.TimerHandle | None = None
+        self._waiting: dict[Arrival, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
-    def knock(self, door: Door) -> None:
-        """A new TCP connection: it enters, waits, or is closed."""
-        door.since = self._loop.time()
+    def consider(self, arrival: Arrival) -> None:
+        """A new TCP connection: it begins a handshake, waits, or is closed."""
+        arrival.since = self._loop.time()
         if self._max_per_address is not None:
-            address = _address_of(door.raw)
+            address = _address_of(arrival.raw)
             if address is not None and self._by_address[address] >= self._max_per_address:
-                self._refuse(door, "max_per_address", f"{self._max_per_address} connections from {address} are open")
+                self._refuse(arrival, "max_per_address", f"{self._max_per_address} connections from {address} are open")
                 return
-            door.address = address
+            arrival.address = address
         if self._connections >= self._max_connections and not self._make_room():
-            self._refuse(door, "max_connections", f"{self._max_connections} connections are open")
+            self._refuse(arrival, "max_connections", f"{self._max_connections} connections are open")
             return
         self._connections += 1
-        if door.address is not None:
-            self._by_address[door.address] += 1
+        if arrival.address is not None:
+            self._by_address[arrival.address] += 1
         if len(self._handshakes) < self._max_handshakes:
-            self._enter(door)
+            self._begin_handshake(arrival)
             return
-        door.raw.pause_reading()
-        self._waiting[door] = None
-        self._say("max_handshakes", f"{self._max_handshakes} handshakes are open; new connections wait")
-        self._plan()
+        arrival.raw.pause_reading()
+        self._waiting[arrival] = None
+        self._warn("max_handshakes", f"{self._max_handshakes} handshakes are open; new connections wait")
+        self._set_timer()
 
-    def leave(self, door: Door) -> None:
-        """A connection ended: at the door, or after it had entered."""
-        if door.since:
-            door.since = 0.0
+    def release(self, arrival: Arrival) -> None:
+        """A connection has ended, with or without a handshake: its place is free."""
+        if arrival.since:
+            arrival.since = 0.0
             self._connections -= 1
-            if door.address is not None:
-                self._by_address[door.address] -= 1
-                if not self._by_address[door.address]:
-                    del self._by_address[door.address]
-            self._waiting.pop(door, None)
+            if arrival.address is not None:
+                self._by_address[arrival.address] -= 1
+                if not self._by_address[arrival.address]:
+                    del self._by_address[arrival.address]
+            self._waiting.pop(arrival, None)
 
-    # -- inside
+    # -- decisions
 
-    def _enter(self, door: Door) -> None:
+    def _begin_handshake(self, arrival: Arrival) -> None:
         try:
             transport = self._make_transport()
         except BaseException:  # out of the caller's `make_connection`: the loop reports it
-            door.raw.abort()
+            arrival.raw.abort()
             raise
         self._handshakes[transport] = self._loop.time()
         transport.established.add_done_callback(lambda _: self._handshake_ended(transport))
-        transport.gone.add_done_callback(lambda _: self.leave(door))
-        door.raw.set_protocol(transport)
-        transport.connection_made(door.raw)
-        if door.early:
-            transport.data_received(door.early)
+        transport.gone.add_done_callback(lambda _: self.release(arrival))
+        arrival.raw.set_protocol(transport)
+        transport.connection_made(arrival.raw)
+        if arrival.received:
+            transport.data_received(arrival.received)
 
     def _handshake_ended(self, transport: TLSTransport) -> None:
         self._handshakes.pop(transport, None)
@@ -170,25 +171,25 @@ class Admission:
 
     def _admit_waiting(self) -> None:
         while self._waiting and len(self._handshakes) < self._max_handshakes:
-            door, _ = self._waiting.popitem()
-            self._enter(door)
-            door.raw.resume_reading()
+            arrival, _ = self._waiting.popitem()
+            self._begin_handshake(arrival)
+            arrival.raw.resume_reading()
 
-    def _refuse(self, door: Door, bound: str, why: str) -> None:
-        door.since = 0.0
-        door.raw.abort()
-        self._say(bound, f"{why}; a new connection was closed")
+    def _refuse(self, arrival: Arrival, bound: str, why: str) -> None:
+        arrival.since = 0.0
+        arrival.raw.abort()
+        self._warn(bound, f"{why}; a new connection was closed")
 
     def _make_room(self) -> bool:
-        """End the handshake that has taken longest, or who waits longest, if that is too long; whether one was."""
+        """End the longest handshake, or the longest wait for one, if it took more than `PATIENCE`; whether one did."""
         now = self._loop.time()
         transport, began = next(iter(self._handshakes.items()), (None, now))
         if transport is not None and now - began > PATIENCE:
             self._end(transport)
             return True
-        door = next(iter(self._waiting), None)
-        if door is not None and now - door.since > PATIENCE:
-            self._turn_away(door)
+        arrival = next(iter(self._waiting), None)
+        if arrival is not None and now - arrival.since > PATIENCE:
+            self._give_up_waiting(arrival)
             return True
         return False
 
@@ -198,32 +199,32 @@ class Admission:
             TimeoutError(f"the TLS handshake was not complete within {PATIENCE:g} s, and other connections waited")
         )
 
-    def _turn_away(self, door: Door) -> None:
-        del self._waiting[door]
-        door.raw.abort()
+    def _give_up_waiting(self, arrival: Arrival) -> None:
+        del self._waiting[arrival]
+        arrival.raw.abort()
 
-    # -- while some wait
+    # -- while connections wait
 
-    def _plan(self) -> None:
-        """Come back when the oldest handshake has had its time."""
-        if self._turn is None and self._waiting:
+    def _set_timer(self) -> None:
+        """Look again when the oldest handshake has had its time."""
+        if self._timer is None and self._waiting:
             began = next(iter(self._handshakes.values()), self._loop.time())
-            self._turn = self._loop.call_at(began + PATIENCE, self._next_turn)
+            self._timer = self._loop.call_at(began + PATIENCE, self._end_late_handshakes)
 
-    def _next_turn(self) -> None:
-        self._turn = None
+    def _end_late_handshakes(self) -> None:
+        self._timer = None
         now = self._loop.time()
         late = [transport for transport, began in self._handshakes.items() if now - began >= PATIENCE]
         for transport in late[: len(self._waiting)]:
             self._end(transport)
         if self._handshake_timeout is not None:
-            for door in [door for door in self._waiting if now - door.since > self._handshake_timeout]:
-                self._turn_away(door)
+            for arrival in [arrival for arrival in self._waiting if now - arrival.since > self._handshake_timeout]:
+                self._give_up_waiting(arrival)
         self._admit_waiting()
-        self._plan()
+        self._set_timer()
 
-    def _say(self, bound: str, what: str) -> None:
-        self._quiet.warn(bound, 1, "%s is reached: %s", bound, what)
+    def _warn(self, bound: str, what: str) -> None:
+        self._log.warn(bound, 1, "%s is reached: %s", bound, what)
 
 
 def _address_of(raw: asyncio.Transport) -> str | None:

@@ -37,7 +37,7 @@ class _Metered:
 
 
 class PacedTransport(TLSTransport):
-    """A transport that knows how much has moved."""
+    """A transport that knows how many bytes have moved."""
 
     _received = 0
 
@@ -62,8 +62,8 @@ class PacedTransport(TLSTransport):
         self._driver.lose(reason)
 
 
-class _Seen:
-    """What was seen of one connection: when it last moved, and how far it was when the period began."""
+class _Progress:
+    """Of one connection: when it last moved a byte, and how many it had moved when the period began."""
 
     __slots__ = ("began", "last", "last_moved", "moved")
 
@@ -73,7 +73,7 @@ class _Seen:
 
 
 class Watch:
-    """Closes what is idle or slow, of the connections of one server."""
+    """Closes the connections of one server that are idle or slow."""
 
     def __init__(self, idle_timeout: float | None, minimum_rate: float | None) -> None:
         for name, value in (("idle_timeout", idle_timeout), ("minimum_rate", minimum_rate)):
@@ -83,34 +83,34 @@ class Watch:
         self._minimum_rate = minimum_rate
         self._interval = min(RATE_PERIOD, (idle_timeout or 4 * RATE_PERIOD) / 4)
         self._loop = asyncio.get_running_loop()
-        self._seen: dict[PacedTransport, _Seen] = {}
+        self._watched: dict[PacedTransport, _Progress] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, transport: PacedTransport) -> None:
         """The handshake is through: from here on."""
-        self._seen[transport] = _Seen(self._loop.time(), transport.moved)
-        transport.gone.add_done_callback(lambda _: self._seen.pop(transport, None))
+        self._watched[transport] = _Progress(self._loop.time(), transport.moved)
+        transport.gone.add_done_callback(lambda _: self._watched.pop(transport, None))
         if self._timer is None:
-            self._timer = self._loop.call_later(self._interval, self._look)
+            self._timer = self._loop.call_later(self._interval, self._judge_all)
 
-    def _look(self) -> None:
+    def _judge_all(self) -> None:
         now = self._loop.time()
-        for transport, seen in [*self._seen.items()]:
-            if (reason := self._judge(transport, seen, now)) is not None:
-                del self._seen[transport]
+        for transport, progress in [*self._watched.items()]:
+            if (reason := self._judge(transport, progress, now)) is not None:
+                del self._watched[transport]
                 transport.end(TimeoutError(reason))
-        self._timer = self._loop.call_later(self._interval, self._look) if self._seen else None
+        self._timer = self._loop.call_later(self._interval, self._judge_all) if self._watched else None
 
-    def _judge(self, transport: PacedTransport, seen: _Seen, now: float) -> str | None:
+    def _judge(self, transport: PacedTransport, progress: _Progress, now: float) -> str | None:
         moved = transport.moved
-        if moved != seen.last or not transport.is_reading():
-            seen.last, seen.last_moved = moved, now
-        if self._idle_timeout is not None and now - seen.last_moved >= self._idle_timeout:
+        if moved != progress.last or not transport.is_reading():
+            progress.last, progress.last_moved = moved, now
+        if self._idle_timeout is not None and now - progress.last_moved >= self._idle_timeout:
             return f"the connection was idle for {self._idle_timeout:g} s"
-        period = now - seen.began
+        period = now - progress.began
         if self._minimum_rate is not None and period >= RATE_PERIOD:
-            some = moved - seen.moved
-            seen.began, seen.moved = now, moved
+            some = moved - progress.moved
+            progress.began, progress.moved = now, moved
             if 0 < some < self._minimum_rate * period and transport.is_reading():
                 return (
                     f"the connection moved {some} bytes in {period:.0f} s, and {self._minimum_rate:g} a second are due"

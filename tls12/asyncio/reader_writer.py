@@ -1,9 +1,9 @@
-"""The stream reader and writer over TLS: asyncio's own, where they tell the whole truth, and ours where they do not.
+"""The stream reader and writer over TLS: asyncio's own, but a failure takes no bytes away, and there is `renegotiate`.
 
-How it works: `StreamReader` forgets what it holds when it is told of an exception, which does for a reset. Here a
-failure comes with a verdict (TruncatedError, BadRecordMac), and the bytes before it are authentic. So the reader keeps
-the failure aside, lets the base class see an end of stream, and raises wherever that would tell of one. A read waits
-until what it asks for is in the buffer, and only then takes it, so that a cancelled one loses nothing.
+How it works: `StreamReader` forgets what it holds when it is told of an exception. Under TLS the bytes before a failure
+(TruncatedError, BadRecordMac) are authentic and must be read. So the reader keeps the failure aside, lets the base
+class see an end of the stream, and raises the failure where the base class would report that end. A read waits until
+what it asks for is in the buffer, and only then takes it, so that a cancelled read loses nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from tls12.driver import incomplete
 from tls12.errors import to_raise
 from tls12.events import Negotiated
 
@@ -24,8 +25,10 @@ class TLSStreamReader(asyncio.StreamReader):
     """
 
     _failure: BaseException | None = None
-    _cut_off = False  # the failure came before the end of the stream
-    _told = False  # a read has raised it
+    _cut_off = False
+    """Whether the failure came before the end of the stream."""
+    _was_raised = False
+    """Whether a read has raised the failure."""
 
     def exception(self) -> BaseException | None:  # type: ignore[override]
         """What the connection failed with, or None."""
@@ -39,7 +42,7 @@ class TLSStreamReader(asyncio.StreamReader):
 
     def at_eof(self) -> bool:
         """Whether the stream has ended, and a read has said so if it was by a failure."""
-        return super().at_eof() and (self._told or not self._cut_off)
+        return super().at_eof() and (self._was_raised or not self._cut_off)
 
     async def read(self, n: int = -1) -> bytes:
         """As `StreamReader.read`; where that says end of stream, a failed connection raises.
@@ -50,7 +53,7 @@ class TLSStreamReader(asyncio.StreamReader):
             return await self._read_to_end()
         data = await super().read(n)
         if not data and n and self._cut_off:
-            raise self._verdict()
+            raise self._failure_to_raise()
         return data
 
     async def _read_to_end(self) -> bytes:
@@ -59,7 +62,8 @@ class TLSStreamReader(asyncio.StreamReader):
         data = bytes(self._buffer)  # type: ignore[attr-defined]
         self._buffer.clear()  # type: ignore[attr-defined]
         if self._cut_off:
-            raise self._verdict() from (asyncio.IncompleteReadError(data, None) if data else None)
+            failure = self._failure_to_raise()
+            raise incomplete(failure, data, None) if data else failure
         return data
 
     async def readexactly(self, n: int) -> bytes:
@@ -69,7 +73,7 @@ class TLSStreamReader(asyncio.StreamReader):
         except asyncio.IncompleteReadError as incomplete:
             if not self._cut_off:
                 raise
-            raise self._verdict() from incomplete
+            raise self._failure_to_raise() from incomplete
 
     async def readuntil(self, separator: Any = b"\n") -> bytes:
         """As `StreamReader.readuntil`; the IncompleteReadError of a failed connection is the cause."""
@@ -78,11 +82,11 @@ class TLSStreamReader(asyncio.StreamReader):
         except asyncio.IncompleteReadError as incomplete:
             if not self._cut_off:
                 raise
-            raise self._verdict() from incomplete
+            raise self._failure_to_raise() from incomplete
 
-    def _verdict(self) -> BaseException:
+    def _failure_to_raise(self) -> BaseException:
         assert self._failure is not None
-        self._told = True
+        self._was_raised = True
         return to_raise(self._failure)
 
 

@@ -1,9 +1,9 @@
 """Streams over TLS: `open_connection`, `start_server`, `wrap`, and what they need of a reader.
 
 How it works: asyncio's own `StreamReaderProtocol` over a `TLSTransport`, with the reader and the writer of
-`reader_writer.py`. `create_connection` and `create_server` are
-the same for an application that brings its own protocol. Every function makes the sans-IO connection first, so that
-a mistake of the caller is found before anything is sent.
+`reader_writer.py`. `create_connection` and `create_server` are the same for an application that brings its own
+protocol. Every function makes the sans-IO connection first, so that a mistake of the caller is found before anything is
+sent.
 """
 
 from __future__ import annotations
@@ -15,16 +15,23 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from tls12.asyncio.admission import MAX_HANDSHAKES, Admission, Door
+from tls12.asyncio.admission import MAX_HANDSHAKES, Admission, Arrival
+from tls12.asyncio.bounded_log import BoundedLog
 from tls12.asyncio.pace import PacedTransport, Watch
-from tls12.asyncio.quiet import Quiet
 from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
 from tls12.asyncio.transport import TLSTransport
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection import Connection, ServerConnection
-from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, client_connection
+from tls12.driver import (
+    CLOSE_TIMEOUT,
+    HANDSHAKE_TIMEOUT,
+    Answers,
+    check_timeouts,
+    client_connection,
+    server_connection,
+)
 from tls12.errors import UsageError
-from tls12.given import functions_by_class, name_value, require, require_seconds
+from tls12.given import name_value, require
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.registry import Alert
 from tls12.resumption.sessions import Session
@@ -36,7 +43,7 @@ BACKLOG = 1024
 honest clients then wait for a second, until they try again."""
 
 FAILURES_LOGGED = 10
-"""Failed handshakes that a server names in the log in ten seconds; of more it says only how many."""
+"""Failed handshakes that a server logs one by one in ten seconds; of the others it logs only how many they were."""
 
 STREAM_LIMIT = 2**16
 """Bytes that a stream reader holds before it stops the peer, as in asyncio."""
@@ -133,8 +140,8 @@ async def wrap(
     """Go over to TLS on a connection that stands, as STARTTLS does, with a fresh connection of either role.
 
     Gives back the reader and the writer to use from here on; those given in are used up. What was written to the
-    old writer goes out first. Bytes that the old reader still holds belong to TLS: nobody can slip the plain protocol
-    something that is then taken for protected. Raises as `open_connection` does. Safe to cancel.
+    old writer goes out first. Bytes that the old reader still holds belong to TLS: what was injected into the
+    plain protocol is never taken for protected. Raises as `open_connection` does. Safe to cancel.
     """
     require("reader", reader, asyncio.StreamReader, "the StreamReader of the plain connection")
     require("writer", writer, asyncio.StreamWriter, "its StreamWriter")
@@ -192,18 +199,16 @@ async def create_server(
     **options: Any,
 ) -> asyncio.Server:
     """As `start_server`, for an application that brings its own protocol: made after each handshake."""
-    if not isinstance(config, ServerConfig):
-        raise UsageError(f"a server needs a ServerConfig, not {name_value(config)}")
-    # What is wrong with them is told here, and not when the first client comes.
-    ServerConnection(config, pause_on=frozenset(functions_by_class(answers)))
-    require_seconds(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
+    # What is wrong with the arguments is told here, and not when the first client comes.
+    server_connection(config, answers=answers)
+    check_timeouts(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
 
     watch = Watch(idle_timeout, minimum_rate) if idle_timeout is not None or minimum_rate is not None else None
     kind = TLSTransport if watch is None else PacedTransport
 
     def make_transport() -> TLSTransport:
         transport = kind(
-            make_connection(config, pause_on=frozenset(answers or ())),
+            server_connection(config, answers=answers, make_connection=make_connection),
             make_protocol,
             answers=answers,
             handshake_timeout=handshake_timeout,
@@ -220,19 +225,19 @@ async def create_server(
 
     def log_failure(transport: TLSTransport, error: BaseException) -> None:
         peer = transport.get_extra_info("peername")
-        quiet.warn("handshakes", FAILURES_LOGGED, "TLS handshake with %s failed: %s", peer, error)
+        bounded_log.warn("handshakes", FAILURES_LOGGED, "TLS handshake with %s failed: %s", peer, error)
 
-    quiet = Quiet(_log, asyncio.get_running_loop().time)
+    bounded_log = BoundedLog(_log, asyncio.get_running_loop().time)
     admission = Admission(
         make_transport,
-        quiet,
+        bounded_log,
         max_connections=max_connections,
         max_handshakes=max_handshakes,
         max_per_address=max_per_address,
         handshake_timeout=handshake_timeout,
     )
     loop = asyncio.get_running_loop()
-    return await loop.create_server(lambda: Door(admission), host, port, **({"backlog": BACKLOG} | options))
+    return await loop.create_server(lambda: Arrival(admission), host, port, **({"backlog": BACKLOG} | options))
 
 
 async def start_server(

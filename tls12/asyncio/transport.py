@@ -31,7 +31,6 @@ from tls12.connection import Connection
 from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, Driver, Ending, Renewal, TimeBound
 from tls12.driver.ends import closed_too_early
 from tls12.events import Negotiated
-from tls12.given import require_seconds
 from tls12.registry import Alert
 from tls12.wire.records import MAX_PLAINTEXT
 
@@ -55,7 +54,6 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         close_timeout: float = CLOSE_TIMEOUT,
     ) -> None:
         super().__init__()
-        require_seconds(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
         self._loop = asyncio.get_running_loop()
         self._driver = Driver(
             connection, answers, handshake_timeout=handshake_timeout, close_timeout=close_timeout, awaits=True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tls12.config import ClientConfig
 from tls12.connection.connection import Connection
 from tls12.connection.roles import ClientRole, Hooks
@@ -38,7 +40,7 @@ class ClientConnection(Connection):
         *,
         session: Session | None = None,
         rewrite: Rewrite | None = None,
-        pause_on: frozenset[type] = frozenset(),
+        pause_on: Iterable[type] = (),
         on_message: OnMessage | None = None,
         handshake: type[ClientHandshake] = ClientHandshake,
     ) -> None:

@@ -38,9 +38,10 @@ class Hooks:
     def checked(cls, pause_on: Iterable[type], rewrite: Rewrite | None, on_message: OnMessage | None) -> Hooks:
         """The hooks as the owner gives them. Raises `UsageError` for what cannot be one."""
         try:
-            strange = frozenset(pause_on) - PAUSABLE
+            classes = frozenset(pause_on)
         except TypeError:
-            raise UsageError(f"pause_on is {name_value(pause_on)}; give a set of event classes") from None
+            raise UsageError(f"pause_on is {name_value(pause_on)}; give a set or a list of event classes") from None
+        strange = classes - PAUSABLE
         if strange:
             names = ", ".join(sorted(getattr(item, "__name__", repr(item)) for item in strange))
             raise UsageError(f"pause_on names {names}, which cannot pause; give classes out of tls12.events.PAUSABLE")
@@ -48,7 +49,7 @@ class Hooks:
             require_function("rewrite", rewrite)
         if on_message is not None:
             require_function("on_message", on_message)
-        return cls(frozenset(pause_on), rewrite, on_message)
+        return cls(classes, rewrite, on_message)
 
 
 class Role(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tls12.config import ServerConfig
 from tls12.connection.connection import Connection
 from tls12.connection.roles import Hooks, ServerRole
@@ -28,7 +30,7 @@ class ServerConnection(Connection):
         config: ServerConfig,
         *,
         rewrite: Rewrite | None = None,
-        pause_on: frozenset[type] = frozenset(),
+        pause_on: Iterable[type] = (),
         on_message: OnMessage | None = None,
         handshake: type[ServerHandshake] = ServerHandshake,
     ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tls12.driver.answers import Answers
 from tls12.driver.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Driver, Renewal
 from tls12.driver.ends import Ending, TimeBound, closed_by_this_side, incomplete
-from tls12.driver.opening import client_connection
+from tls12.driver.opening import check_timeouts, client_connection, server_connection
 from tls12.driver.plaintext import Plaintext
 
 __all__ = [
@@ -21,7 +21,9 @@ __all__ = [
     "Plaintext",
     "Renewal",
     "TimeBound",
+    "check_timeouts",
     "client_connection",
     "closed_by_this_side",
     "incomplete",
+    "server_connection",
 ]

@@ -41,6 +41,7 @@ from tls12.driver.ends import (
     closed_too_early,
     interrupted,
 )
+from tls12.driver.opening import check_timeouts
 from tls12.driver.plaintext import Plaintext
 from tls12.errors import PeerIncompatible, TruncatedError, UsageError, to_raise
 from tls12.events import (
@@ -111,8 +112,10 @@ class Driver:
         awaits: bool = False,
     ) -> None:
         """`answers` are the functions that decide when the connection pauses; with `awaits` they may be coroutine
-        functions, and the adapter looks at `question`. Raises `UsageError` for answers that are no such table.
+        functions, and the adapter looks at `question`. Raises `UsageError` for answers that are no such table, and
+        for time-outs that are no seconds or leave no time for a handshake.
         """
+        check_timeouts(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
         self._answers = prepared(answers)
         self._awaits = awaits
         self._handshake_timeout = handshake_timeout

@@ -1,11 +1,14 @@
-"""The client's connection that every adapter's `connect` makes, and what is wrong with its arguments."""
+"""The connections that adapters make, and what is wrong with the arguments that every adapter takes."""
 
 from __future__ import annotations
 
-from tls12.config import ClientConfig
-from tls12.connection import ClientConnection
+from collections.abc import Callable
+
+from tls12.config import ClientConfig, ServerConfig
+from tls12.connection import ClientConnection, ServerConnection
 from tls12.driver.answers import Answers
-from tls12.given import functions_by_class, require
+from tls12.errors import UsageError
+from tls12.given import functions_by_class, name_value, require, require_seconds
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.resumption.sessions import Session
 
@@ -33,6 +36,30 @@ def client_connection(
         host if server_name is None else server_name or None,
         session=session,
         rewrite=rewrite,
-        pause_on=frozenset(functions_by_class(answers)),
+        pause_on=functions_by_class(answers),
         on_message=on_message,
     )
+
+
+def server_connection(
+    config: ServerConfig,
+    *,
+    answers: Answers | None = None,
+    make_connection: Callable[..., ServerConnection] = ServerConnection,
+) -> ServerConnection:
+    """A fresh connection with a client, for a driver with the same `answers`; it pauses on every event that they name.
+
+    `make_connection` makes one that differs from `ServerConnection(config)`. Raises `UsageError` as it does.
+    """
+    if not isinstance(config, ServerConfig):
+        raise UsageError(f"a server needs a ServerConfig, not {name_value(config)}")
+    return make_connection(config, pause_on=frozenset(functions_by_class(answers)))
+
+
+def check_timeouts(*, handshake_timeout: float | None, close_timeout: float | None = None) -> None:
+    """Raises `UsageError` for time-outs that are no numbers of seconds, or in which no handshake can be complete."""
+    require_seconds(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
+    if handshake_timeout == 0:
+        raise UsageError(
+            "handshake_timeout is 0, and no handshake is complete in no time; give seconds, or None for no bound"
+        )

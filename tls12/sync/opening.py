@@ -6,7 +6,7 @@ import socket
 
 from tls12.config import ClientConfig
 from tls12.connection import Connection
-from tls12.driver import HANDSHAKE_TIMEOUT, Answers, client_connection
+from tls12.driver import HANDSHAKE_TIMEOUT, Answers, check_timeouts, client_connection
 from tls12.errors import UsageError
 from tls12.given import name_value, require, require_number, require_seconds
 from tls12.handshake.engine import OnMessage, Rewrite
@@ -44,7 +44,8 @@ def connect(
     require("port", port, int | str, "a number, or the name of a service")
     if not isinstance(port, str):
         require_number("port", port, 0, 65535)
-    require_seconds(timeout=timeout, handshake_timeout=handshake_timeout)
+    require_seconds(timeout=timeout)
+    check_timeouts(handshake_timeout=handshake_timeout)
     connection = client_connection(
         config,
         host,
@@ -74,7 +75,6 @@ def wrap(
     if not hasattr(sock, "recv_into") or isinstance(sock, type):
         raise UsageError(f"sock is {name_value(sock)}; give a connected socket")
     require("connection", connection, Connection, "a fresh ClientConnection or ServerConnection")
-    require_seconds(handshake_timeout=handshake_timeout)
     stream = Stream(sock, connection, answers, handshake_timeout)
     tls = TLSSocket(stream)
     try:
