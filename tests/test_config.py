@@ -378,7 +378,7 @@ def test_a_hook_is_a_function(role: str, hook: str) -> None:
 @pytest.mark.parametrize(
     ("pauses", "words"),
     [
-        (PskLookupRequested, "pause_on is the class PskLookupRequested; give a set of event classes"),
+        (PskLookupRequested, "pause_on is the class PskLookupRequested; give a set or a list of event classes"),
         ([[]], "pause_on is a list; give a set"),
         (None, "pause_on is None; give a set"),
         ({DataReceived}, "pause_on names DataReceived, which cannot pause"),
