@@ -1,8 +1,8 @@
-"""Configuration: everything that a connection needs besides its peer, immutable and shared.
+"""Configuration: everything that a connection needs to know except its peer. Immutable, and may be shared.
 
-How it works: `ClientConfig` and `ServerConfig` are frozen dataclasses. They are checked once, when they are made,
-so that no connection has to; any number of connections and threads may share one. A client must say how the peer
-is verified: `verifier` has no default, and None offers no suite that would need one.
+How it works: `ClientConfig` and `ServerConfig` are frozen dataclasses. They are checked once, when they are made, not
+by each connection; any number of connections and threads may share one. `ClientConfig.verifier` has no default, so a
+client must say how the peer is verified; with None it offers no suite that needs a certificate.
 
 Cryptography (`crypto`), randomness (`random`) and time (`clock`) are injected. With the latter two fixed a handshake
 is reproducible to the byte, since signatures are deterministic whenever the randomness is not the system's. That is for
@@ -115,7 +115,7 @@ def _brief(config: ClientConfig | ServerConfig | Limits) -> str:
 
 
 def _word(value: object) -> str:
-    """A field's value in a few words: plain ones as they are, of all others what they are and how many."""
+    """A field's value in a few words: plain values as they are, of all others the type or the number of entries."""
     match value:
         case Enum():
             return value.name
@@ -168,9 +168,9 @@ class Limits:
     buffered: int = 262_144
     """Input kept while the connection is paused, and bytes behind a close_notify."""
     held: int = 4_194_304
-    """Application data that waits for the end of a renegotiation. A write that comes below the bound is taken whole,
-    however long; one that comes at it fails the connection: the peer lets us wait, and the application does not look
-    at `bytes_held`. The adapters stop their writers long before."""
+    """Application data that waits for the end of a renegotiation. A write below the bound is taken whole, however long.
+    A write at the bound fails the connection, because the peer delays us and the application did not look at
+    `bytes_held`. The adapters stop their writers long before."""
     psk_identity: int = 1_024
     """The longest PSK identity that a server looks up; beyond 15,000, `message_sizes` must grow for it, too."""
 
@@ -225,7 +225,7 @@ _LABORATORY = Limits.of_the_format()
 
 
 def _by_policy(limits: Limits, policy: Policy) -> Limits:
-    """The limits that were given; where none were, what the policy is for decides."""
+    """The limits that were given; without any, the usual ones, or the laboratory's under a laboratory policy."""
     if limits is _USUAL or limits is _LABORATORY:
         return _LABORATORY if policy._allows_lab() else _USUAL
     return limits
@@ -234,10 +234,10 @@ def _by_policy(limits: Limits, policy: Policy) -> Limits:
 @made_in_secret
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ClientConfig:
-    """What a client needs besides the server's name. Raises `UsageError` for what cannot work."""
+    """What a client needs besides the server's name. Raises `UsageError` for values that cannot work together."""
 
     verifier: Verifier | None
-    """Who judges the server's certificate. None offers only suites without certificates (PSK, or the lab's)."""
+    """Decides whether the server's certificate is accepted. None offers only suites without certificates."""
     policy: Policy = field(default_factory=Policy.default)
     alpn_protocols: tuple[str, ...] = ()
     """Application protocols offered, best first (RFC 7301)."""
@@ -246,7 +246,7 @@ class ClientConfig:
     require_credential: bool = False
     """Fail (handshake_failure) instead of sending an empty Certificate when the server asks and none of ours fits."""
     sessions: SessionStore | None = None
-    """Where sessions are kept and looked for by themselves; a `session=` given to a connection comes first."""
+    """Where sessions are stored and looked up. A `session=` that is given to a connection is used instead."""
     psk: ClientPsk | None = None
     keylog: KeyLog | None = None
     limits: Limits = _USUAL
@@ -274,11 +274,11 @@ class ClientConfig:
     crypto: CryptoProvider = STANDARD
     """What makes keys, signs, verifies, protects records and draws random bytes (`tls12.crypto.provider`)."""
     random: Callable[[int], bytes] = os.urandom
-    """Where random bytes come from, whatever they are for; `os.urandom` leaves that to `crypto`."""
+    """The source of random bytes for every purpose; with `os.urandom` they come from `crypto`."""
     clock: Callable[[], float] = time.time
     memory: Memory | None = field(default_factory=Memory, compare=False)
-    """Where what was read and made before is kept, for the connections of this configuration and of those that get the
-    same memory. None goes without: then the same input always takes the same path through the code."""
+    """A cache of what was read and made before, for all connections whose configurations have this object. With None
+    nothing is cached, and the same input always takes the same path through the code."""
     suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
     """What is offered: the policy's suites, less those that this configuration could not carry through."""
     draw: Draw = field(init=False, repr=False, compare=False)

@@ -5,10 +5,10 @@ How it works: a `Policy` is a frozen dataclass. Five bases cover the everyday ca
 suite whether it is in or out, and why. Nothing else in the library decides what is allowed: negotiation only
 intersects policies with what a peer offers.
 
-What an ordinary policy can never name are the algorithms of the laboratory (anonymous, NULL, RC4, 3DES, MD5,
-SHA-1 and DSA signatures). `tls12.lab.policy()` is the one way to them, through the subclass that it defines.
+An ordinary policy refuses to name the algorithms of the laboratory (anonymous, NULL, RC4 and 3DES suites; MD5, SHA-1
+and DSA signatures). Only `tls12.lab.policy()` has them; it returns a subclass that allows them.
 
-Order is preference, first is best.
+The order of suites, groups and schemes is the order of preference, best first.
 """
 
 from __future__ import annotations
@@ -191,19 +191,22 @@ def _word(value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Policy:
-    """Which suites, groups, schemes, extensions and peers are acceptable. Raises `UsageError` for what cannot be."""
+    """Which suites, groups, schemes, extensions and peers are acceptable.
+
+    Raises `UsageError` for unknown names, for algorithms that only the laboratory may use, and for values out of range.
+    """
 
     name: str
-    """What error messages and `tls12 suites` call it."""
+    """The name of the policy in error messages and in `tls12 suites`."""
     cipher_suites: tuple[CipherSuite, ...]
     """Offered by a client in this order; a server prefers in this order."""
     groups: tuple[NamedGroup, ...]
     """Elliptic curves and RFC 7919 groups."""
     signature_schemes: tuple[SignatureScheme, ...]
-    """What the peer may sign with, and what we may sign with."""
+    """The schemes that the peer and we may sign with."""
     certificate_schemes: tuple[SignatureScheme, ...] = ()
-    """What may sign the certificates of a peer's chain, if that is not the same: a client then says so in
-    signature_algorithms_cert (RFC 8446 4.2.3). The verifier decides what it accepts."""
+    """The schemes inside the certificates of a peer's chain, if they differ from `signature_schemes`: a client then
+    offers them in signature_algorithms_cert (RFC 8446 4.2.3). What is accepted is decided by the verifier."""
     server_preference: bool = True
     """A server's order of suites and elliptic curves wins over its client's."""
     equal_preference: tuple[tuple[CipherSuite, ...], ...] = ()
@@ -225,7 +228,7 @@ class Policy:
     renegotiation: Renegotiation = Renegotiation.WARN
     """Whether a peer may begin a new handshake on the connection."""
     minimum_rsa_bits: int = 2048
-    """Smallest RSA key of a certificate, in bits; from 2048 on, an ECDSA key needs a curve of 224."""
+    """Smallest RSA key of a certificate, in bits. If it is 2048 or more, an ECDSA key needs a curve of 224 bits."""
     maximum_rsa_bits: int = 8192
     """Largest RSA key of a certificate that a peer sends, in bits: the time to verify with one grows with its square,
     and a chain asks for that before the peer has proved anything."""
@@ -249,8 +252,8 @@ class Policy:
     """A digest of everything but the name; sessions are bound to it."""
 
     def __post_init__(self) -> None:
-        # Tuples of its own, whatever was given: a list could change behind the checks. What is named twice, perhaps
-        # by two spellings, counts once: the peer would be sent it twice.
+        # Copied into tuples, because a list that was given could change after the checks. A code point that is named
+        # twice, perhaps in two spellings, is kept once, because each entry is sent to the peer.
         for name, kind in _CODE_POINTS.items():
             object.__setattr__(self, name, tuple(dict.fromkeys(_members(name, kind, getattr(self, name)))))
         equal_preference = tuple(

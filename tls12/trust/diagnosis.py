@@ -2,13 +2,13 @@
 
 How it works: the verifier of `cryptography` answers yes or no, and gives its reason only as text for
 people. So after a "no" this module looks for the reason itself. It walks from the leaf towards a trusted
-root by issuer name, key identifier and signature (`paths`); where that leads nowhere, the issuer is the
-fault. Otherwise it tries `rules.RULES` in order, each on every certificate of the path, and the first that is
-broken names the error. When no rule is broken the backend knew more than we do, and `verdicts` puts what it said into
-words; its own text, which is the debug output of a parser, is in the error's `__cause__` only.
+root by issuer name, key identifier and signature (`paths`). If there is no path, the error names the missing issuer.
+Otherwise it tries `rules.RULES` in order, each on every certificate of the path, and the first rule that is broken
+gives the error. If no rule is broken, the backend has a reason that is no rule here, and `verdicts` translates the
+backend's text. That text itself, the debug output of a parser, is only in the error's `__cause__`.
 
-This decides nothing: whatever comes out, the chain is refused. A wrong guess costs a wrong sentence only. Nor may it
-cost much time: a chain of more than `_LARGEST` bytes is not looked into.
+The chain is refused whatever is found here, so a mistake in this module can only give a wrong explanation. To bound its
+time, it does not look into chains of more than `_LARGEST` bytes.
 """
 
 from __future__ import annotations

@@ -3,15 +3,15 @@
 How it works: a peer can send certificates that all have one name, so that each may be the issuer of each. The backend
 tries every combination until it has checked a hundred and more signatures. Two functions keep it from that.
 `is_self_signed` tells which certificates no chain needs. `signature_checks` counts by names alone, before anything is
-computed, how many signatures the others may make it check; `name_comparisons` how many times it may compare a name
-with a constraint on names (RFC 5280 4.2.1.10) for each of them.
+computed, how many signatures the other certificates may make it check; `name_comparisons` counts how many times it may
+compare a name with a constraint on names (RFC 5280 4.2.1.10) for each signature.
 
 In the search for a diagnosis, an issuer is a certificate whose subject is the child's issuer name, whose key identifier
 is the one that the child names (where both say), and whose key verifies the child's signature. `Walk` tries the trusted
 ones first, then those that the peer sent, depth first. The number of signatures that it checks is bounded, too.
 
-Whether the path is *valid* is not asked here: dates, purposes and sizes do not matter to the walk, which is
-what lets a diagnosis find fault with a path that exists.
+The walk does not ask whether the path is *valid*: it ignores dates, purposes and sizes, so that a diagnosis can name
+the fault of a path that exists.
 """
 
 from __future__ import annotations
