@@ -110,7 +110,7 @@ class Admission:
         self._loop = asyncio.get_running_loop()
         self._connections = 0
         self._by_address: Counter[str] = Counter()
-        # In the order in which they began, and came: dicts keep it, and forget any one of them at once.
+        # In the order in which handshakes began and connections came. A dict keeps it, and removes any entry at once.
         self._handshakes: dict[TLSTransport, float] = {}
         self._waiting: dict[Arrival, None] = {}
         self._timer: asyncio.TimerHandle | None = None

@@ -1,10 +1,10 @@
-"""How slow an established connection of an asyncio server may be, where the caller says so.
+"""Closes established connections of an asyncio server that are idle or slow, if the caller has given bounds for that.
 
 How it works: a `PacedTransport` counts the bytes that arrive and those that the peer has taken. `Watch`, one for each
-server, looks at all of them a few times in every period; nothing is computed for the bytes themselves. A connection
-without a single byte in `idle_timeout` seconds is idle, one with some, but too few, in `RATE_PERIOD` seconds is slow.
-Both are closed with close_notify, and the application's protocol hears a TimeoutError. A connection that the
-application itself has stopped reading from is neither.
+server, looks at all counts a few times in every period. A connection that moves no byte in `idle_timeout` seconds is
+idle; one that moves some bytes in `RATE_PERIOD` seconds, but too few, is slow. Both are closed with close_notify, and
+`connection_lost` gives the application's protocol a TimeoutError. While the application has paused reading, its
+connection is neither.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ class PacedTransport(TLSTransport):
         return self._received + written - self._raw.get_write_buffer_size()
 
     def end(self, reason: TimeoutError) -> None:
-        """Close the connection; the application hears the reason."""
+        """Close the connection and give the application the reason."""
         self.close()
         self._driver.lose(reason)
 
 
 class _Progress:
-    """Of one connection: when it last moved a byte, and how many it had moved when the period began."""
+    """When one connection last moved a byte, and how many it had moved when the period began."""
 
     __slots__ = ("began", "last", "last_moved", "moved")
 
@@ -87,7 +87,7 @@ class Watch:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, transport: PacedTransport) -> None:
-        """The handshake is through: from here on."""
+        """Watch this connection, whose handshake is complete."""
         self._watched[transport] = _Progress(self._loop.time(), transport.moved)
         transport.gone.add_done_callback(lambda _: self._watched.pop(transport, None))
         if self._timer is None:

@@ -19,9 +19,9 @@ from tls12.events import Negotiated
 class TLSStreamReader(asyncio.StreamReader):
     """A `StreamReader` that gives out every byte that arrived before it raises what went wrong.
 
-    A call that has fewer bytes than it asks for when the connection fails raises the failure; the bytes are `partial`
-    of its `__cause__`, an IncompleteReadError. `read(n)` gives them out first. A close or an abort by this side ends
-    the stream without an error, as everywhere in asyncio.
+    A call that has fewer bytes than it asks for when the connection fails raises the failure; the bytes are in
+    `partial` of its `__cause__`, an IncompleteReadError. `read(n)` returns them, and the next call raises. A close or
+    an abort by this side ends the stream without an error, as everywhere in asyncio.
     """
 
     _failure: BaseException | None = None
@@ -35,19 +35,19 @@ class TLSStreamReader(asyncio.StreamReader):
         return None if self._failure is None else to_raise(self._failure)
 
     def set_exception(self, exc: BaseException) -> None:
-        """The connection failed: the end of what can be read, unless the peer's close_notify was."""
+        """The connection failed: nothing more can be read. If close_notify came before, no read raises the failure."""
         self._failure = exc
         self._cut_off = not self._eof  # type: ignore[attr-defined]
         self.feed_eof()
 
     def at_eof(self) -> bool:
-        """Whether the stream has ended, and a read has said so if it was by a failure."""
+        """Whether the stream has ended. If a failure ended it: only after a read has raised that failure."""
         return super().at_eof() and (self._was_raised or not self._cut_off)
 
     async def read(self, n: int = -1) -> bytes:
-        """As `StreamReader.read`; where that says end of stream, a failed connection raises.
+        """As `StreamReader.read`, but at the end of a stream that a failure ended it raises the failure.
 
-        With a negative `n` everything up to the end of the stream, however much that is.
+        With a negative `n` it returns everything up to the end of the stream, however much that is.
         """
         if n < 0:
             return await self._read_to_end()
@@ -97,13 +97,14 @@ class TLSStreamWriter(asyncio.StreamWriter):
         """Begin another handshake on this connection (RFC 5246 7.4.1.1), and wait for its end: what was agreed on.
 
         Raises UsageError where that cannot be begun, PeerIncompatible if the peer refuses (the connection goes on),
-        and the error of the connection if it ends first. A client may leave a server's wish unanswered (RFC 5246
-        7.4.1.1): bound the wait with `asyncio.timeout`. Data that arrives meanwhile goes to the reader; while it holds
-        more than its limit nothing is read, the handshake neither. Safe to cancel: the handshake goes on.
+        and the error of the connection if it ends first. A client may ignore a server's HelloRequest (RFC 5246
+        7.4.1.1): bound the wait with `asyncio.timeout`. Data that arrives meanwhile goes to the reader. While that
+        holds more than its limit nothing is read from the network, not even the handshake, so read meanwhile. Safe to
+        cancel: the handshake goes on.
         """
         negotiated: Negotiated = await self.transport.renegotiate()  # type: ignore[attr-defined]
         return negotiated
 
     async def wait_closed(self) -> None:
-        """As `StreamWriter.wait_closed`; a wait that is cancelled does not spoil the next one."""
+        """As `StreamWriter.wait_closed`. A wait that is cancelled does not cancel later ones."""
         await asyncio.shield(self._protocol._get_close_waiter(self))  # type: ignore[attr-defined]

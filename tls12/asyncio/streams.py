@@ -1,9 +1,8 @@
-"""Streams over TLS: `open_connection`, `start_server`, `wrap`, and what they need of a reader.
+"""Streams over TLS: `open_connection`, `start_server`, `wrap`. For protocols: `create_connection`, `create_server`.
 
-How it works: asyncio's own `StreamReaderProtocol` over a `TLSTransport`, with the reader and the writer of
-`reader_writer.py`. `create_connection` and `create_server` are the same for an application that brings its own
-protocol. Every function makes the sans-IO connection first, so that a mistake of the caller is found before anything is
-sent.
+How it works: a stream is asyncio's own `StreamReaderProtocol` over a `TLSTransport`, with the reader and the writer of
+`reader_writer.py`. Every function makes the sans-IO connection first, so that a mistake of the caller raises before
+anything is sent.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ async def create_connection(
 
 
 async def _application_of(transport: TLSTransport) -> asyncio.Protocol:
-    """The protocol above, after the handshake; a caller who is cancelled gives the connection up."""
+    """Wait for the handshake and return the application's protocol. If the wait is cancelled, abort the connection."""
     try:
         return await transport.established
     except asyncio.CancelledError:
@@ -137,11 +136,12 @@ async def wrap(
     handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
     close_timeout: float = CLOSE_TIMEOUT,
 ) -> tuple[TLSStreamReader, TLSStreamWriter]:
-    """Go over to TLS on a connection that stands, as STARTTLS does, with a fresh connection of either role.
+    """Start TLS on an open plain connection, as STARTTLS does, with a fresh `ClientConnection` or `ServerConnection`.
 
-    Gives back the reader and the writer to use from here on; those given in are used up. What was written to the
-    old writer goes out first. Bytes that the old reader still holds belong to TLS: what was injected into the
-    plain protocol is never taken for protected. Raises as `open_connection` does. Safe to cancel.
+    Returns the reader and the writer to use from now on; do not use the old ones any more. What was written to the
+    old writer is sent first. Bytes that the old reader still holds are handed to TLS as records, so data that an
+    attacker injected into the plain protocol is never taken for protected data. Raises as `open_connection` does. Safe
+    to cancel.
     """
     require("reader", reader, asyncio.StreamReader, "the StreamReader of the plain connection")
     require("writer", writer, asyncio.StreamWriter, "its StreamWriter")
@@ -165,7 +165,7 @@ async def wrap(
     ended = reader.at_eof()
     raw.set_protocol(transport)
     reader.feed_eof()
-    early = await reader.read()  # what it holds, without waiting: its protocol is out of the way
+    early = await reader.read()  # returns what it holds at once, because its end was fed
     transport.connection_made(raw)
     if early:
         transport.data_received(early)
@@ -176,7 +176,8 @@ async def wrap(
 
 
 def _release(plain: asyncio.BaseProtocol, writer: asyncio.StreamWriter, _: object) -> None:
-    """The plain connection ends with TLS. Its writer lives until now: one that is forgotten closes its transport."""
+    """End the plain protocol when the TCP connection is gone. `writer` is an argument so that it lives until then: a
+    StreamWriter that is collected closes its transport."""
     plain.connection_lost(None)
 
 
@@ -199,7 +200,7 @@ async def create_server(
     **options: Any,
 ) -> asyncio.Server:
     """As `start_server`, for an application that brings its own protocol: made after each handshake."""
-    # What is wrong with the arguments is told here, and not when the first client comes.
+    # Wrong arguments raise now, and not when the first client connects.
     server_connection(config, answers=answers)
     check_timeouts(handshake_timeout=handshake_timeout, close_timeout=close_timeout)
 
@@ -269,8 +270,9 @@ async def start_server(
     - `minimum_rate`: bytes a second, both directions together, that an established connection has to move in every
       `RATE_PERIOD` seconds in which it moves any. None is no bound.
 
-    What the two last ones end is closed with close_notify; its reader raises TimeoutError. The logger "tls12.asyncio"
-    says when one of the first three takes effect (WARNING, at most one line for each in ten seconds).
+    A connection that one of the last two bounds ends is closed with close_notify, and its reader raises TimeoutError.
+    The logger "tls12.asyncio" says when one of the first three takes effect (WARNING, at most one line for each in ten
+    seconds).
 
     Raises `UsageError` for a bound that leaves no room.
 
@@ -297,7 +299,7 @@ async def start_server(
             transport.abort()
         except Exception as error:
             failure = reader.exception()
-            lost = isinstance(error, ConnectionResetError) and transport.is_closing()  # what drain makes of any end
+            lost = isinstance(error, ConnectionResetError) and transport.is_closing()  # drain raises it after any end
             failed = type(error) is type(failure) and error.args == getattr(failure, "args", None)
             if failed or lost:
                 peer = transport.get_extra_info("peername")

@@ -1,23 +1,23 @@
 """The transport of an application's protocol under asyncio, over the transport of a TCP connection.
 
-How it works: a `TLSTransport` sits between the transport of a TCP connection and the application's protocol
-and wears both faces: to the TCP transport it is the protocol, to the application's protocol it is the
-transport. Bytes go straight through the driver in the same call: `data_received` hands it what arrived, gives the
-plaintext up, and writes what it wants sent; `write` seals and hands down. After each step `_advance` does what the
-driver asks for.
+How it works: a `TLSTransport` stands between the transport of a TCP connection and the application's protocol. For
+the TCP transport it is the protocol, for the application's protocol it is the transport. Bytes pass through the driver
+within one call: `data_received` hands it what arrived, gives the plaintext to the application, and writes the driver's
+output; `write` seals and writes. After each step `_advance` does what the driver asks for.
 
-Flow control is that of the TCP transport in both directions, so a slow reader stops the peer and a slow peer stops
-`drain`. With `pack_small_writes` in the config, what `write` takes goes down when the event loop turns, or once it
-would fill a record, so that small writes in between share a record and a call into the kernel. During a renegotiation
-nothing can be sealed: what `write` takes then counts as unsent, stops the writer as a slow network does, and the peer
-has as long for the renegotiation as for the first handshake.
+Flow control is that of the TCP transport in both directions: an application that reads slowly stops the peer, and a
+peer that reads slowly makes `drain` wait. With `pack_small_writes` in the config, data given to `write` is sealed in
+the next turn of the event loop, or as soon as it would fill a record; until then small writes share a record and a
+system call. During a renegotiation nothing can be sealed: data given to `write` counts as unsent, and too much of it
+pauses the writer as a slow network does. A renegotiation may take as long as the first handshake.
 
 A connection ends in one of three ways, and the driver's `ending` says how long the TCP connection stays after it:
 
-- the application closes: close_notify goes out, and `connection_lost` follows when the peer has hung up;
-- the peer closes with close_notify: the reader sees the end of the stream;
-- it fails: as soon as the alert is out, `connection_lost` brings the failure, behind every byte that arrived before
-  it. The TCP connection outlives it for a moment, in a task that ends with the loop.
+- the application closes: close_notify is sent, and `connection_lost` follows when the peer has closed too;
+- the peer closes with close_notify: `eof_received` tells the application;
+- it fails: as soon as the alert is sent, `connection_lost` gives the application the failure, after every byte that
+  arrived before it. The TCP connection stays open a little longer, so that the peer can read the alert; a task holds
+  it, which ends with the event loop.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         #: Done with the handshake: the application's protocol, or the reason why there is none.
         self.established: asyncio.Future[asyncio.Protocol] = self._loop.create_future()
 
-    # -- the face to the TCP transport
+    # -- asyncio.Protocol, for the TCP transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The TCP connection stands: begin the handshake."""
@@ -103,7 +103,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                 self._advance()
             except Exception as error:
                 self._fail_alone(error)
-        except BaseException:  # Ctrl-C, in the middle of a step: what arrived is not known to have been delivered
+        except BaseException:  # such as Ctrl-C in the middle of a step: it is unknown what was delivered
             self._driver.is_interrupted = True
             self.abort()
             raise
@@ -116,11 +116,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The TCP connection is gone, by either side: the application may know now."""
+        """The TCP connection is closed, by either side: tell the application."""
         self._cancel_timer()
         if self._answering is not None:
             self._answering.cancel()
-        if self._driver.ending is None:  # neither we nor TLS ended it, so what arrived is not known to be all
+        if self._driver.ending is None:  # TLS was not ended before TCP was, so data may be missing
             self._driver.lose(exc or ConnectionAbortedError("the connection was closed underneath TLS"))
             self._driver.give_up(None)
         self._ending = self._driver.ending
@@ -134,7 +134,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._app.pause_writing()
 
     def resume_writing(self) -> None:
-        """The peer has caught up; after a failure: it has everything, the alert included."""
+        """The TCP transport has room again; after a failure: it has sent everything, the alert included."""
         self._writing_paused = False
         if self._lingering is not None:
             self._tell_end()
@@ -144,7 +144,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     # -- what the driver asks for
 
     def _advance_or_fail(self) -> None:
-        """As `_advance`; what the protocol above raises ends this connection, and nothing else."""
+        """As `_advance`. An exception of the application's protocol ends this connection, and no other."""
         try:
             self._advance()
         except Exception as error:
@@ -186,7 +186,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         if driver.question is not None and self._answering is None:
             self._raw.pause_reading()
             answering = self._loop.create_task(self._answer(driver.question))
-            if not answering.done():  # an eager task may have ended before it could be seen
+            if not answering.done():  # an eager task may have ended before create_task returned
                 self._answering = answering
         self._end_renewals()
         held_up = driver.is_held_up(self._raw.get_write_buffer_limits()[1])
@@ -218,7 +218,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._go_on_reading()
 
     def _end_renewals(self) -> None:
-        """Tell who waits for a renegotiation, if it has ended."""
+        """Complete the futures of the renegotiations that have ended."""
         waiting, self._renewals = self._renewals, []
         for renewal, future in waiting:
             if renewal.outcome is None:
@@ -228,7 +228,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                     future.set_result(renewal.outcome)
                 else:
                     future.set_exception(renewal.outcome)
-                    future.exception()  # seen, even if its owner does not wait any more
+                    future.exception()  # else asyncio logs it as never retrieved if the caller no longer waits
 
     def _time_out(self) -> None:
         self._timer = None
@@ -247,7 +247,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         driver = self._driver
         if self._ending is not None:
             if driver.has_ended:
-                self._raw.close()  # it was the answer to our own close_notify
+                self._raw.close()  # the peer has answered our close_notify
         elif driver.ending is not None:
             self._end(driver.ending)
         elif driver.has_ended and not self._eof_told and self._app is not None:
@@ -258,7 +258,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                 self.close()
 
     def _end(self, ending: Ending) -> None:
-        """Hand over the last bytes and say FIN; give the peer time to take them and to hang up first."""
+        """Write the last bytes and FIN, and give the peer time to read them and to close first."""
         self._ending = ending
         self._cancel_timer()
         if ending.is_abrupt:
@@ -268,7 +268,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         if ending.awaits_peer:
             self._raw.resume_reading()
             if self._raw.can_write_eof():
-                with contextlib.suppress(OSError):  # the peer may have reset the connection; reading will tell
+                with contextlib.suppress(OSError):  # the peer may have reset the connection; reading finds that out
                     self._raw.write_eof()
         else:
             self._raw.close()
@@ -280,7 +280,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                 self._loop.call_soon(self._tell_end)
 
     def _tell_end(self) -> None:
-        """The application hears how the connection ended, once, behind everything that arrived before."""
+        """Tell the application, once, how the connection ended, after giving it everything that arrived before."""
         if self._end_told:
             return
         self._end_told = True
@@ -288,7 +288,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         for _, future in self._renewals:
             if not future.done():
                 future.set_exception(failure or closed_too_early("renegotiation"))
-                future.exception()  # seen, even if its owner does not wait any more
+                future.exception()  # else asyncio logs it as never retrieved if the caller no longer waits
         if self._app is not None:
             plaintext = self._driver.plaintext
             try:
@@ -298,10 +298,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                 self._app.connection_lost(failure)
         if not self.established.done():
             self.established.set_exception(failure or closed_too_early("TLS handshake"))
-            self.established.exception()  # seen: in a server, nothing awaits it
+            self.established.exception()  # else asyncio logs it as never retrieved: in a server nothing awaits it
 
     async def _linger(self) -> None:
-        """Keep a failed connection for its peer, which may still read the alert; a loop that is shut down ends it."""
+        """Keep the TCP connection open, so that the peer can read the alert. Cancelled when the event loop ends."""
         try:
             await asyncio.shield(self.gone)
         except asyncio.CancelledError:
@@ -322,7 +322,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._raw.abort()
 
     def give_up(self, reason: TimeoutError) -> None:
-        """End a connection that takes too long, at once and without a word to the peer."""
+        """End a connection that takes too long, at once and without an alert."""
         self._driver.give_up(reason)
         self._advance()
 
@@ -331,7 +331,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
 
-    # -- the face to the application
+    # -- asyncio.Transport, for the application
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Seal `data` and hand it to the network. Does nothing once the connection is closing."""
@@ -369,7 +369,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def _flush_soon(self, size: int) -> None:
         self._packed += size
-        if self._packed >= MAX_PLAINTEXT:  # a writer that never lets the loop turn must feel the network's limits
+        if self._packed >= MAX_PLAINTEXT:  # so that flow control pauses even a writer that never awaits
             self.flush()
         elif not self._flush_planned:
             self._flush_planned = True
@@ -395,7 +395,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def write_eof(self) -> None:
         """Send close_notify and go on reading. Only with `half_close=True` in the config.
 
-        RFC 5246 7.2.1 has a peer answer at once and drop what it had to say, unless it knows half-close too.
+        RFC 5246 7.2.1 requires the peer to answer with close_notify at once and to drop its pending writes; only a peer
+        that supports half-close sends more data.
         """
         if not self.can_write_eof():
             raise NotImplementedError("half-close is off; make the config with half_close=True")
@@ -412,7 +413,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._advance()
 
     def abort(self) -> None:
-        """Close at once: nothing more is sent, and the peer can tell (RFC 5246 7.2.1)."""
+        """Close at once and send nothing more. Without close_notify the peer sees a truncation (RFC 5246 7.2.1)."""
         self._driver.give_up(None)
         self._ending = self._driver.ending
         self._raw.abort()
@@ -432,7 +433,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         return not self._reading_paused and not self.is_closing()
 
     def pause_reading(self) -> None:
-        """Deliver no more until `resume_reading`; the peer is held back by TCP."""
+        """Deliver no more until `resume_reading`. TCP then stops the peer, whose bytes are no longer read."""
         self._reading_paused = True
         self._raw.pause_reading()
 
@@ -440,7 +441,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """Deliver what was held back, and go on."""
         self._reading_paused = False
         if self._driver.plaintext.pieces:
-            self._loop.call_soon(self._go_on_reading)  # not from here: who calls may not be ready for data yet
+            self._loop.call_soon(self._go_on_reading)  # later, because the caller may not be ready for data yet
         else:
             self._go_on_reading()
 

@@ -5,9 +5,9 @@ plaintext, and only then takes it, so that a time-out or an exception out of a s
 leaves the line where it was; `io.BufferedReader` would have dropped it. A write is kept until `flush`, or until the
 next write would make it more than the buffer holds; each piece leaves the buffer in the step that seals it.
 
-Where the stream fails before a read has all that it asks for, the failure is raised, and what there was is in its
-cause: an `asyncio.IncompleteReadError`, as `readexactly` of a stream raises it, with the bytes or the text in
-`partial`. So nothing is lost, and half an answer is not taken for a whole one.
+If the stream fails before a read has all that it asked for, the read raises the failure. The bytes or the text that had
+arrived are in `partial` of its `__cause__`, an `asyncio.IncompleteReadError` as `readexactly` of a stream raises it. So
+nothing is lost, and half an answer is not taken for a whole one.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ class TLSFile(io.BufferedIOBase):
     # -- reading
 
     def read(self, size: int | None = -1) -> bytes:
-        """`size` bytes, or all until the end of the stream; fewer only where it ends with a close_notify.
+        """`size` bytes, or everything to the end of the stream. Fewer than `size` mean that it ended with close_notify.
 
-        On a non-blocking socket what there is, or None for nothing yet.
+        On a non-blocking socket the bytes that have arrived, or None if there are none yet.
         """
         return self._read(None if size is None or size < 0 else size, bytes)
 
@@ -92,12 +92,12 @@ class TLSFile(io.BufferedIOBase):
         return self._some(len(view), partial(copied, view))
 
     def peek(self, size: int = 0) -> bytes:
-        """What is there, at least one byte if the stream has not ended; it stays."""
+        """The bytes that have arrived, at least one if the stream has not ended. They stay and are read again."""
         self._check(self._reads, "reading")
         return self._stream.take(self._anything, bytes, keep=True)
 
     def readline(self, size: int | None = -1) -> bytes:
-        """A line with its line feed; without one where `size` or a close_notify comes first."""
+        """A line with its line feed; without one if `size` bytes or a close_notify come first."""
         self._check(self._reads, "reading")
         at_most = None if size is None or size < 0 else size
         if at_most is None and (line := self._stream.plaintext.take_line()):
@@ -116,7 +116,7 @@ class TLSFile(io.BufferedIOBase):
         raise StopIteration
 
     def _search(self, ends: tuple[bytes, ...], start: int = 0) -> Callable[[], int]:
-        """How many bytes it takes to have a line end, from byte `start` on: -1 until it has arrived."""
+        """A function that counts the bytes up to the first line end behind byte `start`; -1 until it has arrived."""
         searched = start
 
         def count() -> int:
@@ -137,9 +137,9 @@ class TLSFile(io.BufferedIOBase):
         give: Callable[[bytes], T],
         short: Callable[[bytes], bool] = bool,
     ) -> T:
-        """What `give` makes of as many bytes as `enough` counts, but of no more than `at_most`.
+        """Wait for as many bytes as `enough` counts, but no more than `at_most`, and return what `give` makes of them.
 
-        Where the stream fails before, `short` says of the bytes that there are whether they are only a part.
+        If the stream fails first, `short(data)` says whether the bytes that have arrived are fewer than is needed.
         """
 
         def count() -> int:
@@ -177,7 +177,7 @@ class TLSFile(io.BufferedIOBase):
     # -- writing
 
     def write(self, data: Any) -> int:
-        """Keep `data` for the next flush. Where it raises, `data` was not taken; what was kept before may be out."""
+        """Keep `data` for the next flush. If this raises, `data` was not taken; what was kept before may be sent."""
         self._check(self._writes, "writing")
         piece = bytes(data)
         size = len(piece)
@@ -195,7 +195,7 @@ class TLSFile(io.BufferedIOBase):
         return size
 
     def flush(self) -> None:
-        """Seal and send what was kept. After an exception, call it again: it goes on where it was."""
+        """Seal and send what was kept. After an exception, call it again: it continues where it stopped."""
         if self.closed:
             raise ValueError("I/O operation on closed file")
         if self._writes:
@@ -203,7 +203,7 @@ class TLSFile(io.BufferedIOBase):
             self._stream.send_from(self._unsent)
 
     def close(self) -> None:
-        """Flush, and let go of the socket, which closes if it was told to before."""
+        """Flush, and release the socket, which closes then if `TLSSocket.close` was called before."""
         if not self.closed:
             try:
                 super().close()
@@ -225,19 +225,20 @@ def copied(into: memoryview, data: bytes) -> int:
 
 
 class _TextSource(TLSFile):
-    """What a TextIOWrapper reads: it gives whole lines where lines are asked for, and hides a failure as an end.
+    """The file of bytes under a TextIOWrapper. It gives whole lines when lines are asked for.
 
-    The wrapper drops the text that it holds when its source raises, so it must hold none when that happens.
+    A TextIOWrapper drops the text that it has decoded when the file under it raises. So this one reports a failure of
+    the connection as the end of the stream, and `TLSTextFile` raises the `hidden` failure when that text is given out.
     """
 
     line_ends: tuple[bytes, ...] = ()
-    """What to wait for, if lines are asked for."""
+    """The bytes that end a line. Empty if no line is asked for."""
     at_most: int | None = None
     """How many bytes are enough without a line end."""
     has_given = False
     """Whether anything was given since this was reset."""
     hidden: BaseException | None = None
-    """The failure that was told as an end."""
+    """The failure that was reported as the end of the stream."""
 
     def read1(self, size: int = -1) -> bytes:
         search = self._search(self.line_ends) if self.line_ends else self._anything
@@ -284,9 +285,8 @@ class TLSTextFile(io.TextIOWrapper):
         self._source.line_ends = ()
         wanted = -1 if size is None else size
         if wanted < 0:
-            return self._read(
-                super().read, wanted, may_lose=False
-            )  # it asks for the bytes before it takes what it holds
+            # TextIOWrapper asks for the bytes before it takes the text that it holds, so an exception loses none of it.
+            return self._read(super().read, wanted, may_lose=False)
         self._may_hold = True
         text = self._read(super().read, wanted)
         if len(text) < wanted:
@@ -326,4 +326,4 @@ class TLSTextFile(io.TextIOWrapper):
             try:
                 raise incomplete(failure, text, expected) if text else failure
             finally:
-                del failure  # or it would keep this frame, and this frame keep it
+                del failure  # else this frame and the failure's traceback would refer to each other

@@ -1,4 +1,4 @@
-"""How often this process was forked: a connection belongs to one process, and a fork makes a second one that has it."""
+"""Counts forks. A connection belongs to one process; after a fork another has a copy, and must not send with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 class Forks:
-    """The count, of forks that this process made and of those that made it."""
+    """A fork raises `count` by one, in the parent and in the child."""
 
     count = 0
 

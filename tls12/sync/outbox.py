@@ -1,13 +1,13 @@
 """The bytes that the network has not taken yet, and how they are handed over without one being lost or sent twice.
 
-How it works: a call into the kernel says how many bytes it took, and that number must not be lost: an exception out of
-a signal handler (Ctrl-C, a SIGALRM) comes between two steps of Python code, and if it came between the call and the
-noting of its result, the bytes would go out again. So both are one step: `list.extend(map(send, (piece,)))` calls
-`send` and keeps what it returns without a step of Python in between, and every other change of the outbox is made
-of statements that call nothing, between which no handler runs.
+How it works: `socket.send` returns how many bytes the kernel took. A signal handler (Ctrl-C, SIGALRM) may raise between
+two steps of Python code. If it raised after `send` returned and before the number was stored, the same bytes would be
+sent twice. So both are one step: `list.extend(map(send, (piece,)))` calls `send` and stores its result without a
+step of Python code in between. Every other change of the outbox is made of statements that call nothing, because no
+handler runs between those.
 
-A socket whose `send` is written in Python (`ssl.SSLSocket`) has steps of its own inside. An exception that comes out
-of it leaves unknown how much went out, so the outbox is `torn`, and nothing may follow.
+A socket whose `send` is written in Python (`ssl.SSLSocket`) has steps of its own inside. If an exception comes out of
+it, it is unknown how many bytes were sent: the outbox is `torn` then, and sends nothing more.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Outbox:
         """Whether an exception left unknown what was sent."""
 
     def drain(self, send: Callable[[Piece | memoryview], int], until: float | None = None) -> None:
-        """Hand everything to `send`, in order; what it raises comes through, and what it did not take stays.
+        """Hand everything to `send`, in order. Pass on what it raises, and keep the bytes that it did not take.
 
         Raises TimeoutError when the monotonic clock has passed `until`.
         """
@@ -45,7 +45,7 @@ class Outbox:
                     raise TimeoutError("the peer takes what is sent too slowly")
                 self._send_rest(send, memoryview(piece)[gone:] if gone else piece)
             else:
-                # One piece less, and nothing of the next one gone: no call in between, so no signal handler either.
+                # Remove the piece and its counts: two statements that call nothing, so no signal handler runs between.
                 del pieces[0]
                 self._taken = []
 

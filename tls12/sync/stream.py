@@ -1,22 +1,23 @@
-"""What moves bytes between a socket and a driver, for `TLSSocket` and its files.
+"""`Stream` moves bytes between a socket and a driver, for `TLSSocket` and its files.
 
-How it works: reading is *pump*: take what the socket has, let the driver receive it, send what it wants sent. Writing
-is *seal and send*. What the events of a connection mean is the driver's affair; here is I/O, and five rules for it:
+How it works: to read is to *pump*: receive from the socket, hand the bytes to the driver, send the driver's output. To
+write is to *seal and send*. The driver knows what the events of a connection mean; the stream does the I/O, by five
+rules:
 
-- The alert goes out before the failure comes up: every pump sends, and only then is a failure raised, and only when
-  the bytes that were delivered before it have been read.
+- The alert is sent before the failure is raised: every pump sends, and only then is a failure raised, and only when
+  the caller has read all bytes that arrived before it.
 - Sealed bytes are never forgotten. What the socket did not take (a time-out, a full buffer) waits in the outbox and
   goes first next time.
 - One thread may read while another writes. `_stepping` guards the driver while it computes, and each step leaves its
   records in the outbox, so the order of sealing is the order on the wire. `_reading` and `_writing` are held while a
-  thread waits for the network. A reader never waits for `_writing`: a writer that is stuck needs a reader, and looks
-  into the outbox once more before it leaves.
-- When the peer hangs up on a write, the alert that says why may lie unread in the socket. It is fetched, and
-  the reason is raised instead of the broken pipe.
-- An exception out of a signal handler may come anywhere. Where the stream waits for the network, which is nearly all
-  the time, it does no harm: what arrives and what is sent is noted by the call that moves it (`outbox.py`,
-  `driver/plaintext.py`). Where it hits the driver in the middle of a step, the driver takes no other step, and every
-  call says so.
+  thread waits for the network. A reader never waits for `_writing`: a writer that is blocked may need a reader to go
+  on, and it looks into the outbox once more before it returns.
+- When a write fails because the peer has closed the TCP connection, the alert that says why may be unread in the
+  socket. The stream reads it, and raises that reason instead of the broken pipe.
+- A signal handler may raise anywhere. While the stream waits for the network, which is nearly all the time, this does
+  no harm: the call that moves bytes also records how many it moved (`outbox.py`, `driver/plaintext.py`). If it
+  interrupts the driver in the middle of a step, the driver takes no other step, and every later call raises an error
+  that says so.
 """
 
 from __future__ import annotations
@@ -130,10 +131,10 @@ class Stream:
         *,
         keep: bool = False,
     ) -> T:
-        """Wait until `enough` says how many bytes to take (-1: more must come), take them, and give what `give` makes.
+        """Wait until `enough()` is a number of bytes (-1: more must arrive), take them, and return `give(bytes)`.
 
-        Where the stream has ended before, what there is is taken; where it has failed, `cut_off` says what to
-        raise about it, if anything. With `keep` the bytes stay.
+        If the stream ends first, take the bytes that have arrived. If it fails first, do the same, unless
+        `cut_off(failure, bytes)` returns an exception: then raise that. With `keep` the bytes stay and are read again.
         """
         while True:
             with self._reading:
@@ -149,7 +150,7 @@ class Stream:
                     try:
                         raise failure
                     finally:
-                        del failure  # or it would keep this frame, and this frame keep it
+                        del failure  # else this frame and the failure's traceback would refer to each other
                 return result  # type: ignore[return-value]
 
     def _wait_for(self, enough: Callable[[], int]) -> tuple[bytes, BaseException | None]:
@@ -163,20 +164,20 @@ class Stream:
 
     @property
     def pending(self) -> int:
-        """How many bytes of plaintext are there."""
-        if self._arrived:  # an exception came before they were opened
+        """How many bytes of plaintext have arrived."""
+        if self._arrived:  # an exception came before the driver received them
             holding(self._reading, False, self._receive)
         return self.plaintext.size
 
     def _pump(self) -> None:
-        """Take what the socket has, and do what follows. The caller holds `_reading`."""
+        """Receive from the socket, hand it to the driver, and send the driver's output. The caller holds `_reading`."""
         self._used_at = Forks.count
         if self._answers_wait:
             self._send_answers()
         if not self._arrived:
             receive = self.sock.recv
             try:
-                self._arrived.extend(map(receive, (_READ_SIZE,)))  # one step takes the bytes and keeps them: see Outbox
+                self._arrived.extend(map(receive, (_READ_SIZE,)))  # receives and stores in one step, see outbox.py
             except OSError as error:
                 if not self._stopped_reading and not isinstance(error, ConnectionError):
                     raise  # a time-out, or nothing there yet
@@ -196,7 +197,7 @@ class Stream:
                     self.driver.lose(closed_by_this_side())
                 else:
                     self.driver.receive(self._arrived[0])
-                # If the driver was interrupted, this is not reached; else no signal handler runs before it is.
+                # Not reached if the driver was interrupted. No signal handler runs between the step and this statement.
                 del self._arrived[0]
             self._answers_wait = self._answers_wait or self.driver.changes != changes
         if self._writer_waits:
@@ -205,7 +206,7 @@ class Stream:
             self._send_answers()
 
     def _send_answers(self) -> None:
-        # A reader does not care whether its answer could be sent: if the peer is gone, reading will tell.
+        # A reader ignores that its answer could not be sent: if the peer is gone, the next read finds that out.
         with contextlib.suppress(OSError):
             self._send_waiting(wait_for_writers=False)
         self._answers_wait = False
@@ -253,9 +254,9 @@ class Stream:
             raise self._reason(error) from None
 
     def _wait_for_room(self) -> None:
-        """While a renegotiation holds up much of what was written, go on with it, as a reader would.
+        """While more than `_WRITE_SIZE` bytes wait for the end of a renegotiation, read from the socket for it.
 
-        It may take as long as the first handshake; then it is given up, and the connection with it.
+        The renegotiation may take as long as the first handshake. When that time is up, the connection ends.
         """
         driver = self.driver
         bound = driver.time_bound
@@ -267,7 +268,7 @@ class Stream:
                     self._has_moved.clear()
                     self._writer_waits = True
                     if self.plaintext.size > _MOST_UNREAD or not holding(self._reading, False, self._pump):
-                        self._has_moved.wait(_TICK)  # for the thread that reads
+                        self._has_moved.wait(_TICK)  # until another thread has read
         except TimeoutError:
             if bound is not None and time.monotonic() - began >= bound.seconds:
                 with self._stepping:
@@ -300,7 +301,7 @@ class Stream:
                 return
 
     def _reason(self, error: OSError) -> BaseException:
-        """What to tell a writer: if the peer hung up, why, where that can be learnt."""
+        """What a write that failed with `error` raises: if the peer closed the connection, the reason that it sent."""
         if self._stopped_writing:
             return closed_by_this_side()
         if not isinstance(error, ConnectionError):
@@ -372,8 +373,8 @@ class Stream:
         self._stopped_reading = self._stopped_writing = True
         self.driver.stop(reading=True, writing=True)
         try:
-            # After a fork the connection belongs to the process that uses it: if that is not this one, close_notify
-            # is not for us to send, and a record under the same number as one of theirs would betray the key.
+            # After a fork the connection belongs to the process that uses it. The other one must not send close_notify:
+            # it would use a sequence number, and so perhaps a nonce, that the first has used with the same key.
             if not self._closed and self._used_at == Forks.count:
                 self._closed = True
                 self._end_connection()
@@ -398,7 +399,10 @@ class Stream:
 
 
 def portions(data: bytes | bytearray | memoryview) -> list[bytes | memoryview]:
-    """At least one, of at most `_WRITE_SIZE` bytes each. Small bytes stay bytes: sealing a view takes longer."""
+    """Split `data` into at least one portion of at most `_WRITE_SIZE` bytes.
+
+    A small bytes object stays what it is, because sealing a memoryview takes longer.
+    """
     if type(data) is bytes and len(data) <= _WRITE_SIZE:
         return [data]
     view = memoryview(data).cast("B")

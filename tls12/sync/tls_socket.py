@@ -1,6 +1,6 @@
-"""The `TLSSocket`: the face of a stream over TLS that looks like a socket's.
+"""`TLSSocket`: a stream over TLS with the methods of `socket.socket`.
 
-How it works: what moves bytes is the `Stream` inside; here is what `socket.socket` calls it.
+How it works: the `Stream` inside moves the bytes. Here stand the names and arguments that `socket.socket` has for that.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tls12.sync.stream import Stream, portions
 class TLSSocket:
     """A connected socket that speaks TLS: the methods of `socket.socket` that a stream needs.
 
-    Made by `connect` or `wrap`. `connection` is the sans-IO connection inside, with everything that it knows;
-    after acting on it (`renegotiate()`, `abort(...)`), call `flush()`.
+    Made by `connect` or `wrap`. `connection` is the sans-IO connection inside. After calling a method of it that sends
+    something (`renegotiate()`, `abort(...)`), call `flush()`.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -50,7 +50,7 @@ class TLSSocket:
 
     @property
     def sock(self) -> socket.socket:
-        """The socket underneath, for its options and addresses. Its bytes belong to the TLS connection."""
+        """The socket underneath, for its options and addresses. Do not read or write it: its bytes are TLS records."""
         return self._stream.sock
 
     def pending(self) -> int:
@@ -92,9 +92,9 @@ class TLSSocket:
     def recv(self, size: int = 65536) -> bytes:
         """Between 1 and `size` bytes of plaintext, at most one record at a time; b"" after a close_notify.
 
-        A stream that ends without close_notify raises TruncatedError, one that this side has closed meanwhile
-        ConnectionAbortedError, every other failure its own error: each call anew, after everything that arrived before
-        has been read.
+        When everything that arrived has been read, every call raises what ended the stream: TruncatedError if there was
+        no close_notify, ConnectionAbortedError if this side has closed the connection, else the error that it failed
+        with.
         """
         if size <= 0:
             return b""
@@ -113,8 +113,8 @@ class TLSSocket:
     def send(self, data: bytes | bytearray | memoryview) -> int:
         """Seal and send the beginning of `data`; how many bytes of it were taken.
 
-        What was taken is on its way, even if the socket had no room for all of it; the rest of it goes first
-        next time. Raises TimeoutError or BlockingIOError only when nothing was taken.
+        What was taken is not to be sent again, even if the socket had no room for all of it: the next call sends the
+        rest first. Raises TimeoutError or BlockingIOError only when nothing was taken.
         """
         portion = portions(data)[0]
         size = len(portion)
@@ -125,7 +125,7 @@ class TLSSocket:
         """Seal and send all of `data`.
 
         After a TimeoutError, or an exception out of a signal handler, it is unknown how much was taken, as with any
-        socket, but the connection is whole and may go on; or the next call says that it cannot.
+        socket. The connection can be used further, unless the next call raises that it was interrupted.
         """
         self._stream.send_from(portions(data))
 
@@ -138,8 +138,8 @@ class TLSSocket:
     def shutdown(self, how: int) -> None:
         """Send close_notify and write no more; with SHUT_RDWR, end the connection underneath as well.
 
-        After SHUT_WR, `recv` goes on until the peer's close_notify. Whether the peer still sends anything
-        is up to the peer: RFC 5246 7.2.1 has it answer at once, and only one that knows half-close goes on.
+        After SHUT_WR, `recv` goes on until the peer's close_notify. RFC 5246 7.2.1 requires the peer to answer with it
+        at once; only a peer that supports half-close sends more data first.
         """
         self._stream.shutdown(how)
 
@@ -147,9 +147,11 @@ class TLSSocket:
         """End TLS, close_notify in both directions, and give the bare socket back.
 
         Plaintext that arrives meanwhile stays readable with `recv`; bytes that were read from the socket
-        behind the peer's close_notify are in `trailing_data`. Read everything first from a peer that has much to say:
-        raises TimeoutError when its close_notify does not come within `timeout` seconds (None: no bound), and
-        ConnectionAbortedError when more than 1 MiB of plaintext comes before it.
+        behind the peer's close_notify are in `trailing_data`.
+
+        Raises TimeoutError if the peer's close_notify does not come within `timeout` seconds (None: no bound), and
+        ConnectionAbortedError if more than 1 MiB of plaintext comes before it. If the peer has much to send, read it
+        all before you call this.
         """
         return self._stream.unwrap(timeout)
 
@@ -186,7 +188,7 @@ class TLSSocket:
     ) -> Any:
         """A file over this connection, with the meaning of `socket.makefile`.
 
-        Where the stream fails before a `read` or a `readline` has all that it asks for, the failure is raised; what
-        there was is `partial` of its `__cause__`, an asyncio.IncompleteReadError.
+        If the stream fails before a `read` or a `readline` has all that it asked for, the call raises the failure. What
+        had arrived is in `partial` of its `__cause__`, an asyncio.IncompleteReadError.
         """
         return open_file(self._stream, mode, buffering, encoding, errors, newline)

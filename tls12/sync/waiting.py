@@ -15,7 +15,7 @@ def holding(lock: threading.Lock, wait: bool, act: Callable[[], object]) -> bool
     """Call `act` while holding the lock; False if another thread holds it and this one may not `wait`."""
     got: list[bool] = []
     try:
-        got.extend(map(lock.acquire, (wait,)))  # one step, or a signal handler could come before its result is known
+        got.extend(map(lock.acquire, (wait,)))  # one step: no signal handler runs before the result is stored
         if got[0]:
             act()
         return got[0]
@@ -26,10 +26,10 @@ def holding(lock: threading.Lock, wait: bool, act: Callable[[], object]) -> bool
 
 @contextlib.contextmanager
 def deadline(sock: socket.socket, bound: TimeBound | None) -> Iterator[Callable[[], None]]:
-    """Bound all waits inside by one time; the function that it gives is called before each wait.
+    """Bound the sum of all waits inside. Call the function that it yields before each wait.
 
-    Raises TimeoutError: the bound's own when its time is up, the socket's when one wait was too long. A socket that
-    does not wait is left alone.
+    Raises TimeoutError: the bound's own when its time is up, the socket's when one wait was too long. A non-blocking
+    socket is left as it is.
     """
     each = sock.gettimeout()
     if bound is None or each == 0.0:
