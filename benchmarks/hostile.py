@@ -108,7 +108,8 @@ def costliest() -> bytes:
         return (known, *map(kind.of, range(0x7000, 0x7000 + limits.list_entries - 1)))
 
     names = tuple(b"%d" % number for number in range(limits.list_entries))
-    wish = StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest())
+    responders = names[: limits.structures]
+    wish = StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest(responders))
     hosts = tuple(ServerName(NameType.of(number), b"x") for number in range(1, 1 + limits.structures))
     schemes = codes(SignatureScheme, SignatureScheme.ECDSA_SECP256R1_SHA256)
     extensions = (
@@ -116,7 +117,7 @@ def costliest() -> bytes:
         SignatureAlgorithms(schemes),
         SignatureAlgorithmsCert(schemes),
         ApplicationLayerProtocolNegotiation(names),
-        StatusRequest(CertificateStatusType.OCSP, names),
+        StatusRequest(CertificateStatusType.OCSP, responders),
         StatusRequestV2((wish,) * limits.structures),
         TrustedCaKeys((TrustedAuthority(IdentifierType.PRE_AGREED, b""),) * limits.structures),
         CachedInfo((CachedObject(CachedInformationType.CERT, bytes(32)),) * limits.structures),

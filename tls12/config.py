@@ -148,9 +148,9 @@ class Limits:
     list_entries: int = 400
     """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, application protocols,
     key shares, certificates, names of authorities. 255 or more."""
-    structures: int = 32
-    """Entries in any one list of structures, which take longest to read: server names, requests for OCSP responses,
-    trusted authorities, cached objects."""
+    structures: int = 16
+    """Entries in any one list of structures, which take longest to read and of which real clients send one or two:
+    server names, requests for OCSP responses, OCSP responders, trusted authorities, cached objects."""
     certificates: int = 16
     """Certificates in the peer's chain."""
     warnings: int = 8

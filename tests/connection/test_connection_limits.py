@@ -205,10 +205,17 @@ def test_the_entries_of_every_list_are_bounded(limit: int, more: int) -> None:
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_the_entries_of_lists_of_structures_are_bounded_more_narrowly(more: int) -> None:
+@pytest.mark.parametrize("lists", ["requests", "responders"])
+def test_the_entries_of_lists_of_structures_are_bounded_more_narrowly(lists: str, more: int) -> None:
     """Each takes as long to read as some twenty numbers; no client sends many."""
-    wish = StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest())
-    ours = our_client(extensions=(StatusRequestV2((wish,) * (8 + more)),))
+    count = 8 + more
+    few = StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest())
+    many = StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest((b"responder",) * count))
+    wishes, path = {
+        "requests": ((few,) * count, "certificate_status_req_list[8]"),
+        "responders": ((few, many), "certificate_status_req_list[1].request.responder_id_list"),
+    }[lists]
+    ours = our_client(extensions=(StatusRequestV2(wishes),))
     theirs = our_server(limits=Limits(structures=8))
     talk(ours, theirs)
     assert ours.completed is (more == 0)
@@ -216,9 +223,7 @@ def test_the_entries_of_lists_of_structures_are_bounded_more_narrowly(more: int)
         error = theirs.error
         assert isinstance(error, LimitExceeded)
         assert error.alert is Alert.HANDSHAKE_FAILURE
-        assert "certificate_status_req_list[8]: the peer sent more than 8 entries; Limits.structures allows 8" in str(
-            error
-        )
+        assert f"{path}: the peer sent more than 8 entries; Limits.structures allows 8" in str(error)
 
 
 @pytest.mark.parametrize("entries", [0, 254])

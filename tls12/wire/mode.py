@@ -35,7 +35,7 @@ class Mode:
     entries: int = ANY_NUMBER
     """Entries in any one list."""
     structures: int = ANY_NUMBER
-    """Entries in any list of structures. Each is read by a call, so it takes far longer than a number or a string."""
+    """Entries in any list of structures, each of which is read by a call, and of OCSP responders inside them."""
     extensions: int = ANY_NUMBER
     """Extensions in a hello. A bound is compared with the peer's bytes before more objects are made of them."""
     memory: Memory | None = None

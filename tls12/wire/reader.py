@@ -56,6 +56,11 @@ class Reader:
         """How many bytes are left in the open scope."""
         return self.end - self.pos
 
+    @property
+    def most_structures(self) -> int:
+        """How many entries a list may have of which no real peer sends many."""
+        return min(self.entries, self.mode.structures)
+
     def u8(self, name: str) -> int:
         """A uint8."""
         pos = self.pos
@@ -175,10 +180,13 @@ class Reader:
             values = _without_many_unknown(kind, values)
         return tuple(map(of, values))
 
-    def opaques(self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1) -> tuple[bytes, ...]:
+    def opaques(
+        self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1, *, most: int | None = None
+    ) -> tuple[bytes, ...]:
         """A list of opaque vectors: a length of `size` bytes around the list, one of `item` bytes on each.
 
-        `opaque Name<1..2^8-1>; Name names<2..2^16-1>` is `opaques("names", 2, 1, at_least=2)`.
+        `opaque Name<1..2^8-1>; Name names<2..2^16-1>` is `opaques("names", 2, 1, at_least=2)`. The list has `most`
+        entries at most: `entries`, or what `most_structures` gives.
         """
         data, start, end = self.data, self.pos, self.end
         pos = start + size
@@ -189,10 +197,11 @@ class Reader:
         if stop > end or length < at_least:
             raise self._bad_length(name, length, end - pos, at_least, LARGEST[size])
         found: list[bytes] = []
-        most = self.entries
-        while pos < stop:
-            if len(found) == most:
-                raise self.too_many(name)
+        if most is None:
+            most = self.entries
+        for _ in range(most):
+            if pos >= stop:
+                break
             body = pos + item
             # The commonest case without a call: a hostile list has hundreds of short entries.
             length = data[pos] if item == 1 else int.from_bytes(data[pos:body], "big")
@@ -205,6 +214,8 @@ class Reader:
                 raise self._bad_length("", length, stop - body, item_at_least, LARGEST[item])
             found.append(data[body:new])
             pos = new
+        if pos < stop:
+            raise self.too_many(name, most=most)
         self.pos = stop
         return tuple(found)
 
@@ -265,10 +276,10 @@ class Reader:
         found: list[T] = []
         names += (name, found)
         self.pos, self.end = pos, stop
-        most = min(self.entries, self.mode.structures)
+        most = self.most_structures
         while self.pos < stop:
             if len(found) == most:
-                raise self._too_many_structures(most)
+                raise self.too_many("", most=most)
             found.append(read(self))
         self.end = end
         del names[-2:]
@@ -290,18 +301,17 @@ class Reader:
         """
         return DecodeError(message, path=path_of(self.names, name), offset=self.pos, alert=alert)
 
-    def too_many(self, name: str, count: int | None = None) -> LimitExceeded:
-        """The error of a list with more than `entries`, to be raised by the caller; `count` is how many, if known."""
-        found = f"{count} entries" if count is not None else f"more than {self.entries} entries"
-        return self._exceeded(name, found, "list_entries", self.entries)
+    def too_many(self, name: str, count: int | None = None, *, most: int | None = None) -> LimitExceeded:
+        """The error of a list with more than `most` entries (`entries`, unless given), to be raised by the caller.
 
-    def _too_many_structures(self, most: int) -> LimitExceeded:
-        limit = "structures" if most < self.entries else "list_entries"
-        return self._exceeded("", f"more than {most} entries", limit, most)
-
-    def _exceeded(self, name: str, found: str, limit: str, most: int) -> LimitExceeded:
+        `count` is how many it has, if known.
+        """
+        if most is None:
+            most = self.entries
+        limit = "list_entries" if most == self.entries else "structures"
         return LimitExceeded(
-            f"{path_of(self.names, name)}: the peer sent {found}; Limits.{limit} allows {most}",
+            f"{path_of(self.names, name)}: the peer sent {count or f'more than {most}'} entries; "
+            f"Limits.{limit} allows {most}",
             remedy=f"raise Limits.{limit} if that is normal for this peer",
         )
 
