@@ -146,11 +146,12 @@ class Limits:
     extensions: int = 64
     """Extensions in the peer's hello (RFC 5246 7.4.1.4)."""
     list_entries: int = 400
-    """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, application protocols,
-    key shares, certificates, names of authorities. 255 or more."""
-    structures: int = 16
-    """Entries in any one list of structures, which take longest to read and of which real clients send one or two:
-    server names, requests for OCSP responses, OCSP responders, trusted authorities, cached objects."""
+    """Entries in any one list of a handshake message: cipher suites, groups, signature schemes, certificates, names of
+    authorities. 255 or more."""
+    structures: int = 32
+    """Entries of all lists in one extension whose entries have parts or a length of their own, which take longest to
+    read: application protocols, server names, requests for OCSP responses, trusted authorities, cached objects. Also
+    those of one CertificateURL or SupplementalData."""
     certificates: int = 16
     """Certificates in the peer's chain."""
     warnings: int = 8

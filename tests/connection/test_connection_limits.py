@@ -42,7 +42,12 @@ from tls12.lab.pki import CLIENT, ThrowawayCA
 from tls12.lab.script import Script
 from tls12.registry import CertificateStatusType, ContentType, HandshakeType
 from tls12.trust.credentials import Credential
-from tls12.wire.extensions import OcspStatusRequest, StatusRequestItem, StatusRequestV2
+from tls12.wire.extensions import (
+    ApplicationLayerProtocolNegotiation,
+    OcspStatusRequest,
+    StatusRequestItem,
+    StatusRequestV2,
+)
 
 TESTED = {
     "message_sizes",
@@ -205,17 +210,22 @@ def test_the_entries_of_every_list_are_bounded(limit: int, more: int) -> None:
 
 
 @pytest.mark.parametrize("more", [0, 1])
-@pytest.mark.parametrize("lists", ["requests", "responders"])
-def test_the_entries_of_lists_of_structures_are_bounded_more_narrowly(lists: str, more: int) -> None:
-    """Each takes as long to read as some twenty numbers; no client sends many."""
-    count = 8 + more
-    few = StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest())
-    many = StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest((b"responder",) * count))
-    wishes, path = {
-        "requests": ((few,) * count, "certificate_status_req_list[8]"),
-        "responders": ((few, many), "certificate_status_req_list[1].request.responder_id_list"),
-    }[lists]
-    ours = our_client(extensions=(StatusRequestV2(wishes),))
+@pytest.mark.parametrize("kind", ["requests", "responders", "protocols"])
+def test_the_structures_and_names_in_one_extension_are_bounded_more_narrowly(kind: str, more: int) -> None:
+    """Each takes far longer to read than a number; no client sends many."""
+    wishes = [
+        StatusRequestItem(CertificateStatusType.OCSP, OcspStatusRequest((b"responder",) * count))
+        for count in (0, 3, 3 + more)
+    ]
+    extension, path = {
+        "requests": (StatusRequestV2((wishes[0],) * (8 + more)), "certificate_status_req_list[8]"),
+        "responders": (
+            StatusRequestV2((wishes[1], wishes[2])),
+            "certificate_status_req_list[1].request.responder_id_list",
+        ),
+        "protocols": (ApplicationLayerProtocolNegotiation((b"name",) * (8 + more)), "protocol_name_list"),
+    }[kind]
+    ours = our_client(extensions=(extension,))
     theirs = our_server(limits=Limits(structures=8))
     talk(ours, theirs)
     assert ours.completed is (more == 0)
@@ -223,7 +233,8 @@ def test_the_entries_of_lists_of_structures_are_bounded_more_narrowly(lists: str
         error = theirs.error
         assert isinstance(error, LimitExceeded)
         assert error.alert is Alert.HANDSHAKE_FAILURE
-        assert f"{path}: the peer sent more than 8 entries; Limits.structures allows 8" in str(error)
+        assert f"{path}: the peer sent more than 8 structures in one extension or message" in str(error)
+        assert "Limits.structures allows 8" in str(error)
 
 
 @pytest.mark.parametrize("entries", [0, 254])

@@ -62,7 +62,7 @@ ACCEPTED = {
     "authorities of TLS 1.3 that fill it": hello(
         raw(ExtensionType.CERTIFICATE_AUTHORITIES, (15_000).to_bytes(2) + b"\0\1x" * 5_000)
     ),
-    "as many protocols as are allowed": hello(ApplicationLayerProtocolNegotiation((b"x",) * 400)),
+    "as many protocols as are allowed": hello(ApplicationLayerProtocolNegotiation((b"x",) * 32)),
     "as many schemes as are allowed": hello(
         SignatureAlgorithms((Scheme.ECDSA_SECP256R1_SHA256, *map(Scheme.of, range(0x7000, 0x7000 + 399))))
     ),

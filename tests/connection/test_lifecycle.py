@@ -46,7 +46,7 @@ def moved(phase: Phase, happening: Happening, now: Conditions) -> tuple[Phase, O
     """Where a happening leads from this phase."""
     lifecycle = Lifecycle()
     lifecycle.enter(phase)
-    owed = lifecycle.move(happening, now)
+    owed = lifecycle.move(happening, lambda: now)
     return lifecycle.phase, owed
 
 

@@ -407,7 +407,7 @@ class Core:
         Returns the fatal alert that was sent.
         """
         outgoing, config, lifecycle = self.outgoing, self.config, self.lifecycle
-        owed = lifecycle.move(happening, Conditions(config.half_close, bool(outgoing.held)))
+        owed = lifecycle.move(happening, lambda: Conditions(config.half_close, bool(outgoing.held)))
         sent: Alert | None = None
         if owed is Owed.CLOSE_NOTIFY:
             self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)

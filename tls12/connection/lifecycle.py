@@ -31,6 +31,8 @@ class Phase(Enum):
     CLOSED = "both directions have ended"
     FAILED = "an error ended both directions"
 
+    __hash__ = object.__hash__
+
 
 class ConnectionState(Enum):
     """Where a connection stands, for its owner."""
@@ -66,6 +68,8 @@ class Happening(Enum):
     OWNER_CLOSES = "the owner calls close()"
     PEER_CLOSES = "the peer sends close_notify"
     FAILS = "an error, or the owner's abort()"
+
+    __hash__ = object.__hash__
 
 
 class Owed(Enum):
@@ -206,10 +210,12 @@ class Lifecycle:
         """Whether both directions have ended."""
         return not (self.may_read or self.may_write)
 
-    def move(self, happening: Happening, now: Conditions = Conditions()) -> Owed:
+    def move(self, happening: Happening, conditions: Callable[[], Conditions] = Conditions) -> Owed:
         """Go where `happening` leads, and say what the peer is owed. Raises KeyError for what cannot happen here."""
         rows = _BY_PLACE[self.phase, happening]
-        row = rows[0] if rows[0].only_if(now) else rows[-1]  # two rows of one place have opposite conditions
+        row = rows[0]
+        if len(rows) > 1 and not row.only_if(conditions()):
+            row = rows[1]  # two rows of one place have opposite conditions
         self.enter(row.to)
         return row.owed
 

@@ -10,8 +10,8 @@ or something other than application data has to go out, which must not overtake 
 is never split over two. What waits is never more than one record, so that memory stays bounded, and the keys' limit is
 judged, as always, when a record is sealed.
 
-Buffer that is written during a renegotiation is held until it ends, which the peer decides. So `bytes_held` counts it,
-for a writer that has to be stopped; the caller bounds it. Nothing follows `end`.
+Data that is written during a renegotiation is held until it ends, which the peer decides. So `bytes_held` counts it,
+and a writer stops while there is much of it; the caller bounds it. Nothing follows `end`.
 
 Everything here returns or raises. Whether the keys are near their limit, `state` knows; what to do about it is the
 caller's business.

@@ -218,11 +218,11 @@ def serialize(message: Message) -> bytes:
         write, kind = message.write, message.msg_type
     except AttributeError:
         raise UsageError(_not_a_message(message)) from None
-    if isinstance(message, type) or (kind is None and type(message) is not RawMessage):
-        raise UsageError(_not_a_message(message))
     try:
         write(w)
     except (TypeError, AttributeError, ValueError, OverflowError) as error:
+        if isinstance(message, type):
+            raise UsageError(_not_a_message(message)) from None
         raise EncodeError(f"{type(message).__name__} holds a value of the wrong type: {error}") from error
     body = w.buffer
     length = len(body)
@@ -231,6 +231,8 @@ def serialize(message: Message) -> bytes:
     try:
         return (kind << 24 | length).to_bytes(MESSAGE_HEADER, "big") + body
     except (OverflowError, TypeError):
+        if kind is None and type(message) is not RawMessage:
+            raise UsageError(_not_a_message(message)) from None
         number = format(kind, "d") if isinstance(kind, int) else name_value(kind)
         raise w.error("msg_type", f"{number} does not fit 1 byte") from None
 

@@ -35,7 +35,8 @@ class Mode:
     entries: int = ANY_NUMBER
     """Entries in any one list."""
     structures: int = ANY_NUMBER
-    """Entries in any list of structures, each of which is read by a call, and of OCSP responders inside them."""
+    """Entries of all lists of structures and of names in one extension, or of structures in one message. They take far
+    longer to read than numbers, and no real peer sends many."""
     extensions: int = ANY_NUMBER
     """Extensions in a hello. A bound is compared with the peer's bytes before more objects are made of them."""
     memory: Memory | None = None

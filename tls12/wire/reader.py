@@ -40,7 +40,7 @@ class Reader:
     entries than `mode` allows raises LimitExceeded.
     """
 
-    __slots__ = ("_ends", "data", "end", "entries", "mode", "names", "pos")
+    __slots__ = ("_ends", "data", "end", "entries", "mode", "names", "pos", "structures")
 
     def __init__(self, data: bytes, name: str = "", mode: Mode = STRICT) -> None:
         self.data = data if type(data) is bytes else _as_bytes(data)
@@ -49,17 +49,14 @@ class Reader:
         self.names: list[object] = [name]
         self.mode = mode
         self.entries = mode.entries
+        self.structures = mode.structures
+        """How many more structures this extension may have, or this message."""
         self._ends: list[int] = []
 
     @property
     def remaining(self) -> int:
         """How many bytes are left in the open scope."""
         return self.end - self.pos
-
-    @property
-    def most_structures(self) -> int:
-        """How many entries a list may have of which no real peer sends many."""
-        return min(self.entries, self.mode.structures)
 
     def u8(self, name: str) -> int:
         """A uint8."""
@@ -181,12 +178,12 @@ class Reader:
         return tuple(map(of, values))
 
     def opaques(
-        self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1, *, most: int | None = None
+        self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1, few: bool = False
     ) -> tuple[bytes, ...]:
         """A list of opaque vectors: a length of `size` bytes around the list, one of `item` bytes on each.
 
-        `opaque Name<1..2^8-1>; Name names<2..2^16-1>` is `opaques("names", 2, 1, at_least=2)`. The list has `most`
-        entries at most: `entries`, or what `most_structures` gives.
+        `opaque Name<1..2^8-1>; Name names<2..2^16-1>` is `opaques("names", 2, 1, at_least=2)`. With `few` the
+        entries count as structures, of which fewer are allowed.
         """
         data, start, end = self.data, self.pos, self.end
         pos = start + size
@@ -197,9 +194,7 @@ class Reader:
         if stop > end or length < at_least:
             raise self._bad_length(name, length, end - pos, at_least, LARGEST[size])
         found: list[bytes] = []
-        if most is None:
-            most = self.entries
-        for _ in range(most):
+        for _ in range(self.structures if few else self.entries):
             if pos >= stop:
                 break
             body = pos + item
@@ -215,7 +210,9 @@ class Reader:
             found.append(data[body:new])
             pos = new
         if pos < stop:
-            raise self.too_many(name, most=most)
+            raise self.too_many_structures(name) if few else self.too_many(name)
+        if few:
+            self.structures -= len(found)
         self.pos = stop
         return tuple(found)
 
@@ -276,10 +273,10 @@ class Reader:
         found: list[T] = []
         names += (name, found)
         self.pos, self.end = pos, stop
-        most = self.most_structures
         while self.pos < stop:
-            if len(found) == most:
-                raise self.too_many("", most=most)
+            if not self.structures:
+                raise self.too_many_structures("")
+            self.structures -= 1
             found.append(read(self))
         self.end = end
         del names[-2:]
@@ -301,17 +298,19 @@ class Reader:
         """
         return DecodeError(message, path=path_of(self.names, name), offset=self.pos, alert=alert)
 
-    def too_many(self, name: str, count: int | None = None, *, most: int | None = None) -> LimitExceeded:
-        """The error of a list with more than `most` entries (`entries`, unless given), to be raised by the caller.
+    def too_many(self, name: str, count: int | None = None) -> LimitExceeded:
+        """The error of a list with more than `entries`, to be raised by the caller; `count` is how many, if known."""
+        found = f"{count} entries" if count is not None else f"more than {self.entries} entries"
+        return self._exceeded(name, found, "list_entries", self.entries)
 
-        `count` is how many it has, if known.
-        """
-        if most is None:
-            most = self.entries
-        limit = "list_entries" if most == self.entries else "structures"
+    def too_many_structures(self, name: str) -> LimitExceeded:
+        """The error of lists of structures that have more entries than the mode allows, to be raised by the caller."""
+        most = self.mode.structures
+        return self._exceeded(name, f"more than {most} structures in one extension or message", "structures", most)
+
+    def _exceeded(self, name: str, found: str, limit: str, most: int) -> LimitExceeded:
         return LimitExceeded(
-            f"{path_of(self.names, name)}: the peer sent {count or f'more than {most}'} entries; "
-            f"Limits.{limit} allows {most}",
+            f"{path_of(self.names, name)}: the peer sent {found}; Limits.{limit} allows {most}",
             remedy=f"raise Limits.{limit} if that is normal for this peer",
         )
 

@@ -125,8 +125,10 @@ class TracingReader(Reader):
         self._itemise(prefix, [(item, value) for value in values])
         return values
 
-    def opaques(self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1) -> tuple[bytes, ...]:
-        values = self._leaf(name, super().opaques, name, size, item, at_least, item_at_least)
+    def opaques(
+        self, name: str, size: int, item: int, at_least: int = 0, item_at_least: int = 1, few: bool = False
+    ) -> tuple[bytes, ...]:
+        values = self._leaf(name, super().opaques, name, size, item, at_least, item_at_least, few)
         self._itemise(size, [(item + len(value), value) for value in values])
         return values
 

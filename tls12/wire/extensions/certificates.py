@@ -36,7 +36,7 @@ class OcspStatusRequest:
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        return cls(r.opaques("responder_id_list", 2, 2, most=r.most_structures), r.vector16("request_extensions"))
+        return cls(r.opaques("responder_id_list", 2, 2, few=True), r.vector16("request_extensions"))
 
     def write(self, w: Writer) -> None:
         w.opaques(self.responder_id_list, "responder_id_list", 2, 2)
@@ -58,9 +58,7 @@ class StatusRequest(ExtensionBody):
         status_type = r.code8("status_type", CertificateStatusType)
         if status_type != _OCSP:
             return UnknownStatusRequest(status_type, r.rest("request"))
-        return cls(
-            status_type, r.opaques("responder_id_list", 2, 2, most=r.most_structures), r.vector16("request_extensions")
-        )
+        return cls(status_type, r.opaques("responder_id_list", 2, 2, few=True), r.vector16("request_extensions"))
 
     def write(self, w: Writer) -> None:
         if self.status_type != _OCSP:

@@ -83,7 +83,7 @@ class ApplicationLayerProtocolNegotiation(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        return cls(r.opaques("protocol_name_list", 2, 1, at_least=2))
+        return cls(r.opaques("protocol_name_list", 2, 1, at_least=2, few=True))
 
     @classmethod
     def read_selected(cls, r: Reader) -> Self:
@@ -106,7 +106,7 @@ class ApplicationSettings(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        return cls(r.opaques("supported_protocols", 2, 1, at_least=2))
+        return cls(r.opaques("supported_protocols", 2, 1, at_least=2, few=True))
 
     def write(self, w: Writer) -> None:
         w.opaques(self.supported_protocols, "supported_protocols", 2, 1, at_least=2)

@@ -226,7 +226,7 @@ def _read_body(r: Reader, readers: Readers, kind: int, body: int, end: int) -> E
     if kind not in readers:
         return RawExtension(ExtensionType.of(kind), r.data[body:end])
     r.names[-1], read = readers[kind]
-    r.pos, r.end = body, end
+    r.pos, r.end, r.structures = body, end, r.mode.structures
     extension = read(r)
     if r.pos != end:
         raise r.left_over()
@@ -251,7 +251,7 @@ def _read_leniently(r: Reader, column: HelloColumn) -> tuple[Extension, ...]:
             found.append(RawExtension(ExtensionType.of(kind), data[body:new]))
         else:
             names[-1], read = readers[kind]
-            r.pos, r.end = body, new
+            r.pos, r.end, r.structures = body, new, r.mode.structures
             try:
                 extension = read(r)
                 if r.pos != new:
