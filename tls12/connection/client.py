@@ -17,6 +17,7 @@ from tls12.registry import ProtocolVersion
 from tls12.resumption.sessions import Session
 from tls12.trust.names import normalise_server_name
 from tls12.trust.verifier import X509Verifier
+from tls12.wire.memory import remembered
 
 _TLS_1_0, _TLS_1_2 = int(ProtocolVersion.TLS_1_0), int(ProtocolVersion.TLS_1_2)
 
@@ -58,7 +59,9 @@ class ClientConnection(Connection):
             if not config.crypto.finite_fields:
                 why += f"; {finite_field.MISSING}"
             raise UsageError(f"there is no cipher suite to offer: {why}")
-        name = normalise_server_name(server_name) if server_name is not None else None
+        name = None
+        if server_name is not None:
+            name = remembered(config.memory, normalise_server_name, server_name, len(server_name))
         if name is None and isinstance(config.verifier, X509Verifier):
             raise UsageError("X509Verifier needs to know whom it verifies: give a server_name")
         super().__init__(ClientRole(handshake, name, session), config, hooks)

@@ -39,6 +39,7 @@ class Handshakes:
         "current",
         "dropped_question",
         "established",
+        "is_paused",
         "so_far",
     )
 
@@ -55,15 +56,12 @@ class Handshakes:
         """The last handshake that was completed."""
         self.so_far = Renegotiations()
         """What decides about another handshake."""
+        self.is_paused = False
+        """Whether the handshake waits for an answer of the application."""
         self.dropped_question = False
         """Whether the connection ended while the application was asked something."""
 
     # -- facts --------------------------------------------------------------------------------------------
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the handshake waits for an answer of the application."""
-        return self.current is not None and self.current.asking is not None
 
     @property
     def data_may_come(self) -> bool:
@@ -98,8 +96,9 @@ class Handshakes:
 
     def take_message(self, message: bytes) -> Sequence[Output]:
         """Show the handshake that goes on one whole message of the peer. Raises whatever is wrong with it."""
-        assert self.current is not None
-        return self._go_on(self.current, self.current.take_message(message))
+        current = self.current
+        assert current is not None
+        return self._go_on(current, current.take_message(message))
 
     def take_change_cipher_spec(self, payload: bytes) -> Sequence[Output]:
         """Show it the payload of a ChangeCipherSpec. Raises whatever is wrong with it."""
@@ -111,6 +110,7 @@ class Handshakes:
         """Go on with the application's answer, of the right type."""
         assert self.current is not None
         self.current.asking = None
+        self.is_paused = False
         return self._go_on(self.current, decision)
 
     def ask_for_another(self, config: ClientConfig | ServerConfig) -> Sequence[Output]:
@@ -153,11 +153,13 @@ class Handshakes:
         """Resume the story, unless a callback has ended it."""
         if self._story is None:
             return _NOTHING
-        current.advance(self._story, value)
-        return current.drain() if current.outputs else _NOTHING
+        outputs = current.advance(self._story, value)
+        self.is_paused = current.asking is not None
+        return outputs
 
     def _end(self) -> None:
         self.current = self._story = None
+        self.is_paused = False
         self._began = None
 
     def check_duration(self, config: ClientConfig | ServerConfig) -> None:

@@ -77,8 +77,9 @@ class Incoming:
         Raises what the record layer raises, DecodeError for a message that declares more than its limit, and
         UnexpectedMessage where one content type interrupts another.
         """
-        yield from self._whole_messages()
         reassembler = self.reassembler
+        if reassembler.pending:
+            yield from self._whole_messages()
         records = self.reader.records(data, events, DataReceived)
         try:
             for kind, fragment in records:

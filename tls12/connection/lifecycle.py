@@ -170,9 +170,12 @@ MAY_WRITE = frozenset({Phase.IDLE, Phase.HANDSHAKING, Phase.OPEN, Phase.RENEGOTI
 """The phases in which records may still go out: our direction has not ended."""
 DATA_FLOWS_OUT = frozenset({Phase.OPEN, Phase.READ_ENDED})
 """The phases in which application data is sealed at once."""
+HAS_ENDED = frozenset({Phase.CLOSED, Phase.FAILED})
+"""The phases in which both directions have ended."""
 IN_HANDSHAKE = frozenset({Phase.HANDSHAKING, Phase.RENEGOTIATING})
 """The phases of a handshake."""
 
+_FACTS = {phase: (phase in MAY_READ, phase in MAY_WRITE, phase in HAS_ENDED) for phase in Phase}
 _BY_PLACE: dict[tuple[Phase, Happening], tuple[Transition, ...]] = {
     (phase, happening): rows
     for phase in Phase
@@ -184,9 +187,11 @@ _BY_PLACE: dict[tuple[Phase, Happening], tuple[Transition, ...]] = {
 class Lifecycle:
     """One place in the table."""
 
-    __slots__ = ("may_read", "may_write", "phase")
+    __slots__ = ("has_ended", "may_read", "may_write", "phase")
 
     phase: Phase
+    has_ended: bool
+    """Whether both directions have ended."""
     may_read: bool
     """Whether the peer's records are read."""
     may_write: bool
@@ -198,17 +203,11 @@ class Lifecycle:
     def enter(self, phase: Phase) -> None:
         """Be in this phase."""
         self.phase = phase
-        self.may_read = phase in MAY_READ
-        self.may_write = phase in MAY_WRITE
+        self.may_read, self.may_write, self.has_ended = _FACTS[phase]
 
     def end(self) -> None:
         """Be at an end: an interrupt may have come in the middle of a move to one."""
         self.enter(Phase.CLOSED if self.phase is Phase.CLOSED else Phase.FAILED)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether both directions have ended."""
-        return not (self.may_read or self.may_write)
 
     def move(self, happening: Happening, conditions: Callable[[], Conditions] = Conditions) -> Owed:
         """Go where `happening` leads, and say what the peer is owed. Raises KeyError for what cannot happen here."""

@@ -132,7 +132,11 @@ class Outgoing:
         """Send what is not application data, behind packed writes; nothing behind `end`. Raises KeysExhausted."""
         if self.packed is not None:
             self.seal_packed()
-        if not self._ended:
+        if self._ended:
+            return
+        if self.writer.state is None:  # in the clear, nothing of the application's is called
+            self.queue.append(self.writer.write(kind, data))
+        else:
             self.queue.append(self._records(kind, data))
 
     def seal_or_drop_packed(self) -> None:

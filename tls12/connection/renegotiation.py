@@ -37,19 +37,16 @@ class Verdict(Enum):
 class Renegotiations:
     """What a connection remembers about its handshakes."""
 
-    __slots__ = ("asked_by_peer", "asked_by_us", "handshakes", "refusal", "refused_at")
-
-    def __init__(self) -> None:
-        self.handshakes = 0
-        """How many have begun, the first one among them."""
-        self.asked_by_us = 0
-        """Wishes of ours that the peer may still refuse."""
-        self.asked_by_peer = 0
-        """Wishes of the peer that did not lead to a handshake."""
-        self.refusal = ""
-        """Why the peer's last wish was refused; empty if none was."""
-        self.refused_at = 0
-        """How many records of the peer had been opened then."""
+    handshakes = 0
+    """How many have begun, the first one among them."""
+    asked_by_us = 0
+    """Wishes of ours that the peer may still refuse."""
+    asked_by_peer = 0
+    """Wishes of the peer that did not lead to a handshake."""
+    refusal = ""
+    """Why the peer's last wish was refused; empty if none was."""
+    refused_at = 0
+    """How many records of the peer had been opened then."""
 
     def begin(self, config: ClientConfig | ServerConfig) -> None:
         """Count one more handshake. Raises LimitExceeded beyond `Limits.renegotiations`."""

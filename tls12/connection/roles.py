@@ -49,7 +49,11 @@ class Hooks:
             require_function("rewrite", rewrite)
         if on_message is not None:
             require_function("on_message", on_message)
-        return cls(classes, rewrite, on_message)
+        return cls(classes, rewrite, on_message) if classes or rewrite or on_message else NO_HOOKS
+
+
+NO_HOOKS = Hooks(frozenset(), None, None)
+"""What most connections have."""
 
 
 class Role(Protocol):

@@ -83,17 +83,18 @@ class AeadCipher:
     __slots__ = ("aead", "explicit", "mask", "name", "overhead", "salt")
 
     def __init__(self, cipher: BulkCipher, keys: DirectionKeys) -> None:
-        self.name = cipher.name
+        self.name = name = cipher.name
         """IANA's words for the cipher."""
-        self.aead = AEADS[cipher.name](keys.key)
+        self.aead = AEADS[name](keys.key)
         """The cipher object of the backend."""
-        self.salt = keys.iv[:4]
+        iv = keys.iv
+        self.salt = iv[:4]
         """The first four bytes of every nonce."""
-        self.mask = int.from_bytes(keys.iv[4:], "big")
+        self.mask = int.from_bytes(iv[4:], "big")
         """What the sequence number is combined with to give the other eight; 0 where the nonce is explicit."""
-        self.explicit = cipher.record_iv_length
+        self.explicit = explicit = cipher.record_iv_length
         """How many bytes of the nonce travel in each record: 8 or 0."""
-        self.overhead = cipher.record_iv_length + cipher.tag_length
+        self.overhead = explicit + cipher.tag_length
         """By how many bytes the body of a record is longer than its plaintext."""
 
     def record_length(self, length: int) -> int:

@@ -206,17 +206,18 @@ class ClientHellos(Steps[ClientConfig]):
                 expect(session, Session, "sessions.get(key)", "it gives a Session (see Session.from_bytes), or None")
         if session is None or not session.is_fresh(config.now()):
             return None
-        if not self.may_be_reused(session.extended_master_secret):
+        terms = session.terms
+        if not self.may_be_reused(terms.extended_master_secret):
             return None
-        if session.server_name != self.server_name or session.alpn_protocols != config.alpn_protocols:
+        if terms.server_name != self.server_name or session.alpn_protocols != config.alpn_protocols:
             return None
         if (session.trust, session.policy, session.identity) != bindings.of_client(config, self.pause_on):
             return None
-        if all(session.cipher_suite != row.suite for row in suites):
+        if all(terms.cipher_suite != row.suite for row in suites):
             return None
         if not self.is_same_peer(session.peer):
             return None
-        if session.psk_identity is not None and not self.has_psk_of(session):
+        if session.peer.psk_identity is not None and not self.has_psk_of(session):
             return None
         return session if session.ticket or session.session_id else None
 
@@ -236,13 +237,13 @@ class ClientHellos(Steps[ClientConfig]):
         """What an abbreviated handshake may not change (RFC 5246 7.4.1.3, RFC 7627 5.3)."""
         session = self.session
         assert session is not None
-        terms = agreed.terms
-        if terms.cipher_suite != session.cipher_suite:
+        terms, previous = agreed.terms, session.terms
+        if terms.cipher_suite != previous.cipher_suite:
             raise PeerMisbehaved(
-                f"the server resumes with {terms.cipher_suite} a session made with {session.cipher_suite}",
+                f"the server resumes with {terms.cipher_suite} a session made with {previous.cipher_suite}",
                 rule="RFC 5246 7.4.1.3",
             )
-        if terms.extended_master_secret != session.extended_master_secret:
+        if terms.extended_master_secret != previous.extended_master_secret:
             raise PeerMisbehaved(
                 "the server resumes a session but changed extended_master_secret",
                 alert=Alert.HANDSHAKE_FAILURE,

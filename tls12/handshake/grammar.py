@@ -61,9 +61,12 @@ MessageKind = int
 """A handshake type, or `CCS`."""
 
 
-@dataclass(slots=True)
+@dataclass(init=False)
 class ConversationFacts:
-    """What the guards of the rows depend on; each is learnt from one message that went over the wire."""
+    """What the guards of the rows depend on; each is learnt from one message that went over the wire.
+
+    An instance has the defaults of the class until it learns better.
+    """
 
     cipher_suite: CipherSuite | None = None
     """From the ServerHello."""
@@ -341,11 +344,11 @@ class Conversation:
 
     def learn(self, row: Row, message: Message | None) -> None:
         """Move along `row`, and keep from the message what later guards ask about."""
-        kind = row.message
-        if kind in _LEARNERS and message is not None:
-            _LEARNERS[kind](self, row, message)
+        learner = _LEARNERS.get(row.message)
+        if learner is not None and message is not None:
+            learner(self, row, message)
         elif self.facts.resumed is None:
-            self.facts.resumed = kind in _ONLY_IN_A_RESUMPTION
+            self.facts.resumed = row.message in _ONLY_IN_A_RESUMPTION
         self.state = state = row.to
         if state is _ESTABLISHED:
             self.established_once = True

@@ -103,7 +103,8 @@ class Offer:
     @classmethod
     def read(cls, hello: ClientHello) -> Offer:
         """Read a ClientHello. Raises `PeerMisbehaved` for what a single extension makes illegal by its value."""
-        extensions: dict[type, Any] = {type(extension): extension for extension in hello.extensions or ()}
+        sent = hello.extensions or ()
+        extensions: dict[type, Any] = dict(zip(map(type, sent), sent, strict=True))
         names = extensions.get(ServerNameList)
         groups = extensions.get(SupportedGroups)
         schemes = extensions.get(SignatureAlgorithms)
@@ -127,31 +128,30 @@ class Offer:
         found: E | None = self.extensions.get(kind)
         return found
 
-    def has(self, kind: type) -> bool:
-        """Whether the client sent an extension of this class."""
-        return kind in self.extensions
-
     @property
     def protocols(self) -> tuple[bytes, ...]:
         """The application protocols (RFC 7301), in the client's order."""
-        found = self.find(ApplicationLayerProtocolNegotiation)
+        found: ApplicationLayerProtocolNegotiation | None = self.extensions.get(ApplicationLayerProtocolNegotiation)
         return found.protocol_name_list if found is not None else ()
 
     @property
     def signals_secure_renegotiation(self) -> bool:
         """Whether the client speaks RFC 5746, and says so by its extension or by the SCSV (3.3)."""
-        return self.has(RenegotiationInfo) or CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in self.hello.cipher_suites
+        return (
+            RenegotiationInfo in self.extensions
+            or CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in self.hello.cipher_suites
+        )
 
     @property
     def ticket(self) -> bytes | None:
         """The session ticket (RFC 5077), empty where the client would like to get one."""
-        found = self.find(SessionTicket)
+        found: SessionTicket | None = self.extensions.get(SessionTicket)
         return found.ticket if found is not None else None
 
     @property
     def wants_staple(self) -> bool:
         """Whether the client asks for an OCSP response (RFC 6066 8)."""
-        status = self.find(StatusRequest)
+        status: StatusRequest | None = self.extensions.get(StatusRequest)
         return status is not None and status.status_type == _OCSP
 
     def without_limits(self, policy: Policy) -> Offer:

@@ -82,7 +82,7 @@ class ServerHandshake(ServerHellos):
     def full(self, offer: Offer, choice: Choice, alpn: str | None) -> Story[None]:
         """Figure 1: the whole key exchange."""
         config, suite, credential = self.config, choice.parameters, choice.credential
-        extended = offer.has(ExtendedMasterSecret)
+        extended = ExtendedMasterSecret in offer.extensions
         self.check_extended_master_secret(extended)
         reusable = self.may_be_reused(extended)
         self.transcript.start(suite.prf_hash)
@@ -94,7 +94,9 @@ class ServerHandshake(ServerHellos):
             session_id=config.draw(Purpose.SESSION_ID, 32) if reusable and self.keeps_sessions() else b"",
             staple_promised=staple is not None,
             ticket_promised=reusable and offer.ticket is not None and config.ticket_keys is not None,
-            scts=credential.scts if credential is not None and offer.has(SignedCertificateTimestampRequest) else (),
+            scts=credential.scts
+            if credential is not None and SignedCertificateTimestampRequest in offer.extensions
+            else (),
         )
         self.check_continuity(agreed)
         self.output_record_rules(agreed)

@@ -178,9 +178,9 @@ class ServerHellos(Steps[ServerConfig]):
         What the ClientHello offers for the key exchange does not matter, because a resumption has none. Raises
         `PeerMisbehaved` where the RFC demands an alert instead of a full handshake.
         """
-        config = self.config
-        extended = offer.has(ExtendedMasterSecret)
-        if session.extended_master_secret and not extended:
+        config, terms = self.config, session.terms
+        extended = ExtendedMasterSecret in offer.extensions
+        if terms.extended_master_secret and not extended:
             raise PeerMisbehaved(
                 "the client resumes a session with extended master secret but does not offer it",
                 alert=Alert.HANDSHAKE_FAILURE,
@@ -188,22 +188,22 @@ class ServerHellos(Steps[ServerConfig]):
             )
         now = config.now()
         trust = bindings.server_trust(config, self.pause_on)
-        bound = (session.server_name, session.alpn_protocols, session.policy, session.trust)
+        bound = (terms.server_name, session.alpn_protocols, session.policy, session.trust)
         if (
             not session.is_fresh(now)
             or now - session.created >= config.session_lifetime
             or bound != (offer.server_name, config.alpn_protocols, config.policy.fingerprint, trust)
-            or session.extended_master_secret != extended
-            or not self.may_be_reused(session.extended_master_secret)
-            or (config.client_auth is ClientAuth.REQUIRED and not session.peer_certificates)
+            or terms.extended_master_secret != extended
+            or not self.may_be_reused(terms.extended_master_secret)
+            or (config.client_auth is ClientAuth.REQUIRED and not session.peer.certificates)
             or not self.is_same_peer(session.peer)
         ):
             return None
-        if session.cipher_suite not in offer.hello.cipher_suites:
+        if terms.cipher_suite not in offer.hello.cipher_suites:
             if offer.ticket:
                 return None
             raise PeerMisbehaved(
-                f"the client resumes a session made with {session.cipher_suite}, which it does not offer",
+                f"the client resumes a session made with {terms.cipher_suite}, which it does not offer",
                 rule="RFC 5246 7.4.1.2",
             )
         self.check_extended_master_secret(extended)
@@ -235,7 +235,7 @@ class ServerHellos(Steps[ServerConfig]):
 
     def has_psk_of(self, session: Session) -> Story[bool]:
         """Whether the PSK of the session, if it has one, is still known, and still the same key."""
-        identity = session.psk_identity
+        identity = session.peer.psk_identity
         if identity is None:
             return True
         key = yield from self.ask_for_psk(identity)
@@ -345,8 +345,8 @@ class ServerHellos(Steps[ServerConfig]):
         return Agreed(
             terms=Terms(
                 cipher_suite=suite.suite,
-                extended_master_secret=offer.has(ExtendedMasterSecret),
-                encrypt_then_mac=suite.is_cbc and policy.encrypt_then_mac and offer.has(EncryptThenMac),
+                extended_master_secret=ExtendedMasterSecret in offer.extensions,
+                encrypt_then_mac=suite.is_cbc and policy.encrypt_then_mac and EncryptThenMac in offer.extensions,
                 server_name=offer.server_name,
                 alpn_protocol=alpn,
                 max_fragment_length=code,
@@ -387,7 +387,7 @@ class ServerHellos(Steps[ServerConfig]):
             extensions.append(common.EXTENDED_MASTER_SECRET)
         if terms.encrypt_then_mac:
             extensions.append(common.ENCRYPT_THEN_MAC)
-        if offer.has(ECPointFormats) and agreed.parameters.is_ecdhe:
+        if ECPointFormats in offer.extensions and agreed.parameters.is_ecdhe:
             extensions.append(common.UNCOMPRESSED_POINTS)
         if agreed.ticket_promised:
             extensions.append(common.TICKET_PROMISED)
@@ -395,9 +395,9 @@ class ServerHellos(Steps[ServerConfig]):
             extensions.append(common.STAPLE_PROMISED)
         if agreed.scts:
             extensions.append(SignedCertificateTimestampList(agreed.scts))
-        if terms.alpn_protocol is not None and offer.has(ApplicationLayerProtocolNegotiation):
+        if terms.alpn_protocol is not None and ApplicationLayerProtocolNegotiation in offer.extensions:
             extensions.append(common.application_protocols((terms.alpn_protocol,), self.config.memory))
-        if policy.record_size_limit and offer.has(RecordSizeLimit):
+        if policy.record_size_limit and RecordSizeLimit in offer.extensions:
             extensions.append(common.record_size_limit(self.config.record_size_limit, self.config.memory))
         elif terms.max_fragment_length is not None and not resumed:
             extensions.append(MaxFragmentLength(terms.max_fragment_length))

@@ -72,8 +72,9 @@ class Steps(Handshake[C]):
         """The key block (RFC 5246 6.3), and a line in the key log."""
         if self.config.keylog is not None:
             self.config.keylog.log("CLIENT_RANDOM", agreed.client_random, master.value)
-        prf = self.config.crypto.make_prf(agreed.parameters.prf_hash, master.value)
-        keys = key_schedule.key_block(agreed.parameters, prf, agreed.client_random, agreed.server_random)
+        suite = agreed.parameters
+        prf = self.config.crypto.make_prf(suite.prf_hash, master.value)
+        keys = key_schedule.key_block(suite, prf, agreed.client_random, agreed.server_random)
         return Secrets(master=master.value, prf=prf, keys=keys)
 
     def verify_data(self, agreed: Agreed, secrets: Secrets, sender: ConnectionEnd) -> bytes:

@@ -142,7 +142,8 @@ class RecordReader:
                     del held[:end]  # moves the start of the buffer, not the bytes
                 else:
                     state = self.state
-                    if self.flowing and isinstance(state, AeadReadState) and into is not None and wrap is not None:
+                    if size > position and self.flowing and isinstance(state, AeadReadState) and into is not None:
+                        assert wrap is not None
                         end = state.open_run(view, position, self.plaintext_limit, into, wrap)
                         if end > position:
                             self.empty_run = 0
@@ -164,8 +165,9 @@ class RecordReader:
                     self.empty_run = 0
                 else:
                     self.judge_fragment(kind, fragment)
-                if self.flowing and kind == APPLICATION_DATA and into is not None and wrap is not None:
+                if self.flowing and kind == APPLICATION_DATA and into is not None:
                     if fragment:
+                        assert wrap is not None
                         into.append(wrap(fragment))
                 else:
                     yield kind, fragment

@@ -67,7 +67,7 @@ class WriteState(Counters):
     def __init__(self, sealer: Sealer, most_records: int | None = None) -> None:
         """Application data is refused after `most_records`, or earlier if the cipher's own limit is lower."""
         usage = USAGE_LIMITS[sealer.name]
-        super().__init__(usage, most_records)
+        Counters.__init__(self, usage, most_records)
         self.cipher = sealer
         """What makes the records; ask it for the nonce and the additional data of one."""
         self.attention = self.limit - (self.limit >> 3) - 1
@@ -145,7 +145,7 @@ class ReadState(Counters):
 
     def __init__(self, opener: Opener, most_records: int | None = None) -> None:
         """Application data is refused after `most_records`, or earlier if the cipher's own limit is lower."""
-        super().__init__(USAGE_LIMITS[opener.name], most_records)
+        Counters.__init__(self, USAGE_LIMITS[opener.name], most_records)
         self.cipher = opener
         """What opens the records; ask it for the nonce and the additional data of one."""
 

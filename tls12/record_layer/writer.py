@@ -49,9 +49,9 @@ class RecordWriter:
 
         The buffer belongs to the caller. A memoryview must be one of single bytes. Raises KeysExhausted.
         """
-        state, size = self.state, self.fragment_size
-        if len(data) > size:
-            if state is not None:
-                return state.seal_many(kind, data, size)
-            return b"".join(self.seal(kind, data[at : at + size]) for at in range(0, len(data), size))
-        return state.seal(kind, data) if state is not None else self.seal(kind, data)
+        size = self.fragment_size
+        if len(data) <= size:
+            return self.seal(kind, data)
+        if self.state is not None:
+            return self.state.seal_many(kind, data, size)
+        return b"".join(self.seal(kind, data[at : at + size]) for at in range(0, len(data), size))

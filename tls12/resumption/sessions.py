@@ -269,13 +269,14 @@ def _encoded_all(texts: tuple[str, ...]) -> tuple[bytes, ...]:
 def _items(data: bytes, pos: int) -> list[bytes]:
     """Length and bytes, again and again up to the end."""
     items: list[bytes] = []
-    end = len(data)
-    while pos < end:
-        start = pos + _LENGTH.size
-        if start > end:
-            raise DecodeError("the end of the data is in a length", path="session", offset=pos)
-        pos = start + _LENGTH.unpack_from(data, pos)[0]
-        if pos > end:
-            raise DecodeError("an item is longer than the data", path="session", offset=start)
-        items.append(data[start:pos])
+    start, end, size, unpack = pos, len(data), _LENGTH.size, _LENGTH.unpack_from
+    try:
+        while pos < end:
+            start = pos + size
+            pos = start + unpack(data, pos)[0]
+            items.append(data[start:pos])
+    except struct.error:
+        raise DecodeError("the end of the data is in a length", path="session", offset=pos) from None
+    if pos > end:
+        raise DecodeError("an item is longer than the data", path="session", offset=start)
     return items

@@ -26,9 +26,10 @@ E = TypeVar("E")
 
 
 def _find(extensions: tuple[Extension, ...] | None, kind: type[E]) -> E | None:
-    for extension in extensions or ():
-        if type(extension) is kind:
-            return extension
+    if extensions is not None and kind in map(type, extensions):  # most that are looked for are not there
+        for extension in extensions:
+            if type(extension) is kind:
+                return extension
     return None
 
 

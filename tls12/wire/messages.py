@@ -144,10 +144,6 @@ _read_header = Struct(">I").unpack_from
 
 ReadMessage = Callable[[Reader, Context | None], Message]
 
-_READERS: Mapping[int, tuple[str, ReadMessage]] = {
-    int(kind): (message.__name__, message.read) for kind, message in MESSAGES.items()
-}
-
 
 def parse(data: bytes, context: Context | None = None, mode: Mode = STRICT) -> Message:
     """One whole handshake message, with its 4-byte header, as a value.
@@ -166,7 +162,8 @@ def parse(data: bytes, context: Context | None = None, mode: Mode = STRICT) -> M
         r.pos = 1
         raise r.error("", f"length {header & MAX_BODY}, but {r.end - MESSAGE_HEADER} bytes follow")
     r.pos = MESSAGE_HEADER
-    message = _read_body(r, header >> 24, context)
+    r.names[0], read_body = _READERS[header >> 24]
+    message: Message = read_body(r, context)
     if r.pos != r.end:
         raise r.left_over()
     return message
@@ -178,7 +175,8 @@ def read_leniently(r: Reader, context: Context | None = None) -> Message:
     r.names[0] = ""
     try:
         msg_type, declared = r.code8("msg_type", HandshakeType), r.u24("length")
-        message = _read_body(r, msg_type, context)
+        r.names[0], read_body = _READERS[msg_type]
+        message: Message = read_body(r, context)
     except DecodeError as error:
         return MalformedMessage(data, without_frames(error))
     if r.remaining:
@@ -190,20 +188,30 @@ def read_leniently(r: Reader, context: Context | None = None) -> Message:
     return message
 
 
-def _read_body(r: Reader, msg_type: int, context: Context | None) -> Message:
-    row = _READERS.get(msg_type)
-    if row is None or (msg_type in CONTEXTUAL and not _has_meaning(msg_type, context)):
-        return RawMessage(HandshakeType.of(msg_type), r.rest("body"))
-    r.names[0], read_message = row
-    return read_message(r, context)
+def _reading(kind: HandshakeType) -> tuple[str, ReadMessage]:
+    """The name of a type's structure, and the function that reads its body."""
+    message = MESSAGES.get(kind)
+    if message is None:
+        return "Handshake", lambda r, context: RawMessage(kind, r.rest("body"))
+    if kind not in CONTEXTUAL:
+        return message.__name__, message.read
+
+    def read_in_context(r: Reader, context: Context | None) -> Message:
+        found: Message = message.read(r, context) if _has_meaning(kind, context) else RawMessage(kind, r.rest("body"))
+        return found
+
+    return message.__name__, read_in_context
 
 
-def _has_meaning(msg_type: int, context: Context | None) -> bool:
+def _has_meaning(kind: HandshakeType, context: Context | None) -> bool:
     if context is None:
-        return msg_type in VERSION_BOUND
+        return kind in VERSION_BOUND
     if context.version != _TLS_1_2:
         return False
-    return context.key_exchange is not None or msg_type not in KEY_EXCHANGE_BOUND
+    return context.key_exchange is not None or kind not in KEY_EXCHANGE_BOUND
+
+
+_READERS = tuple(map(_reading, map(HandshakeType.of, range(256))))
 
 
 def serialize(message: Message) -> bytes:
