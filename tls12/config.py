@@ -432,7 +432,7 @@ class ServerConfig:
         return object.__reduce_ex__(self, protocol)
 
 
-_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+_FIELD_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "policy": (lambda value: isinstance(value, Policy), "a Policy, such as Policy.compatible()"),
     "limits": (lambda value: isinstance(value, Limits), "Limits(...)"),
     "verifier": (lambda value: _offers("verify", value), "a Verifier, such as X509Verifier(...)"),
@@ -515,7 +515,7 @@ def extensions_of(giver: str, own: Any) -> tuple[Extension, ...]:
 
 
 def _check_common(config: ClientConfig | ServerConfig) -> None:
-    for name, (fits, expected) in _KINDS.items():
+    for name, (fits, expected) in _FIELD_CHECKS.items():
         value = getattr(config, name, None)
         if hasattr(config, name) and not fits(value):
             raise UsageError(f"{name} is {name_value(value)}; give {expected}")

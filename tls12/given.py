@@ -17,7 +17,7 @@ from typing import Any
 
 from tls12.errors import UsageError
 
-_LONGEST = 1e9
+_LONGEST_WAIT = 1e9
 """Seconds, some thirty years: the operating system's timers take no more."""
 
 
@@ -65,7 +65,7 @@ def require_seconds(**times: Any) -> None:
     for name, value in times.items():
         if value is None:
             continue
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LONGEST:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LONGEST_WAIT:
             shown = value if isinstance(value, int | float) else name_value(value)
             raise UsageError(f"{name} is {shown}; give seconds, not negative, or None")
 

@@ -318,7 +318,7 @@ class Policy:
     @classmethod
     def strict(cls) -> Policy:
         """`default`, and every peer must have extended master secret (RFC 7627) and secure renegotiation (RFC 5746)."""
-        return _STRICT
+        return _STRICT_POLICY
 
     @classmethod
     def compatible(cls) -> Policy:
@@ -408,7 +408,7 @@ def _compared() -> tuple[str, ...]:
 
 
 _FORWARD = "forward secrecy"
-_REASONS: tuple[tuple[Callable[[Suite], bool], str, str], ...] = (
+_SUITE_REASONS: tuple[tuple[Callable[[Suite], bool], str, str], ...] = (
     # applies to                                         why in                                    why out
     (lambda s: s.authentication is Authentication.ANON, "laboratory", "unauthenticated: laboratory only"),
     (lambda s: s.lab_only, "laboratory", "broken cipher, MAC or signature: laboratory only"),
@@ -445,7 +445,7 @@ def _reason(suite: CipherSuite, included: bool) -> str:
     row = SUITES.get(suite)
     if row is None:
         return "a signal, not a suite" if suite in _NOT_SUITES else "parsed and printed only: cannot be computed here"
-    why_in, why_out = next((yes, no) for applies, yes, no in _REASONS if applies(row))
+    why_in, why_out = next((yes, no) for applies, yes, no in _SUITE_REASONS if applies(row))
     return why_in if included else why_out
 
 
@@ -455,7 +455,7 @@ _DEFAULT = Policy(
     groups=DEFAULT_GROUPS,
     signature_schemes=DEFAULT_SCHEMES,
 )
-_STRICT = dataclasses.replace(
+_STRICT_POLICY = dataclasses.replace(
     _DEFAULT,
     name="strict",
     require_extended_master_secret=True,

@@ -18,7 +18,7 @@ from typing import Generic, NoReturn, ParamSpec, TypeVar
 T = TypeVar("T")
 P = ParamSpec("P")
 
-_OURS = __name__.partition(".")[0]
+_PACKAGE = __name__.partition(".")[0]
 
 
 class Secret(Generic[T]):
@@ -59,7 +59,7 @@ def forget_locals(error: BaseException) -> None:
         trace: TracebackType | None = one.__traceback__
         while trace is not None:
             frame = trace.tb_frame
-            if frame.f_globals.get("__name__", "").partition(".")[0] == _OURS:
+            if frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
                 try:
                     frame.clear()
                 except RuntimeError:

@@ -513,6 +513,6 @@ def test_key_compromise_impersonation() -> None:
         assert answer is not None
         return answer.certificate_list != ()
 
-    assert_defended(attack, removed(Credential, "suits", lambda *_: True))
+    assert_defended(attack, removed(Credential, "fits_request", lambda *_: True))
     with pytest.raises(ValueError, match="cannot be computed"):
         lab.policy().replace(cipher_suites=[CipherSuite.TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256])

@@ -28,7 +28,7 @@ from tls12 import (
     UsageError,
 )
 from tls12.errors import NotTLS
-from tls12.handshake.grammar import name_of
+from tls12.handshake.grammar import message_type_name
 from tls12.lab.hellos import with_extensions, without_extensions
 from tls12.registry import AlertLevel, ContentType, HandshakeType
 from tls12.wire.certificates import Certificate
@@ -78,7 +78,7 @@ OUT_OF_PLACE = [(stage, kind) for stage, (_, allowed) in STAGES.items() for kind
 
 
 @pytest.mark.parametrize(
-    ("stage", "kind"), OUT_OF_PLACE, ids=lambda value: value if isinstance(value, str) else name_of(value)
+    ("stage", "kind"), OUT_OF_PLACE, ids=lambda value: value if isinstance(value, str) else message_type_name(value)
 )
 @refuses("C3.1", Alert.UNEXPECTED_MESSAGE)
 def test_a_message_where_it_is_not_expected_is_refused_and_the_error_names_what_was(stage: str, kind: int) -> Duel:
@@ -88,8 +88,8 @@ def test_a_message_where_it_is_not_expected_is_refused_and_the_error_names_what_
     duel.script.send(RawMessage(T.of(kind), b"whatever"))
     duel.carry()
     text = str(duel.subject.error)
-    assert name_of(kind) in text
-    assert all(name_of(name) in text for name in allowed)
+    assert message_type_name(kind) in text
+    assert all(message_type_name(name) in text for name in allowed)
     return duel
 
 

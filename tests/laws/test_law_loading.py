@@ -71,7 +71,7 @@ def use(credential: Credential) -> None:
     """Whatever a handshake asks of a credential."""
     assert credential.certificate_message_bytes
     credential.matches("server.test")
-    credential.suits((), ())
+    credential.fits_request((), ())
     credential.is_verified_with(())
     assert repr(credential)
     assert credential.issuers is not None
@@ -149,4 +149,4 @@ def test_a_peers_damaged_certificates_are_verified_or_refused_in_words(data: st.
     ):
         in_words(lambda verify=verify: verify(peer))  # type: ignore[misc]
     in_words(lambda: peer.embedded_scts)
-    in_words(lambda: peer.facts)
+    in_words(lambda: peer.leaf_key)

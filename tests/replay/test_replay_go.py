@@ -35,7 +35,7 @@ def credential(case: Case) -> Credential | None:
     if "signature_scheme" not in case:
         return plain
     schemes = (SignatureScheme[case["signature_scheme"]],)
-    return Credential(plain.certificate_list, plain.facts, schemes, None, (), key)
+    return Credential(plain.certificate_list, plain.leaf_key, schemes, None, (), key)
 
 
 def session(case: Case) -> Session | None:

@@ -37,7 +37,7 @@ from tls12.crypto.null import NullCipher
 from tls12.crypto.protection import Opener, Sealer
 from tls12.crypto.provider import StandardCrypto
 from tls12.handshake.engine import Rewrite, Unit
-from tls12.handshake.grammar import CCS, name_of
+from tls12.handshake.grammar import CCS, message_type_name
 from tls12.lab import policy as lab_policy
 from tls12.registry import ConnectionEnd, ContentType, HandshakeType
 from tls12.wire.certificates import CertificateStatus
@@ -63,7 +63,7 @@ class WireUnit(NamedTuple):
     def letter(self) -> str:
         """As the figures write it."""
         empty = self.kind == HandshakeType.CERTIFICATE and self.payload[1:] == b"\0\0\3\0\0\0"
-        return f"{self.sender.value} {name_of(self.kind)}{EMPTY if empty else ''}"
+        return f"{self.sender.value} {message_type_name(self.kind)}{EMPTY if empty else ''}"
 
     @property
     def record(self) -> bytes:

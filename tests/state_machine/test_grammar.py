@@ -13,7 +13,7 @@ from tests.state_machine.language import EMPTY, Sentence, Terms, following
 from tests.state_machine.samples import messages
 from tls12.crypto.suites import SUITES
 from tls12.errors import UnexpectedMessage
-from tls12.handshake.grammar import CCS, ROWS, Conversation, State, mermaid, name_of
+from tls12.handshake.grammar import CCS, ROWS, Conversation, State, mermaid, message_type_name
 from tls12.registry import (
     Alert,
     CertificateStatusType,
@@ -85,15 +85,15 @@ def walk(terms: Terms, kinds: tuple[int, ...], at: Conversation, said: Sentence 
     allowed = following(terms, said) if said else {"client ClientHello"}
     for side in ConnectionEnd:
         names = {letter.split(" ")[1] for letter in allowed if letter.startswith(side.value)}
-        assert {name_of(kind) for kind in at.expected(side)} == names, said
+        assert {message_type_name(kind) for kind in at.expected(side)} == names, said
         for kind in kinds:
-            if name_of(kind) in names:
+            if message_type_name(kind) in names:
                 assert at.admit(side, kind).message == kind
                 continue
             with pytest.raises(UnexpectedMessage) as refused:
                 at.admit(side, kind)
             check_refusal(refused.value, side, kind, names)
-            asks_anonymously = name_of(kind) == "CertificateRequest" and terms.key_exchange in ANONYMOUS
+            asks_anonymously = message_type_name(kind) == "CertificateRequest" and terms.key_exchange in ANONYMOUS
             due = Alert.HANDSHAKE_FAILURE if asks_anonymously and said[-1:] == SHARE else Alert.UNEXPECTED_MESSAGE
             assert refused.value.alert is due  # RFC 5246 7.4.4
     if at.state is not State.ESTABLISHED:
@@ -107,14 +107,14 @@ def walk(terms: Terms, kinds: tuple[int, ...], at: Conversation, said: Sentence 
 def say(conversation: Conversation, letter: str, terms: Terms) -> None:
     """Show one message to the guard."""
     sender, name = letter.removesuffix(EMPTY).split(" ")
-    kind = next(kind for kind in KINDS if name_of(kind) == name)
+    kind = next(kind for kind in KINDS if message_type_name(kind) == name)
     conversation.learn(conversation.admit(ConnectionEnd(sender), kind), message_of(letter, terms))
 
 
 def check_refusal(error: UnexpectedMessage, side: ConnectionEnd, kind: int, names: set[str]) -> None:
     """Who sent what, and what was expected instead."""
     text = str(error)
-    assert text.startswith(f"the {side.value} sent {name_of(kind)} ")
+    assert text.startswith(f"the {side.value} sent {message_type_name(kind)} ")
     if names:
         assert set(re.split(" or ", text.split("; expected ")[1].split(" (RFC")[0])) == names
     else:
@@ -186,7 +186,7 @@ def test_a_second_handshake_forgets_what_the_first_agreed_on() -> None:
         say(conversation, letter, first)
     for letter in ONE_HANDSHAKE[:3]:
         say(conversation, letter, Terms(Kx.ECDHE))
-    assert {name_of(kind) for kind in conversation.expected(ConnectionEnd.SERVER)} == {"ServerKeyExchange"}
+    assert {message_type_name(kind) for kind in conversation.expected(ConnectionEnd.SERVER)} == {"ServerKeyExchange"}
 
 
 def test_a_suite_that_nobody_knows_teaches_the_guard_nothing() -> None:
@@ -212,7 +212,9 @@ def test_the_diagram_has_a_line_for_every_row() -> None:
     lines = list(mermaid())[1:]
     assert len(lines) == len(ROWS)
     for row, line in zip(ROWS, lines, strict=True):
-        assert re.match(rf" +{row.at.name} --> {row.to.name}: {row.sender.value} {name_of(row.message)}( \[|$)", line)
+        assert re.match(
+            rf" +{row.at.name} --> {row.to.name}: {row.sender.value} {message_type_name(row.message)}( \[|$)", line
+        )
 
 
 def test_every_state_can_be_reached_and_left() -> None:

@@ -19,7 +19,7 @@ from tls12 import Alert, AlertReceived, ConnectionClosed, ConnectionState, DataR
 from tls12.errors import DecodeError, NotTLS, UnexpectedMessage
 from tls12.events import ConnectionFailed, Event
 from tls12.handshake.engine import Handshake, Story
-from tls12.handshake.grammar import CCS, Conversation, Row, name_of
+from tls12.handshake.grammar import CCS, Conversation, Row, message_type_name
 from tls12.registry import AlertLevel, ConnectionEnd, ContentType, HandshakeType
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
@@ -98,7 +98,7 @@ def named(*quick: str) -> list[object]:
 
 def is_welcome(stop: Stop, kind: int) -> bool:
     """Whether a message may come: those of the figures, and HelloRequests at any time (RFC 5246 7.4.1.1)."""
-    return name_of(kind) in stop.expected or (stop.side is CLIENT and kind == HandshakeType.HELLO_REQUEST)
+    return message_type_name(kind) in stop.expected or (stop.side is CLIENT and kind == HandshakeType.HELLO_REQUEST)
 
 
 def say(stop: Stop, kind: int) -> tuple[TLSError | None, list[Event], bytes]:
@@ -113,7 +113,7 @@ def check_message(stop: Stop, kind: int) -> None:
     welcome, names = is_welcome(stop, kind), stop.expected
     terms, said = stop.terms, stop.said
     error, events, out = say(stop, kind)
-    context = f"{name_of(kind)} after {said}"
+    context = f"{message_type_name(kind)} after {said}"
     if welcome:
         assert not isinstance(error, UnexpectedMessage), context
         return
@@ -126,7 +126,7 @@ def check_message(stop: Stop, kind: int) -> None:
         assert error.alert is Alert.UNEXPECTED_MESSAGE, context
     assert out[0] == ContentType.ALERT, context
     assert out[5:] == bytes([2, error.alert]), context
-    assert name_of(kind) in str(error), context
+    assert message_type_name(kind) in str(error), context
     for name in names:
         assert name in str(error).split(";")[1], context
 
@@ -237,7 +237,7 @@ def test_without_the_guard_the_stories_still_refuse(
             if is_welcome(at, kind):
                 continue
             error = say(at, kind)[0]
-            assert isinstance(error, UnexpectedMessage | DecodeError), f"{name_of(kind)} after {at.said}"
+            assert isinstance(error, UnexpectedMessage | DecodeError), f"{message_type_name(kind)} after {at.said}"
 
 
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)

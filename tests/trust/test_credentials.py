@@ -110,11 +110,11 @@ def test_a_credential_knows_the_names_that_it_serves(name: str | None, covered: 
 def test_a_certificate_request_is_matched_by_type_and_by_any_issuer_of_the_chain() -> None:
     ours = Credential.from_objects(pki.client().certificates, pki.client().private_key)
     root, intermediate = (ca.certificate.subject.public_bytes() for ca in (pki.root(), pki.intermediate()))
-    assert ours.suits((ECDSA_SIGN,), ())
-    assert ours.suits((RSA_SIGN, ECDSA_SIGN), (b"somebody else", root))
-    assert ours.suits((ECDSA_SIGN,), (intermediate,))
-    assert not ours.suits((RSA_SIGN,), ())
-    assert not ours.suits((ECDSA_SIGN,), (b"somebody else",))
+    assert ours.fits_request((ECDSA_SIGN,), ())
+    assert ours.fits_request((RSA_SIGN, ECDSA_SIGN), (b"somebody else", root))
+    assert ours.fits_request((ECDSA_SIGN,), (intermediate,))
+    assert not ours.fits_request((RSA_SIGN,), ())
+    assert not ours.fits_request((ECDSA_SIGN,), (b"somebody else",))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_certificate_request_is_matched_by_type_and_by_any_issuer_of_the_chain
     [("rsa-2048", RSA_SIGN), ("rsa-pss-2048", RSA_SIGN), ("ed25519", ECDSA_SIGN), ("ed448", ECDSA_SIGN)],
 )
 def test_the_certificate_type_follows_the_kind_of_key(kind: str, certificate_type: ClientCertificateType) -> None:
-    assert credential(kind).suits((certificate_type,), ())
+    assert credential(kind).fits_request((certificate_type,), ())
 
 
 def test_staple_and_timestamps_travel_with_the_credential() -> None:

@@ -14,7 +14,7 @@ from cryptography import x509
 from tests import pki
 from tls12.errors import CertificateError
 from tls12.trust import backend
-from tls12.trust.names import describe
+from tls12.trust.names import subject_name
 from tls12.trust.peer import PeerChain
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verifier import PinnedVerifier, X509Verifier, spki_sha256
@@ -98,7 +98,7 @@ def test_pins_roots_and_sentences_are_quiet_as_well(kind: str, shown: list[warni
     assert PinnedVerifier(ODD[kind]).verify(peer) == ()
     assert PinnedVerifier(spki_sha256(peer.leaf)).verify(peer) == ()
     assert len(TrustStore.from_certificates(ODD[kind])) == 1
-    assert describe(peer.leaf).startswith("CN=")
+    assert subject_name(peer.leaf).startswith("CN=")
     with pytest.raises(CertificateError):
         PinnedVerifier(pki.root().der).verify(peer)
     assert not shown

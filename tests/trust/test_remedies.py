@@ -18,7 +18,7 @@ from tls12.errors import CertificateError, NameMismatch, WrongPurpose
 from tls12.lab.pki import ThrowawayCA, key_usage
 from tls12.registry import Alert
 from tls12.trust.peer import PeerChain
-from tls12.trust.rules import Rules, Step
+from tls12.trust.rules import PathStep, Rules
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verdicts import in_words
 from tls12.trust.verifier import PinnedVerifier, X509Verifier
@@ -280,7 +280,7 @@ VERDICTS = {
 def test_what_the_backend_says_is_put_into_words(verdict: str) -> None:
     peer = PeerChain(pki.server().chain_der, "server", pki.NAME, NOW)
     path = [*pki.server().certificates, pki.root().certificate]
-    steps = [Step(path, n, peer, Rules(2048, 8, strict=True)) for n in range(3)]
+    steps = [PathStep(path, n, peer, Rules(2048, 8, strict=True)) for n in range(3)]
     error = in_words(f"validation failed: {verdict} (encountered processing <Certificate(serial)>)", steps)
     assert VERDICTS[verdict] in str(error)
     assert error.remedy

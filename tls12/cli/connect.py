@@ -31,7 +31,7 @@ from tls12.errors import TruncatedError, UsageError
 from tls12.trust.verifier import AcceptAnyPeer, Verifier, X509Verifier
 
 _STANDARD_INPUT = 0
-_TICK = 0.1  # seconds between two checks whether the input has ended
+_INPUT_CHECK = 0.1  # seconds between two checks whether the input has ended
 
 
 def add_parser(subparsers: Any) -> None:
@@ -161,7 +161,7 @@ def _converse(tls: sync.TLSSocket, output: Output, wait: float) -> None:
     while True:
         if sender.complaint is not None:
             raise sender.complaint
-        if not tls.pending() and not select.select([tls], [], [], _TICK)[0]:
+        if not tls.pending() and not select.select([tls], [], [], _INPUT_CHECK)[0]:
             if not sender.ended:
                 silent_since = time.monotonic()
             elif time.monotonic() - silent_since > wait:

@@ -30,7 +30,7 @@ from tls12.wire.messages import MESSAGES
 from tls12.wire.trace import Field
 
 _NOT_HEX = re.compile(r"0x|\\x|[\s:,]")
-_HEX = re.compile(r"([0-9a-fA-F]{2})+\Z")
+_HEX_TEXT = re.compile(r"([0-9a-fA-F]{2})+\Z")
 _GZIP = b"\x1f\x8b\x08"
 _SHOWN = 32
 """How many bytes of a value are shown to people; programs get all."""
@@ -90,7 +90,7 @@ def _read(source: str) -> bytes:
 
 def _from_hex(text: str) -> bytes | None:
     digits = _NOT_HEX.sub("", text)
-    return bytes.fromhex(digits) if _HEX.match(digits) else None
+    return bytes.fromhex(digits) if _HEX_TEXT.match(digits) else None
 
 
 def _items(

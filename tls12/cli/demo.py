@@ -44,7 +44,7 @@ _RESPONSE = b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r
     _PAGE,
 )
 _REQUEST = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
-_PATIENCE = 10.0  # seconds that anything here may take before it counts as failed
+_TIMEOUT = 10.0  # seconds that anything here may take before it counts as failed
 _BULK_SECONDS = 0.25  # how long each library moves data, in each of the rounds
 _BULK_ROUNDS = 3
 
@@ -159,7 +159,7 @@ class OpenSSLServer:
         """Accept one client, answer it, and remember how it went."""
         try:
             plain, _ = self.listener.accept()
-            plain.settimeout(_PATIENCE)
+            plain.settimeout(_TIMEOUT)
             with plain, self.context.wrap_socket(plain, server_side=True) as tls:
                 self.cipher = (tls.cipher() or ("",))[0]
                 self.request = tls.recv(4096)
@@ -173,13 +173,13 @@ class OpenSSLServer:
 @contextlib.contextmanager
 def _openssl_server(context: ssl.SSLContext, **settings: Any) -> Iterator[OpenSSLServer]:
     server = OpenSSLServer(context, **settings)
-    server.listener.settimeout(_PATIENCE)
+    server.listener.settimeout(_TIMEOUT)
     thread = threading.Thread(target=server.serve_one, daemon=True)
     thread.start()
     try:
         yield server
     finally:
-        thread.join(_PATIENCE)
+        thread.join(_TIMEOUT)
         server.listener.close()
 
 
@@ -191,7 +191,7 @@ def our_client(demo: Demo) -> None:
     with _openssl_server(demo.openssl_server_context()) as server:
         config = demo.client_config(alpn_protocols=("http/1.0",))
         with sync.connect(
-            "127.0.0.1", server.port, config, server_name=_NAME, timeout=_PATIENCE, on_message=demo.show
+            "127.0.0.1", server.port, config, server_name=_NAME, timeout=_TIMEOUT, on_message=demo.show
         ) as tls:
             agreed = tls.negotiated
             tls.sendall(_REQUEST)
@@ -230,7 +230,7 @@ def our_server(demo: Demo) -> None:
             return await asyncio.to_thread(fetch, server.sockets[0].getsockname()[1])
 
     def fetch(port: int) -> tuple[bytes, str]:
-        plain = socket.create_connection(("127.0.0.1", port), _PATIENCE)
+        plain = socket.create_connection(("127.0.0.1", port), _TIMEOUT)
         with plain, demo.openssl_client_context().wrap_socket(plain, server_hostname=_NAME) as tls:
             tls.sendall(_REQUEST)
             page = b"".join(iter(lambda: tls.recv(4096), b""))
@@ -317,7 +317,7 @@ def _check_failure(
 
 def _failure_of_connect(port: int, config: ClientConfig, name: str) -> Exception | None:
     try:
-        with sync.connect("127.0.0.1", port, config, server_name=name, timeout=_PATIENCE) as tls:
+        with sync.connect("127.0.0.1", port, config, server_name=name, timeout=_TIMEOUT) as tls:
             tls.sendall(_REQUEST)
             while tls.recv():
                 pass
@@ -330,7 +330,7 @@ def _fetch_with_a_flipped_bit(port: int, config: ClientConfig) -> Exception | No
     """The loop of an application that has its own I/O, with bytes that are changed on the way."""
     connection = ClientConnection(config, _NAME)
     connection.initiate_handshake()
-    with socket.create_connection(("127.0.0.1", port), _PATIENCE) as sock:
+    with socket.create_connection(("127.0.0.1", port), _TIMEOUT) as sock:
         sock.sendall(connection.data_to_send())
         while not connection.closed:
             data = bytearray(sock.recv(65536))

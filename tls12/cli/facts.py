@@ -30,7 +30,7 @@ def message_name(message: Any) -> str:
 
 def message_facts(message: Any) -> Details:
     """The facts that matter in a handshake message or ChangeCipherSpec."""
-    return _MESSAGES.get(type(message), _nothing)(message)
+    return _FACTS_OF.get(type(message), _nothing)(message)
 
 
 def certificate_facts(der: bytes) -> Details:
@@ -152,7 +152,7 @@ def _certificate_request(message: certificates.CertificateRequest) -> Details:
     }
 
 
-_MESSAGES: dict[type, Callable[[Any], Details]] = {
+_FACTS_OF: dict[type, Callable[[Any], Details]] = {
     hello.ClientHello: _client_hello,
     hello.ServerHello: _server_hello,
     certificates.Certificate: _certificate,

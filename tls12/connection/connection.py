@@ -32,7 +32,7 @@ from tls12.events import (
     Negotiated,
 )
 from tls12.handshake import channel_bindings
-from tls12.handshake.grammar import name_of
+from tls12.handshake.grammar import message_type_name
 from tls12.registry import Alert, ContentType
 from tls12.resumption.sessions import Session
 from tls12.secrecy import Secret, keeps_secrets
@@ -251,7 +251,7 @@ class Connection:
         core = self._core
         if not core.lifecycle.may_read:
             return ()
-        return tuple(map(name_of, core.handshakes.conversation.expected(core.role.peer)))
+        return tuple(map(message_type_name, core.handshakes.conversation.expected(core.role.peer)))
 
     @property
     def negotiated(self) -> Negotiated | None:

@@ -28,7 +28,7 @@ from tls12.connection.incoming import Incoming
 from tls12.connection.lifecycle import DATA_FLOWS_OUT, Conditions, Happening, Lifecycle, Owed, Phase
 from tls12.connection.outgoing import Outgoing
 from tls12.connection.remedies import Circumstances, remedy_for, truncation
-from tls12.connection.renegotiation import Verdict
+from tls12.connection.renegotiation import RenegotiationReply
 from tls12.connection.roles import Hooks, Role
 from tls12.crypto.provider import StandardCrypto
 from tls12.crypto.randomness import system_random
@@ -43,7 +43,7 @@ from tls12.events import (
     RenegotiationRequested,
 )
 from tls12.handshake.engine import Complete, InstallReadKeys, InstallWriteKeys, Notify, Output, RecordRules
-from tls12.handshake.grammar import State, name_of
+from tls12.handshake.grammar import State, message_type_name
 from tls12.policy import Renegotiation
 from tls12.record_layer.states import ReadState
 from tls12.registry import Alert, AlertLevel, ConnectionEnd, ContentType
@@ -161,7 +161,7 @@ class Core:
                 return
         except MessageTooLong as error:
             if not handshakes.is_expected(error.kind):  # the length and the place are wrong: tell of the place
-                raise handshakes.out_of_place(name_of(error.kind)) from None
+                raise handshakes.out_of_place(message_type_name(error.kind)) from None
             raise
         finally:
             units.close()
@@ -238,7 +238,7 @@ class Core:
         if kind != self.role.invited_by or not self._take_invitation(message):
             if handshakes.current is None:
                 if kind != self.role.opened_by:
-                    raise handshakes.out_of_place(name_of(kind))
+                    raise handshakes.out_of_place(message_type_name(kind))
                 self.begin_handshake()
             if handshakes.current is not None:  # the clock has not ended the connection
                 self._carry_out(handshakes.take_message(message))
@@ -263,15 +263,15 @@ class Core:
             handshakes.so_far,
             during=handshakes.current is not None,
         )
-        if verdict is Verdict.BEGIN or verdict is Verdict.IGNORE:
-            return verdict is Verdict.IGNORE
-        if verdict is Verdict.OUT_OF_PLACE:
-            raise handshakes.out_of_place(name_of(message[0]))
+        if verdict is RenegotiationReply.BEGIN or verdict is RenegotiationReply.IGNORE:
+            return verdict is RenegotiationReply.IGNORE
+        if verdict is RenegotiationReply.OUT_OF_PLACE:
+            raise handshakes.out_of_place(message_type_name(message[0]))
         if role.end is ConnectionEnd.CLIENT:
             self.events.append(RenegotiationRequested())
-        if verdict is Verdict.END:
+        if verdict is RenegotiationReply.END:
             raise renegotiation.policy_ends_connection(self.config, role.peer)
-        if verdict is Verdict.REFUSE:
+        if verdict is RenegotiationReply.REFUSE:
             self._send_alert(AlertLevel.WARNING, Alert.NO_RENEGOTIATION)
             handshakes.so_far.refused(self.obstacle_to_renegotiation(), self.incoming.opened)
         return True

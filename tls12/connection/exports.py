@@ -10,7 +10,7 @@ from tls12.crypto import key_schedule
 from tls12.errors import UsageError
 from tls12.handshake.proofs import Established
 
-_LONGEST = 1 << 16
+_LONGEST_EXPORT = 1 << 16
 """Bytes that one export gives at most: each 32 of them cost an HMAC or two."""
 
 
@@ -22,8 +22,8 @@ def export_keying_material(
         raise UsageError(f"the label of an exporter is a str, not {type(label).__name__}")
     if not isinstance(context, bytes | None):
         raise UsageError(f"the context of an exporter is bytes or None, not {type(context).__name__}")
-    if type(length) is not int or not 1 <= length <= _LONGEST:
-        raise UsageError(f"the length of an export is 1 to {_LONGEST} bytes, not {length!r:.40}")
+    if type(length) is not int or not 1 <= length <= _LONGEST_EXPORT:
+        raise UsageError(f"the length of an export is 1 to {_LONGEST_EXPORT} bytes, not {length!r:.40}")
     agreed = established.negotiated
     if for_authentication and not agreed.extended_master_secret:
         raise UsageError(

@@ -18,13 +18,13 @@ from tls12.connection.roles import Hooks, Role
 from tls12.errors import LimitExceeded, UnexpectedMessage, UsageError
 from tls12.events import Event
 from tls12.handshake.engine import Complete, Handshake, Notify, Output, Story
-from tls12.handshake.grammar import CCS, Conversation, State, name_of
+from tls12.handshake.grammar import CCS, Conversation, State, message_type_name
 from tls12.handshake.proofs import Established
 from tls12.registry import Alert
 from tls12.secrecy import Secret
 from tls12.wire.hello import HelloRequest
 
-_NOTHING: tuple[Output, ...] = ()
+_NO_OUTPUTS: tuple[Output, ...] = ()
 
 
 class Handshakes:
@@ -74,7 +74,7 @@ class Handshakes:
 
     def out_of_place(self, what: str) -> UnexpectedMessage:
         """The error for something that the peer may not send now."""
-        return UnexpectedMessage(self.conversation.describe(self._role.peer, what))
+        return UnexpectedMessage(self.conversation.explain_unexpected(self._role.peer, what))
 
     def last_completed(self, act: str) -> Established:
         """The handshake that `act` speaks of. Raises `UsageError` before the first, in another, after a failure."""
@@ -103,7 +103,7 @@ class Handshakes:
     def take_change_cipher_spec(self, payload: bytes) -> Sequence[Output]:
         """Show it the payload of a ChangeCipherSpec. Raises whatever is wrong with it."""
         if self.current is None:
-            raise self.out_of_place(name_of(CCS))
+            raise self.out_of_place(message_type_name(CCS))
         return self._go_on(self.current, self.current.take_change_cipher_spec(payload))
 
     def take_answer(self, decision: Secret[object]) -> Sequence[Output]:
@@ -152,7 +152,7 @@ class Handshakes:
     def _go_on(self, current: Handshake[Any], value: object) -> Sequence[Output]:
         """Resume the story, unless a callback has ended it."""
         if self._story is None:
-            return _NOTHING
+            return _NO_OUTPUTS
         outputs = current.advance(self._story, value)
         self.is_paused = current.asking is not None
         return outputs

@@ -25,7 +25,7 @@ from tls12.connection.buffers import NOTHING
 from tls12.crypto.protection import Opener
 from tls12.errors import DecodeError, LimitExceeded, PeerMisbehaved
 from tls12.events import DataReceived, Event
-from tls12.handshake.grammar import CCS, FLIGHT_ENDS, interruption, name_of, surplus
+from tls12.handshake.grammar import CCS, FLIGHT_ENDS, interruption, message_type_name, surplus
 from tls12.record_layer import RecordReader
 from tls12.registry import Alert, AlertLevel, ConnectionEnd, ContentType
 from tls12.wire.closing import AlertMessage
@@ -93,7 +93,7 @@ class Incoming:
                         self.reader.flowing = self.reader.flowing and self._may_interrupt_messages()
                 else:
                     if reassembler.pending and kind != _ALERT:
-                        what = name_of(CCS) if kind == _CHANGE_CIPHER_SPEC else "application data"
+                        what = message_type_name(CCS) if kind == _CHANGE_CIPHER_SPEC else "application data"
                         raise interruption(self._peer, what)
                     yield kind, fragment
         finally:

@@ -176,7 +176,7 @@ IN_HANDSHAKE = frozenset({Phase.HANDSHAKING, Phase.RENEGOTIATING})
 """The phases of a handshake."""
 
 _FACTS = {phase: (phase in MAY_READ, phase in MAY_WRITE, phase in HAS_ENDED) for phase in Phase}
-_BY_PLACE: dict[tuple[Phase, Happening], tuple[Transition, ...]] = {
+_BY_PHASE: dict[tuple[Phase, Happening], tuple[Transition, ...]] = {
     (phase, happening): rows
     for phase in Phase
     for happening in Happening
@@ -211,7 +211,7 @@ class Lifecycle:
 
     def move(self, happening: Happening, conditions: Callable[[], Conditions] = Conditions) -> Owed:
         """Go where `happening` leads, and say what the peer is owed. Raises KeyError for what cannot happen here."""
-        rows = _BY_PLACE[self.phase, happening]
+        rows = _BY_PHASE[self.phase, happening]
         row = rows[0]
         if len(rows) > 1 and not row.only_if(conditions()):
             row = rows[1]  # two rows of one place have opposite conditions

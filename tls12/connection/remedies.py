@@ -1,7 +1,7 @@
 """Why the peer has ended the connection, and what to do about it, as far as what went before lets one guess.
 
 How it works: an alert is one byte and gives no reason. What it is likely to mean depends on who we are, on how far
-the handshake had come, which the guard's facts say, and on what our configuration offers. `_ROWS` goes from the
+the handshake had come, which the guard's facts say, and on what our configuration offers. `_REMEDIES` goes from the
 particular to the general; the first row that fits gives the clause for the error, and none is better than a wrong one.
 """
 
@@ -88,7 +88,7 @@ def _no_certificate(now: Circumstances) -> str:
 _OURS_REFUSED = "it refused the certificate that we showed"
 _OTHER_KEY = "its key for the PSK identity is probably another one"
 
-_ROWS: tuple[tuple[Alert, _Fits, str | _Clause], ...] = (
+_REMEDIES: tuple[tuple[Alert, _Fits, str | _Clause], ...] = (
     (Alert.HANDSHAKE_FAILURE, _renegotiation_refused, because_refused),
     (Alert.HANDSHAKE_FAILURE, _showed_no_certificate, _no_certificate),
     (Alert.HANDSHAKE_FAILURE, _nothing_chosen, _wider_offer),
@@ -122,7 +122,7 @@ _ROWS: tuple[tuple[Alert, _Fits, str | _Clause], ...] = (
 
 def remedy_for(alert: Alert, now: Circumstances) -> str | None:
     """The clause that fits a fatal alert of the peer, or None."""
-    clause = next((clause for described, fits, clause in _ROWS if described == alert and fits(now)), None)
+    clause = next((clause for described, fits, clause in _REMEDIES if described == alert and fits(now)), None)
     return clause(now) if callable(clause) else clause
 
 

@@ -2,7 +2,7 @@
 
 How it works: a server asks with a HelloRequest, a client with a ClientHello (RFC 5246 7.4.1.1 and 7.4.1.2). `obstacle`
 says why a renegotiation cannot begin now, for our own wish and for the peer's; `judge_hello_request` and
-`judge_client_hello` give a `Verdict` on the peer's. They only judge; the connection does what they say.
+`judge_client_hello` give a `RenegotiationReply` on the peer's. They only judge; the connection does what they say.
 
 `Renegotiations` counts. A refusal is remembered, because a peer that then ends the connection probably does so for that
 reason, and its alert does not say so.
@@ -23,7 +23,7 @@ from tls12.wire.extensions import ExtendedMasterSecret
 from tls12.wire.hello import ClientHello
 
 
-class Verdict(Enum):
+class RenegotiationReply(Enum):
     """What the peer's wish for another handshake is answered."""
 
     BEGIN = "the message begins the handshake"
@@ -103,28 +103,32 @@ def obstacle(
 
 def judge_hello_request(
     config: ClientConfig | ServerConfig, established: Established | None, so_far: Renegotiations, *, during: bool
-) -> Verdict:
+) -> RenegotiationReply:
     """What a client answers a HelloRequest. Raises LimitExceeded for too many."""
     so_far.count_wish(config, ConnectionEnd.SERVER)
     ends = config.policy.renegotiation is Renegotiation.FATAL
     if during:
-        return Verdict.OUT_OF_PLACE if ends else Verdict.IGNORE
+        return RenegotiationReply.OUT_OF_PLACE if ends else RenegotiationReply.IGNORE
     if ends:
-        return Verdict.END
-    return Verdict.REFUSE if obstacle(config, established, so_far, during=during) else Verdict.ASK_OWNER
+        return RenegotiationReply.END
+    return (
+        RenegotiationReply.REFUSE
+        if obstacle(config, established, so_far, during=during)
+        else RenegotiationReply.ASK_OWNER
+    )
 
 
 def judge_client_hello(
     config: ClientConfig | ServerConfig, established: Established, so_far: Renegotiations, message: bytes
-) -> Verdict:
+) -> RenegotiationReply:
     """What a server answers a ClientHello behind a finished handshake. Raises LimitExceeded for too many."""
     wish = config.policy.renegotiation
     if wish is Renegotiation.ALLOW and _may_begin(config, established, message):
-        return Verdict.BEGIN
+        return RenegotiationReply.BEGIN
     if wish is Renegotiation.FATAL:
-        return Verdict.END
+        return RenegotiationReply.END
     so_far.count_wish(config, ConnectionEnd.CLIENT)
-    return Verdict.REFUSE
+    return RenegotiationReply.REFUSE
 
 
 def _may_begin(config: ClientConfig | ServerConfig, established: Established, message: bytes) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from tls12.config import ClientConfig, ServerConfig
-from tls12.connection.renegotiation import Renegotiations, Verdict, judge_client_hello, judge_hello_request
+from tls12.connection.renegotiation import RenegotiationReply, Renegotiations, judge_client_hello, judge_hello_request
 from tls12.errors import UsageError
 from tls12.events import PAUSABLE
 from tls12.given import name_value, require_function
@@ -73,7 +73,7 @@ class Role(Protocol):
 
     def judge_invitation(
         self, message: bytes, config: Any, established: Established | None, so_far: Renegotiations, *, during: bool
-    ) -> Verdict:
+    ) -> RenegotiationReply:
         """What a message of the type `invited_by` is answered, while the connection may answer.
 
         `during` says that a handshake goes on. Raises LimitExceeded for too many.
@@ -114,7 +114,7 @@ class ClientRole:
 
     def judge_invitation(
         self, message: bytes, config: Any, established: Established | None, so_far: Renegotiations, *, during: bool
-    ) -> Verdict:
+    ) -> RenegotiationReply:
         """A HelloRequest asks for a handshake; during one it means nothing (RFC 5246 7.4.1.1)."""
         return judge_hello_request(config, established, so_far, during=during)
 
@@ -149,10 +149,10 @@ class ServerRole:
 
     def judge_invitation(
         self, message: bytes, config: Any, established: Established | None, so_far: Renegotiations, *, during: bool
-    ) -> Verdict:
+    ) -> RenegotiationReply:
         """A ClientHello behind a finished handshake asks for another one; the first one and those during one do not."""
         if established is None or during:
-            return Verdict.BEGIN
+            return RenegotiationReply.BEGIN
         return judge_client_hello(config, established, so_far, message)
 
     def session_key(self, config: ServerConfig, hooks: Hooks, established: Established | None) -> bytes:

@@ -18,9 +18,9 @@ from tls12.trust.signed import end_point
 
 def compute(kind: str, established: Established) -> bytes:
     """The binding of this kind to the latest handshake. Raises `UsageError`."""
-    maker = _KINDS.get(kind) if isinstance(kind, str) else None
+    maker = _BINDINGS.get(kind) if isinstance(kind, str) else None
     if maker is None:
-        raise UsageError(f"channel binding {kind!r} is unknown; there are {', '.join(_KINDS)}")
+        raise UsageError(f"channel binding {kind!r} is unknown; there are {', '.join(_BINDINGS)}")
     return maker(established)
 
 
@@ -62,7 +62,7 @@ def _tls_exporter(established: Established) -> bytes:
     )
 
 
-_KINDS: dict[str, Callable[[Established], bytes]] = {
+_BINDINGS: dict[str, Callable[[Established], bytes]] = {
     "tls-unique": _tls_unique,
     "tls-server-end-point": _tls_server_end_point,
     "tls-exporter": _tls_exporter,

@@ -203,7 +203,7 @@ class ClientHandshake(ClientHellos):
             memory=config.memory,
         )
         self.check_key_size(peer)
-        leaf = peer.facts
+        leaf = peer.leaf_key
         if not key_fits(suite, leaf.key_kind):
             raise PeerMisbehaved(
                 f"the server's certificate holds a key of type {leaf.key_kind.name}, which {suite.suite} cannot use",
@@ -256,7 +256,7 @@ class ClientHandshake(ClientHellos):
             (
                 credential
                 for credential in self.config.credentials
-                if credential.suits(request.certificate_types, request.certificate_authorities)
+                if credential.fits_request(request.certificate_types, request.certificate_authorities)
                 and choose_scheme(credential, request.supported_signature_algorithms, self.config.policy)
             ),
             None,

@@ -281,15 +281,15 @@ _BY_PLACE: dict[ConnectionEnd, dict[State, dict[MessageKind, tuple[Row, ...]]]] 
     for side in ConnectionEnd
 }
 """The rows by sender, state and message: `admit` is asked for every message of either side."""
-_NAMES: dict[MessageKind, str] = {
+_TYPE_NAMES: dict[MessageKind, str] = {
     CCS: "ChangeCipherSpec",
     **{kind: "".join(word.capitalize() for word in kind.name.split("_")) for kind in HandshakeType},
 }
 
 
-def name_of(kind: MessageKind) -> str:
+def message_type_name(kind: MessageKind) -> str:
     """A message type as RFC 5246 spells its structure: ServerHelloDone, ChangeCipherSpec."""
-    return _NAMES.get(kind, f"handshake type {kind}")
+    return _TYPE_NAMES.get(kind, f"handshake type {kind}")
 
 
 FLIGHT_ENDS = frozenset({HandshakeType.CLIENT_HELLO, HandshakeType.SERVER_HELLO_DONE, HandshakeType.FINISHED})
@@ -298,7 +298,7 @@ FLIGHT_ENDS = frozenset({HandshakeType.CLIENT_HELLO, HandshakeType.SERVER_HELLO_
 
 def surplus(sender: ConnectionEnd, kind: MessageKind) -> UnexpectedMessage:
     """The error for more bytes in the record in which one of `FLIGHT_ENDS` ends."""
-    return UnexpectedMessage(f"the {sender} sent more behind its {name_of(kind)}, in the same record")
+    return UnexpectedMessage(f"the {sender} sent more behind its {message_type_name(kind)}, in the same record")
 
 
 def interruption(sender: ConnectionEnd, what: str) -> UnexpectedMessage:
@@ -330,14 +330,14 @@ class Conversation:
             guard = row.only_if
             if guard is always or guard(facts):
                 return row
-        refusal = UnexpectedMessage(self.describe(sender, name_of(kind)))
+        refusal = UnexpectedMessage(self.explain_unexpected(sender, message_type_name(kind)))
         if kind == HandshakeType.CERTIFICATE_REQUEST and self.state is State.SERVER_KEY_EXCHANGE and anonymous(facts):
             refusal.alert, refusal.rule = Alert.HANDSHAKE_FAILURE, "RFC 5246 7.4.4"
         raise refusal
 
-    def describe(self, sender: ConnectionEnd, what: str) -> str:
+    def explain_unexpected(self, sender: ConnectionEnd, what: str) -> str:
         """One sentence: what came, when, and what should have come."""
-        mine = " or ".join(map(name_of, self.expected(sender)))
+        mine = " or ".join(map(message_type_name, self.expected(sender)))
         due = f"expected {mine}" if mine else f"it is the {sender.other.value}'s turn"
         place = "before anything else" if self.state is State.START else f"after {self.state.value}"
         return f"the {sender.value} sent {what} {place}; {due}"
@@ -412,4 +412,4 @@ def mermaid() -> Iterator[str]:
     yield "stateDiagram-v2"
     for row in ROWS:
         condition = "" if row.only_if is always else f" [{row.only_if.__name__.replace('_', ' ')}]"
-        yield f"    {row.at.name} --> {row.to.name}: {row.sender.value} {name_of(row.message)}{condition}"
+        yield f"    {row.at.name} --> {row.to.name}: {row.sender.value} {message_type_name(row.message)}{condition}"

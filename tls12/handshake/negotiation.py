@@ -80,7 +80,7 @@ def key_fits(suite: Suite, kind: KeyKind) -> bool:
 
 _SHORT = 64
 """Code points that may repeat; the lists of clients are shorter."""
-_LONGEST_NAME = 255
+_LONGEST_HOST_NAME = 255
 """Bytes of a DNS name (RFC 1035 2.3.4). What is longer would stay in every session and ticket of the client."""
 
 
@@ -169,7 +169,7 @@ def _distinct(codes: tuple[CP, ...]) -> tuple[CP, ...]:
 def _host_name(names: ServerNameList) -> str | None:
     for name in names.server_name_list:
         if name.name_type == _HOST_NAME:
-            if len(name.host_name) > _LONGEST_NAME:
+            if len(name.host_name) > _LONGEST_HOST_NAME:
                 raise PeerMisbehaved(
                     f"the client asks for a host name of {len(name.host_name)} bytes; no DNS name is that long",
                     rule="RFC 6066 3",

@@ -42,7 +42,7 @@ from tls12.wire.hello import ClientHello, ServerHelloDone
 from tls12.wire.key_exchange import ClientKeyExchange, DigitallySigned, ServerKeyExchange
 from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
-_CERTIFICATE_TYPES = {
+_KEYS_OF_TYPE = {
     ClientCertificateType.ECDSA_SIGN: frozenset({KeyKind.ECDSA, KeyKind.ED25519, KeyKind.ED448}),
     ClientCertificateType.RSA_SIGN: frozenset({KeyKind.RSA, KeyKind.RSA_PSS}),
     ClientCertificateType.DSS_SIGN: frozenset({KeyKind.DSA}),
@@ -226,7 +226,7 @@ class ServerHandshake(ServerHellos):
             return None
         schemes = config.policy.signature_schemes
         kinds = {SCHEMES[scheme].kind for scheme in schemes}
-        types = tuple(kind for kind, keys in _CERTIFICATE_TYPES.items() if not kinds.isdisjoint(keys))
+        types = tuple(kind for kind, keys in _KEYS_OF_TYPE.items() if not kinds.isdisjoint(keys))
         return CertificateRequest(types, schemes, config.certificate_authorities)
 
     # -- the client's flight ------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ class Steps(Handshake[C]):
 
     def check_key_size(self, peer: PeerChain) -> None:
         """The policy's bounds for RSA and what is as strong of ECDSA, whatever the verifier makes of it."""
-        leaf, policy, whose = peer.facts, self.config.policy, f"the {peer.role}'s certificate"
+        leaf, policy, whose = peer.leaf_key, self.config.policy, f"the {peer.role}'s certificate"
         bits, curve = leaf.rsa_bits, leaf.curve_bits
         if bits is not None and bits < peer.minimum_rsa_bits:
             allowed = permit(policy, _BREAKABLE, minimum_rsa_bits=bits) if bits >= SMALLEST_MODULUS else ""
@@ -162,7 +162,7 @@ class Steps(Handshake[C]):
         """A scheme that we offered and that fits the key, and a good signature: the one place that proves it."""
         if scheme not in self.config.policy.signature_schemes:
             raise PeerMisbehaved(f"the {peer.role} signed with {scheme}, which was not offered", rule="RFC 5246 7.4.3")
-        leaf = peer.facts
+        leaf = peer.leaf_key
         if not leaf.may_use(scheme):
             raise PeerMisbehaved(
                 f"the {peer.role} signed with {scheme}, which is not for its key of type {leaf.key_kind.name}",

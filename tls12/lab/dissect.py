@@ -55,7 +55,7 @@ _PAYLOADS: dict[ContentType, type[ChangeCipherSpec | AlertMessage | Heartbeat]] 
     ContentType.ALERT: AlertMessage,
     ContentType.HEARTBEAT: Heartbeat,
 }
-_KEY_EXCHANGES = (
+_EXCHANGES_BY_NAME = (
     # The first pattern that begins a suite's name; static (EC)DH clients send the same message as ephemeral ones.
     (re.compile(r"TLS_RSA_PSK"), Kx.RSA_PSK),
     (re.compile(r"TLS_(DHE_PSK|PSK_DHE)"), Kx.DHE_PSK),
@@ -78,7 +78,7 @@ def looks_like_records(data: bytes) -> bool:
 
 def key_exchange_of(suite: CipherSuite) -> Kx | None:
     """The key exchange in a suite's name; also of suites that cannot be computed here."""
-    return next((algorithm for pattern, algorithm in _KEY_EXCHANGES if pattern.match(str(suite))), None)
+    return next((algorithm for pattern, algorithm in _EXCHANGES_BY_NAME if pattern.match(str(suite))), None)
 
 
 class Dissector:

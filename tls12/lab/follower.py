@@ -36,7 +36,7 @@ from tls12.handshake.grammar import (
     MessageKind,
     State,
     interruption,
-    name_of,
+    message_type_name,
     surplus,
 )
 from tls12.handshake.transcript import Transcript
@@ -221,7 +221,7 @@ class Follower:
             if half.pending:
                 yield from self._report(sender, interruption(sender, "application data"))
             if not (self._order_is_free or half.finished or self.conversation.data_allowed(sender)):
-                what = self.conversation.describe(sender, "application data")
+                what = self.conversation.explain_unexpected(sender, "application data")
                 yield from self._report(sender, UnexpectedMessage(what))
             yield ApplicationDataSeen(sender, record.fragment)
 
@@ -263,7 +263,7 @@ class Follower:
     def _take_change_cipher_spec(self, record: RecordSeen) -> Iterator[Seen]:
         sender, message = record.sender, ChangeCipherSpec()
         if self.halves[sender].pending:
-            yield from self._report(sender, interruption(sender, name_of(CCS)))
+            yield from self._report(sender, interruption(sender, message_type_name(CCS)))
         try:
             message = ChangeCipherSpec.parse(record.fragment)
         except DecodeError as error:

@@ -18,14 +18,14 @@ from tls12.wire.records import HEADER, Buffer, RecordHeader, unpack_header
 _CONTENT_TYPES = frozenset(ContentType)
 """Every listed content type. A stream whose first byte is another one is not TLS."""
 
-_ANY_NUMBER = 1 << 62
+_UNBOUNDED = 1 << 62
 
 
 class PatientReader(RecordReader):
     """A reader that goes on behind a record that breaks a rule, as long as it can tell where the next one begins."""
 
     def __init__(self) -> None:
-        super().__init__(empty_record_limit=_ANY_NUMBER)
+        super().__init__(empty_record_limit=_UNBOUNDED)
         self.objections: list[TLSError] = []
         """What rules the records have broken since they were last taken."""
         self._judged = False

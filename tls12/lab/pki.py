@@ -36,8 +36,8 @@ KEY_KINDS: Mapping[str, Callable[[], PrivateKey]] = {
 }
 """What `generate_key` can make, by name."""
 
-SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
-CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+SERVER_PURPOSES = (ExtendedKeyUsageOID.SERVER_AUTH,)
+CLIENT_PURPOSES = (ExtendedKeyUsageOID.CLIENT_AUTH,)
 VALIDITY = timedelta(days=30)
 
 
@@ -154,7 +154,7 @@ class ThrowawayCA:
         *names: str,
         key: str | PrivateKey = "ecdsa-p256",
         common_name: str | None = None,
-        purposes: Sequence[x509.ObjectIdentifier] | None = SERVER,
+        purposes: Sequence[x509.ObjectIdentifier] | None = SERVER_PURPOSES,
         usage: x509.KeyUsage | None = None,
         ca: bool = False,
         valid_from: datetime | None = None,

@@ -27,7 +27,7 @@ from tls12.secrecy import keeps_secrets
 from tls12.trust.peer import validity
 
 MAGIC = b"tls12 session"
-VERSION = 2
+FORMAT_VERSION = 2
 """Of the format of `to_bytes`. `from_bytes` refuses every other with `DecodeError`; for a session out of a store or a
 ticket that is a miss, and a full handshake follows."""
 
@@ -135,7 +135,7 @@ class Session:
         return self.created <= now < self.expires
 
     def to_bytes(self) -> bytes:
-        """The session as bytes, MASTER SECRET INCLUDED, for `from_bytes` of a release with the same `VERSION`.
+        """The session as bytes, MASTER SECRET INCLUDED, for `from_bytes` of a release with the same `FORMAT_VERSION`.
 
         Raises `EncodeError` for numbers that do not fit.
         """
@@ -155,7 +155,7 @@ class Session:
         try:
             head = _HEAD.pack(
                 MAGIC,
-                VERSION,
+                FORMAT_VERSION,
                 flags,
                 terms.max_fragment_length or 0,
                 terms.cipher_suite,
@@ -183,14 +183,14 @@ class Session:
     @classmethod
     @keeps_secrets
     def from_bytes(cls, data: bytes) -> Session:
-        """The session of `to_bytes`. Raises `DecodeError` for anything else, every other `VERSION` included."""
+        """The session of `to_bytes`. Raises `DecodeError` for anything else, every other `FORMAT_VERSION` included."""
         require("data", data, bytes | bytearray | memoryview, "the bytes of to_bytes()")
         data = bytes(data)
         if data[: len(MAGIC)] != MAGIC or len(data) < _HEAD.size:
             raise DecodeError("not a session of tls12, or not a whole one", path="session")
         _, version, flags, fragment, suite, lifetime, created, expires, *counts = _HEAD.unpack_from(data)
-        if version != VERSION:
-            raise DecodeError(f"version {version}, and this release reads {VERSION}", path="session.version")
+        if version != FORMAT_VERSION:
+            raise DecodeError(f"version {version}, and this release reads {FORMAT_VERSION}", path="session.version")
         if flags >> 8 or created != created or expires != expires:
             raise DecodeError("unknown flags, or a time that is not a number", path="session")
         items = _items(data, _HEAD.size)

@@ -29,13 +29,13 @@ _ABOUT_CERTIFICATES = (
 
 def keep_quiet() -> None:
     """See to it that the backend's warnings about certificates are neither shown nor raised."""
-    if warnings.filters[:1] != _OURS:
+    if warnings.filters[:1] != _OUR_FILTER:
         warnings.filterwarnings("ignore", _ABOUT_CERTIFICATES, UserWarning)
 
 
-_OURS: object = None
+_OUR_FILTER: object = None
 keep_quiet()
-_OURS = warnings.filters[:1]
+_OUR_FILTER = warnings.filters[:1]
 
 
 def load(der: bytes) -> x509.Certificate:
@@ -44,7 +44,7 @@ def load(der: bytes) -> x509.Certificate:
     return x509.load_der_x509_certificate(der)
 
 
-_REASONS: tuple[tuple[type[Exception], str], ...] = (
+_READ_FAULTS: tuple[tuple[type[Exception], str], ...] = (
     (x509.DuplicateExtension, "it has the extension {0.oid.dotted_string} twice"),
     (x509.InvalidVersion, "its version is none that exists"),
     (x509.UnsupportedGeneralNameType, "it has a name of a kind that is not read here"),
@@ -56,7 +56,7 @@ def because(error: Exception) -> str:
     """Why a certificate could not be read: a clause of our own, with object identifiers as dotted numbers."""
     if isinstance(error, Reasoned):
         return error.message
-    for kind, reason in _REASONS:
+    for kind, reason in _READ_FAULTS:
         if isinstance(error, kind):
             return reason.format(error)
     return "it is not valid DER, or a field of it has a wrong form"

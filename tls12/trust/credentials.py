@@ -35,7 +35,7 @@ from tls12.secrecy import keeps_secrets
 from tls12.trust.backend import because, keep_quiet, load
 from tls12.trust.der import subject_public_key_info
 from tls12.trust.loading import PrivateKey, read_file, read_pkcs12, read_private_key
-from tls12.trust.names import CertificateNames, describe
+from tls12.trust.names import CertificateNames, subject_name
 from tls12.trust.parsing import CertificateLike, as_certificates
 from tls12.trust.peer import LeafKey
 from tls12.trust.signed import end_point, signed_with
@@ -58,7 +58,7 @@ class Signer(Protocol):
         """The signature over `data`, as the scheme defines it (RFC 8446 4.2.3 lists them)."""
 
 
-_CERTIFICATE_TYPES = {
+_TYPE_OF_KEY = {
     KeyKind.RSA: ClientCertificateType.RSA_SIGN,
     KeyKind.RSA_PSS: ClientCertificateType.RSA_SIGN,
     KeyKind.ECDSA: ClientCertificateType.ECDSA_SIGN,
@@ -79,7 +79,7 @@ class Credential:
 
     certificate_list: tuple[bytes, ...]
     """The chain, DER, the leaf first, as it goes into the Certificate message."""
-    facts: LeafKey
+    leaf_key: LeafKey
     schemes: tuple[SignatureScheme, ...]
     """What the key can sign with, the most fitting first; empty where keyUsage forbids signing."""
     ocsp_response: bytes | None
@@ -108,9 +108,9 @@ class Credential:
         chain = as_certificates([certificates], "certificate")
         if not chain:
             raise UsageError("a credential needs at least one certificate")
-        facts = _facts(chain[0])
+        leaf_key = _read_leaf_key(chain[0])
         _check_chain(chain)
-        _check_key(private_key, facts, chain)
+        _check_key(private_key, leaf_key, chain)
         if ocsp_response is not None:
             _check_octets("ocsp_response", ocsp_response)
         if isinstance(scts, bytes | str) or not isinstance(scts, Iterable):
@@ -120,11 +120,11 @@ class Credential:
             _check_octets("one of scts", timestamp)
         if schemes is not None and not isinstance(schemes, Collection):
             raise UsageError(f"schemes is {name_value(schemes)}; give SignatureScheme members")
-        able = signatures.schemes_for(facts.public_key, facts.key_kind) if facts.allows_signing else ()
+        able = signatures.schemes_for(leaf_key.public_key, leaf_key.key_kind) if leaf_key.allows_signing else ()
         return cls(
             tuple(certificate.public_bytes(Encoding.DER) for certificate in chain),
-            facts,
-            tuple(scheme for scheme in able if facts.may_use(scheme) and (schemes is None or scheme in schemes)),
+            leaf_key,
+            tuple(scheme for scheme in able if leaf_key.may_use(scheme) and (schemes is None or scheme in schemes)),
             ocsp_response,
             timestamps,
             private_key,
@@ -172,27 +172,27 @@ class Credential:
     @property
     def leaf(self) -> x509.Certificate:
         """The certificate itself."""
-        return self.facts.certificate
+        return self.leaf_key.certificate
 
     @property
     def public_key(self) -> CertificatePublicKeyTypes:
         """The leaf's public key."""
-        return self.facts.public_key
+        return self.leaf_key.public_key
 
     @property
     def key_kind(self) -> KeyKind:
         """What the key is; RSA_PSS where the certificate restricts an RSA key to it."""
-        return self.facts.key_kind
+        return self.leaf_key.key_kind
 
     @property
     def group(self) -> NamedGroup | None:
         """The curve of an ECDSA key, which the peer must support (RFC 8422 5.3)."""
-        return self.facts.group
+        return self.leaf_key.group
 
     @property
     def decryption_key(self) -> rsa.RSAPrivateKey | None:
         """The key for RSA key transport; None where the key, or keyUsage, does not allow it."""
-        if self.key_kind is not KeyKind.RSA or not self.facts.allows_encipherment:
+        if self.key_kind is not KeyKind.RSA or not self.leaf_key.allows_encipherment:
             return None
         return self.private_key if isinstance(self.private_key, rsa.RSAPrivateKey) else None
 
@@ -255,11 +255,11 @@ class Credential:
         """Whether a peer that verifies these signatures inside certificates can verify the chain (RFC 5246 7.4.2)."""
         return not any(signature.isdisjoint(schemes) for signature in self.signed_with)
 
-    def suits(
+    def fits_request(
         self, certificate_types: Collection[ClientCertificateType], certificate_authorities: Collection[bytes]
     ) -> bool:
         """Whether a CertificateRequest's types and authorities (DER names; none means any) allow it."""
-        if _CERTIFICATE_TYPES[self.key_kind] not in certificate_types:
+        if _TYPE_OF_KEY[self.key_kind] not in certificate_types:
             return False
         return not certificate_authorities or not self.issuers.isdisjoint(certificate_authorities)
 
@@ -287,17 +287,19 @@ class Credential:
         return self.private_key.sign(scheme, data)
 
     def __repr__(self) -> str:
-        return f"<Credential {describe(self.leaf)}: {self.key_kind.value}, {self.names}>"
+        return f"<Credential {subject_name(self.leaf)}: {self.key_kind.value}, {self.names}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Credential holds a private key and cannot be pickled")
 
 
-def _facts(leaf: x509.Certificate) -> LeafKey:
+def _read_leaf_key(leaf: x509.Certificate) -> LeafKey:
     try:
         return LeafKey.of(leaf)
     except Exception as error:  # the backend's lazy parser raises a dozen kinds
-        raise UsageError(f"the key or the extensions of {describe(leaf)} cannot be used: {because(error)}") from error
+        raise UsageError(
+            f"the key or the extensions of {subject_name(leaf)} cannot be used: {because(error)}"
+        ) from error
 
 
 def _check_chain(chain: list[x509.Certificate]) -> None:
@@ -310,7 +312,7 @@ def _check_chain(chain: list[x509.Certificate]) -> None:
             raise UsageError(f"certificate {number} of the chain cannot be read: {because(error)}") from error
 
 
-def _check_key(key: object, facts: LeafKey, chain: list[x509.Certificate]) -> None:
+def _check_key(key: object, leaf_key: LeafKey, chain: list[x509.Certificate]) -> None:
     if key is None:
         return
     if not isinstance(key, PrivateKey | Signer):
@@ -321,16 +323,16 @@ def _check_key(key: object, facts: LeafKey, chain: list[x509.Certificate]) -> No
     public_key = key.public_key
     if callable(public_key):
         public_key = public_key()
-    if public_key == facts.public_key:
+    if public_key == leaf_key.public_key:
         return
     for number, certificate in enumerate(chain[1:], 2):
         if _has_key(certificate, public_key):
             raise UsageError(
-                f"the private key belongs to certificate {number} of the chain, {describe(certificate)}",
+                f"the private key belongs to certificate {number} of the chain, {subject_name(certificate)}",
                 remedy="the certificate of the key must come first, and its issuers after it",
             )
     raise UsageError(
-        f"the private key does not belong to the certificate {describe(facts.certificate)}",
+        f"the private key does not belong to the certificate {subject_name(leaf_key.certificate)}",
         remedy="give the key that the certificate was issued for",
     )
 

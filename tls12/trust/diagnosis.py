@@ -8,7 +8,7 @@ gives the error. If no rule is broken, the backend has a reason that is no rule 
 backend's text. That text itself, the debug output of a parser, is only in the error's `__cause__`.
 
 The chain is refused whatever is found here, so a mistake in this module can only give a wrong explanation. To bound its
-time, it does not look into chains of more than `_LARGEST` bytes.
+time, it does not look into chains of more than `_LONGEST_EXPLAINED` bytes.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from cryptography import x509
 from tls12.errors import CertificateError, UnknownIssuer
 from tls12.trust.backend import because, load
 from tls12.trust.der import raw_fields
-from tls12.trust.names import describe, describe_issuer
+from tls12.trust.names import issuer_name, subject_name
 from tls12.trust.paths import Walk, key_identifiers
 from tls12.trust.peer import PeerChain
-from tls12.trust.rules import RULES, Rules, Step
+from tls12.trust.rules import RULES, PathStep, Rules
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verdicts import in_words
 
-_LARGEST = 65_536
+_LONGEST_EXPLAINED = 65_536
 """Bytes of a chain that is looked into."""
 
 
 def diagnose(peer: PeerChain, store: TrustStore, rules: Rules, verdict: object) -> CertificateError:
     """The error for a chain that the backend refused; the text of its `verdict` is read only if need be."""
     size = sum(map(len, peer.certificates))
-    if size > _LARGEST:
+    if size > _LONGEST_EXPLAINED:
         return CertificateError(
             f"the {peer.role}'s certificates were refused; with {size} bytes they are too long to look for the reason",
             remedy=f"the {peer.role} needs shorter certificates, or fewer",
@@ -44,7 +44,7 @@ def diagnose(peer: PeerChain, store: TrustStore, rules: Rules, verdict: object) 
         path = walk.from_leaf(leaf)
         if path is None:
             return _no_path(peer, walk)
-        steps = [Step(path, position, peer, rules) for position in range(len(path))]
+        steps = [PathStep(path, position, peer, rules) for position in range(len(path))]
         for rule in RULES:
             for step in steps:
                 error = rule(step)
@@ -61,10 +61,10 @@ def diagnose(peer: PeerChain, store: TrustStore, rules: Rules, verdict: object) 
 
 def _no_path(peer: PeerChain, walk: Walk) -> CertificateError:
     last = walk.furthest[-1]
-    whose = f"the {peer.role}'s certificate {describe(walk.furthest[0])}"
+    whose = f"the {peer.role}'s certificate {subject_name(walk.furthest[0])}"
     if walk.forged is not None:
         return CertificateError(
-            f"the signature on the certificate {describe(walk.forged)} is not by the key that it names",
+            f"the signature on the certificate {subject_name(walk.forged)} is not by the key that it names",
             rule="RFC 5280 6.1.3",
             remedy="the certificate was altered or forged; do not trust this connection",
         )
@@ -72,15 +72,15 @@ def _no_path(peer: PeerChain, walk: Walk) -> CertificateError:
     namesakes = walk.store.named(names.issuer)
     if namesakes:
         return UnknownIssuer(
-            f"no trusted root leads to {whose}: a CA named {describe_issuer(last)} is trusted, "
-            f"but its key did not sign {describe(last)}{_identifiers(last, namesakes[0])}",
+            f"no trusted root leads to {whose}: a CA named {issuer_name(last)} is trusted, "
+            f"but its key did not sign {subject_name(last)}{_identifiers(last, namesakes[0])}",
             remedy="if the CA was made anew, put its new certificate into the TrustStore; if not, this is another CA "
             "of the same name",
         )
     if names.subject != names.issuer:
-        issuer = describe_issuer(last)
+        issuer = issuer_name(last)
         return UnknownIssuer(
-            f"no trusted root leads to {whose}: {issuer}, issuer of {describe(last)}, is not known",
+            f"no trusted root leads to {whose}: {issuer}, issuer of {subject_name(last)}, is not known",
             remedy=f"add the CA to the TrustStore, or let the {peer.role} send its intermediate certificates",
         )
     if len(walk.furthest) == 1:
@@ -89,7 +89,7 @@ def _no_path(peer: PeerChain, walk: Walk) -> CertificateError:
             remedy="if it is the one you expect, use PinnedVerifier with this certificate",
         )
     return UnknownIssuer(
-        f"no trusted root leads to {whose}: its chain ends in {describe(last)}, which is not trusted",
+        f"no trusted root leads to {whose}: its chain ends in {subject_name(last)}, which is not trusted",
         remedy="if this CA is the one you expect, add it to the TrustStore",
     )
 

@@ -123,7 +123,7 @@ def printable(text: str) -> str:
     return escaped if len(escaped) <= 200 else escaped[:197] + "..."
 
 
-def describe(certificate: x509.Certificate) -> str:
+def subject_name(certificate: x509.Certificate) -> str:
     """Whose certificate it is, for an error message: its subject, or its names where that is empty."""
     try:
         length = len(raw_fields(certificate).subject)
@@ -133,7 +133,7 @@ def describe(certificate: x509.Certificate) -> str:
         return "with an unreadable subject"
 
 
-def describe_issuer(certificate: x509.Certificate) -> str:
+def issuer_name(certificate: x509.Certificate) -> str:
     """Who issued it, for an error message."""
     try:
         return _name(lambda: certificate.issuer, len(raw_fields(certificate).issuer))

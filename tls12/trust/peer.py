@@ -62,7 +62,7 @@ class PeerChain:
             raise UsageError("a PeerChain needs at least one certificate")
 
     @cached_property
-    def facts(self) -> LeafKey:
+    def leaf_key(self) -> LeafKey:
         """What is asked of the peer's own certificate. Raises `CertificateError` if it cannot be read."""
         der = self.certificates[0]
         memory = self.memory if len(der) <= _ORDINARY_BYTES else None
@@ -71,37 +71,37 @@ class PeerChain:
     @property
     def leaf(self) -> x509.Certificate:
         """The peer's own certificate. Raises `CertificateError` (bad_certificate) if it is not one."""
-        return self.facts.certificate
+        return self.leaf_key.certificate
 
     @property
     def leaf_public_key(self) -> CertificatePublicKeyTypes:
         """The peer's public key. Raises `CertificateError` (unsupported_certificate) for unknown kinds."""
-        return self.facts.public_key
+        return self.leaf_key.public_key
 
     @property
     def leaf_key_kind(self) -> KeyKind:
         """The kind of the peer's key; RSA_PSS where the certificate restricts an RSA key to it (RFC 8017)."""
-        return self.facts.key_kind
+        return self.leaf_key.key_kind
 
     @property
     def leaf_group(self) -> NamedGroup | None:
         """The curve of an ECDSA key, which the other side must have offered (RFC 8422 5.3)."""
-        return self.facts.group
+        return self.leaf_key.group
 
     @property
     def leaf_rsa_bits(self) -> int | None:
         """The length of an RSA key in bits, None for keys of other kinds."""
-        return self.facts.rsa_bits
+        return self.leaf_key.rsa_bits
 
     @property
     def allows_signing(self) -> bool:
         """Whether keyUsage, if present, has digitalSignature, which (EC)DHE suites and clients need."""
-        return self.facts.allows_signing
+        return self.leaf_key.allows_signing
 
     @property
     def allows_encipherment(self) -> bool:
         """Whether keyUsage, if present, has keyEncipherment, as RSA key transport needs (RFC 5246 7.4.2)."""
-        return self.facts.allows_encipherment
+        return self.leaf_key.allows_encipherment
 
     @property
     def stapled_scts(self) -> tuple[bytes, ...]:
@@ -142,7 +142,7 @@ class LeafKey:
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> LeafKey:
-        """Read the facts; raises whatever the backend raises for what it cannot read."""
+        """Read them from the certificate. Raises what the backend raises if it cannot read the certificate."""
         public_key = certificate.public_key()
         restricted = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
         usage = key_usage(certificate)

@@ -15,7 +15,7 @@ import re
 from tls12.errors import UsageError
 
 _PREFIX = re.compile(r"(?:pin-)?sha-?256(?=[/=:])[=:\s\"]*", re.IGNORECASE)
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[: ]?){20,64}")
+_HEX_DIGEST = re.compile(r"(?:[0-9A-Fa-f]{2}[: ]?){20,64}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
 _DIGEST_SIZES = {16: "MD5", 20: "SHA-1", 28: "SHA-224", 48: "SHA-384", 64: "SHA-512"}
 
@@ -29,7 +29,7 @@ def refuse_digest(pin: object, what: str) -> None:
     text = text.strip()
     prefix = _PREFIX.match(text)
     bare = text[prefix.end() :].rstrip('"; ') if prefix else text
-    if _HEX.fullmatch(bare):
+    if _HEX_DIGEST.fullmatch(bare):
         digest = bytes.fromhex(bare.replace(":", "").replace(" ", ""))
         raise _refusal(what, f"{len(digest)} bytes in hexadecimal", digest)
     if prefix or _BASE64.fullmatch(bare):

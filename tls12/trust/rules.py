@@ -25,7 +25,7 @@ from tls12.errors import CertificateError, CertificateExpired, NameMismatch, Wea
 from tls12.registry import Alert, ConnectionEnd
 from tls12.trust.der import raw_fields
 from tls12.trust.key_sizes import permission_of_verifier, weak_key
-from tls12.trust.names import CertificateNames, describe, printable
+from tls12.trust.names import CertificateNames, printable, subject_name
 from tls12.trust.peer import PeerChain, key_usage
 
 PURPOSES: dict[ConnectionEnd, x509.ObjectIdentifier] = {
@@ -47,7 +47,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """One certificate of the path, with what surrounds it."""
 
     path: list[x509.Certificate]
@@ -74,7 +74,7 @@ class Step:
     def what(self) -> str:
         """What it is called in an error."""
         kind = f"the {self.peer.role}'s certificate" if self.is_leaf else "the CA certificate"
-        return f"{kind} {describe(self.certificate)}"
+        return f"{kind} {subject_name(self.certificate)}"
 
     def extension(self, oid: x509.ObjectIdentifier) -> x509.Extension[x509.ExtensionType] | None:
         """Its extension of this kind, or None."""
@@ -90,7 +90,7 @@ class Step:
         return found.value if found and isinstance(found.value, x509.BasicConstraints) else None
 
 
-def _dates(step: Step) -> CertificateError | None:
+def _dates(step: PathStep) -> CertificateError | None:
     now = datetime.fromtimestamp(step.peer.time, UTC).replace(microsecond=0)
     begin, end = step.certificate.not_valid_before_utc, step.certificate.not_valid_after_utc
     if now > end:
@@ -106,7 +106,7 @@ def _dates(step: Step) -> CertificateError | None:
     )
 
 
-def _leaf_is_no_ca(step: Step) -> CertificateError | None:
+def _leaf_is_no_ca(step: PathStep) -> CertificateError | None:
     constraints = step.constraints
     if not step.is_leaf or constraints is None or not constraints.ca:
         return None
@@ -123,13 +123,13 @@ def _leaf_is_no_ca(step: Step) -> CertificateError | None:
     )
 
 
-def _version(step: Step) -> CertificateError | None:
+def _version(step: PathStep) -> CertificateError | None:
     if step.certificate.version is x509.Version.v3:
         return None
     if step.is_trusted and not step.is_leaf:
         return WrongPurpose(
-            f"the trusted root {describe(step.certificate)} is of version 1 and has no basicConstraints: it does not "
-            "say that it is a CA's",
+            f"the trusted root {subject_name(step.certificate)} is of version 1 and has no basicConstraints: it does "
+            "not say that it is a CA's",
             rule="RFC 5280 4.2.1.9",
             remedy="put a certificate of version 3 of this CA into the TrustStore, or use PinnedVerifier",
         )
@@ -140,7 +140,7 @@ def _version(step: Step) -> CertificateError | None:
     )
 
 
-def _serial_number(step: Step) -> CertificateError | None:
+def _serial_number(step: PathStep) -> CertificateError | None:
     serial = step.certificate.serial_number
     if serial >= 0 and serial.bit_length() <= _SERIAL_BITS:
         return None
@@ -154,7 +154,7 @@ def _serial_number(step: Step) -> CertificateError | None:
 _SERIAL_BITS = 20 * 8
 
 
-def _length(step: Step) -> CertificateError | None:
+def _length(step: PathStep) -> CertificateError | None:
     between = len(step.path) - 2
     if not step.is_leaf or between <= step.rules.max_chain_depth:
         return None
@@ -165,7 +165,7 @@ def _length(step: Step) -> CertificateError | None:
     )
 
 
-def _issuers_are_cas(step: Step) -> CertificateError | None:
+def _issuers_are_cas(step: PathStep) -> CertificateError | None:
     if step.is_leaf:
         return None
     constraints = step.constraints
@@ -187,7 +187,7 @@ def _issuers_are_cas(step: Step) -> CertificateError | None:
     return None
 
 
-def _key_usage(step: Step) -> CertificateError | None:
+def _key_usage(step: PathStep) -> CertificateError | None:
     usage = key_usage(step.certificate)
     if step.is_leaf:
         if usage is None or not usage.key_cert_sign:
@@ -206,7 +206,7 @@ def _key_usage(step: Step) -> CertificateError | None:
     return WrongPurpose(f"{step.what} {reason}", rule="RFC 5280 4.2.1.3", remedy=remedy)
 
 
-def _extended_key_usage(step: Step) -> CertificateError | None:
+def _extended_key_usage(step: PathStep) -> CertificateError | None:
     found = step.extension(ExtensionOID.EXTENDED_KEY_USAGE)
     wanted = PURPOSES[step.peer.role]
     if found is None or not isinstance(found.value, x509.ExtendedKeyUsage):
@@ -237,7 +237,7 @@ _PURPOSE_NAMES = {
 """What RFC 5280 4.2.1.12 calls them; others are named by their object identifier."""
 
 
-def _critical_extended_key_usage(step: Step) -> CertificateError | None:
+def _critical_extended_key_usage(step: PathStep) -> CertificateError | None:
     if not step.rules.strict:
         return None
     return CertificateError(
@@ -247,7 +247,7 @@ def _critical_extended_key_usage(step: Step) -> CertificateError | None:
     )
 
 
-def _keys(step: Step) -> CertificateError | None:
+def _keys(step: PathStep) -> CertificateError | None:
     key = step.certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < step.rules.minimum_rsa_bits:
         allowed = permission_of_verifier(key.key_size) if step.is_leaf else ""
@@ -283,7 +283,7 @@ def _unverified_kind(certificate: x509.Certificate, key: object) -> str | None:
 _UNVERIFIED_KINDS = {ed25519.Ed25519PublicKey: "Ed25519", ed448.Ed448PublicKey: "Ed448", dsa.DSAPublicKey: "DSA"}
 
 
-def _signatures(step: Step) -> CertificateError | None:
+def _signatures(step: PathStep) -> CertificateError | None:
     if step.is_trusted:
         return None
     try:
@@ -319,7 +319,7 @@ _VERIFIED_SIGNATURES = frozenset(
 )
 
 
-def _required_extensions(step: Step) -> CertificateError | None:
+def _required_extensions(step: PathStep) -> CertificateError | None:
     if not step.rules.strict:
         return None
     constraints = step.extension(ExtensionOID.BASIC_CONSTRAINTS)
@@ -339,7 +339,7 @@ def _required_extensions(step: Step) -> CertificateError | None:
     )
 
 
-def _criticality_of_names(step: Step) -> CertificateError | None:
+def _criticality_of_names(step: PathStep) -> CertificateError | None:
     found = step.extension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
     if not step.is_leaf or not step.rules.strict or found is None or step.peer.role == "client":
         return None
@@ -359,7 +359,7 @@ def _is_self_issued(certificate: x509.Certificate) -> bool:
     return fields.issuer == fields.subject
 
 
-def _critical_extensions(step: Step) -> CertificateError | None:
+def _critical_extensions(step: PathStep) -> CertificateError | None:
     for extension in step.certificate.extensions:
         if extension.critical and isinstance(extension.value, x509.UnrecognizedExtension):
             oid = extension.oid.dotted_string
@@ -372,7 +372,7 @@ def _critical_extensions(step: Step) -> CertificateError | None:
     return None
 
 
-def _names(step: Step) -> CertificateError | None:
+def _names(step: PathStep) -> CertificateError | None:
     wanted = step.peer.server_name
     if not step.is_leaf or step.peer.role == "client" or wanted is None:
         return None
@@ -400,7 +400,7 @@ def _names(step: Step) -> CertificateError | None:
     )
 
 
-def _name_constraints(step: Step) -> CertificateError | None:
+def _name_constraints(step: PathStep) -> CertificateError | None:
     found = step.extension(ExtensionOID.NAME_CONSTRAINTS)
     if step.is_leaf or found is None or not isinstance(found.value, x509.NameConstraints):
         return None
@@ -435,7 +435,7 @@ def _in_one_of(subtrees: Iterable[object], name: str) -> bool:
     )
 
 
-RULES: tuple[Callable[[Step], CertificateError | None], ...] = (
+RULES: tuple[Callable[[PathStep], CertificateError | None], ...] = (
     _version,
     _serial_number,
     _dates,

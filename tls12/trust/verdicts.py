@@ -1,7 +1,7 @@
 """What the verifier of `cryptography` said, in words of our own, where no rule of `rules` explains it.
 
 How it works: its verdict is a text made for developers: a fixed reason, sometimes behind the object identifier of an
-extension, among the debug output of its parser. `_REASONS` knows the reasons that a path can be refused for although
+extension, among the debug output of its parser. `_REFUSALS` knows the reasons that a path can be refused for although
 it keeps to our rules, and `_EXTENSION` takes an extension's identifier and fault out of it. Nothing of the text itself
 reaches a message; what is not known is said to be so, and the text is in the `__cause__` of the error.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from cryptography.x509.oid import ExtensionOID
 
 from tls12.errors import CertificateError
-from tls12.trust.rules import Step
+from tls12.trust.rules import PathStep
 
 _EXTENSION = re.compile(r"invalid extension: (\d+(?:\.\d+)+): (.*)", re.DOTALL)
 
@@ -45,7 +45,7 @@ _EXTENSION_FAULTS = {
 
 _ANOTHER = "issue it again as RFC 5280 asks, or use PinnedVerifier"
 
-_REASONS: tuple[tuple[str, str, str, str], ...] = (
+_REFUSALS: tuple[tuple[str, str, str, str], ...] = (
     # the backend's words                     ours, behind whose certificate it is                    rule, remedy
     (
         "maximum name constraint check limit",
@@ -102,13 +102,13 @@ _REASONS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-def in_words(verdict: str, path: Sequence[Step]) -> CertificateError:
+def in_words(verdict: str, path: Sequence[PathStep]) -> CertificateError:
     """The error for a path that breaks none of our rules and that the backend refused with the text `verdict`."""
     verdict = verdict.partition("(encountered processing")[0]
     found = _EXTENSION.search(verdict)
     if found is not None:
         return _of_extension(found[1], found[2], path)
-    for words, ours, rule, remedy in _REASONS:
+    for words, ours, rule, remedy in _REFUSALS:
         if words in verdict:
             return CertificateError(f"{path[0].what} {ours}", rule=rule, remedy=remedy)
     return CertificateError(
@@ -117,7 +117,7 @@ def in_words(verdict: str, path: Sequence[Step]) -> CertificateError:
     )
 
 
-def _of_extension(oid: str, reason: str, path: Sequence[Step]) -> CertificateError:
+def _of_extension(oid: str, reason: str, path: Sequence[PathStep]) -> CertificateError:
     name = _EXTENSION_NAMES.get(oid, oid)
     having = [step for step in path if any(e.oid.dotted_string == oid for e in step.certificate.extensions)]
     lacking = [step for step in path if step not in having]

@@ -45,7 +45,7 @@ from tls12.trust.key_sizes import (
     too_large,
     weak_key,
 )
-from tls12.trust.names import LONGEST_NAME, describe, ip_text
+from tls12.trust.names import LONGEST_NAME, ip_text, subject_name
 from tls12.trust.parsing import CertificateLike, as_certificates
 from tls12.trust.paths import (
     MAX_NAME_COMPARISONS,
@@ -223,7 +223,7 @@ class X509Verifier:
             if isinstance(key, rsa.RSAPublicKey) and key.key_size < minimum:
                 whose = "the CA certificate" if position else f"the {peer.role}'s certificate"
                 allowed = "" if position else permission_of_verifier(key.key_size)
-                raise weak_key(f"{whose} {describe(certificate)}", key.key_size, minimum, allowed)
+                raise weak_key(f"{whose} {subject_name(certificate)}", key.key_size, minimum, allowed)
 
     def __repr__(self) -> str:
         return f"X509Verifier({self.trust_store!r})"
@@ -243,7 +243,7 @@ def _check_not_too_large(peer: PeerChain, der: bytes, certificate: x509.Certific
         return  # there is nothing to compute with; the backend refuses it
     if is_too_large(key, maximum_rsa_bits):
         whose = f"the {peer.role}'s certificate" if der == peer.certificates[0] else "the CA certificate"
-        raise too_large(f"{whose} {describe(certificate)}", key, maximum_rsa_bits, permission_of_a_larger_key)
+        raise too_large(f"{whose} {subject_name(certificate)}", key, maximum_rsa_bits, permission_of_a_larger_key)
 
 
 def _digest(peer: PeerChain) -> bytes:
@@ -343,7 +343,7 @@ class PinnedVerifier:
         pin = spki_sha256(peer.leaf)
         if pin in self._keys:
             return ()
-        what = f"the {peer.role}'s certificate {describe(peer.leaf)}"
+        what = f"the {peer.role}'s certificate {subject_name(peer.leaf)}"
         this = f"PinnedVerifier(bytes.fromhex({pin.hex()!r}))"
         if digest in self._keys:
             raise NotPinned(

@@ -30,7 +30,7 @@ def innermost(dpkt: Any, link: int, frame: bytes) -> Any:
 
 def name_link(link: int) -> str:
     """A link type for people: its number, and tcpdump's name if that is known here."""
-    return f"{link} ({_NAMES[link]})" if link in _NAMES else str(link)
+    return f"{link} ({_LINK_NAMES[link]})" if link in _LINK_NAMES else str(link)
 
 
 def _bare(dpkt: Any, frame: bytes) -> Any:
@@ -60,7 +60,7 @@ LINKS: Mapping[int, Callable[[Any, bytes], Any]] = {
 }
 """By link type: removes the header of the link layer."""
 
-_NAMES: Mapping[int, str] = {
+_LINK_NAMES: Mapping[int, str] = {
     6: "IEEE802_5",
     8: "SLIP",
     10: "FDDI",

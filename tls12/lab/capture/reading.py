@@ -75,16 +75,16 @@ class _Unread:
     def say(self, number: int, reason: str) -> Iterator[Problem]:
         kind = re.sub(r"\d+", "", reason)
         self._seen[kind] += 1
-        if self._seen[kind] <= _NAMED and len(self._seen) <= _REASONS:
+        if self._seen[kind] <= _NAMED and len(self._seen) <= _MOST_REASONS:
             yield Problem(f"packet {number} cannot be read: {reason}")
 
     def rest(self) -> Iterator[Problem]:
-        named = (min(count, _NAMED) for count in list(self._seen.values())[:_REASONS])
+        named = (min(count, _NAMED) for count in list(self._seen.values())[:_MOST_REASONS])
         if (more := self._seen.total() - sum(named)) > 0:
             yield Problem(f"{more} more packets cannot be read")
 
 
-_NAMED, _REASONS = 3, 16
+_NAMED, _MOST_REASONS = 3, 16
 
 
 _TCP, _IPV6_FRAGMENT = 6, 44

@@ -117,13 +117,13 @@ TABLE: Mapping[ExtensionType, ExtensionRow] = {
 }
 """Extension type to the way its body is read in each hello."""
 
-_HEADER = Struct(">HH")
+_EXTENSION_HEADER = Struct(">HH")
 
 _NEW_IN_EVERY_HELLO = frozenset((ExtensionType.KEY_SHARE, ExtensionType.PRE_SHARED_KEY, ExtensionType.COOKIE))
 
 _REPEATED_BYTES = 64
 """The longest body that is remembered: it takes several times its bytes, whatever a hostile peer sends."""
-_NOTHING: Mapping[object, Any] = {}
+_NO_CACHE: Mapping[object, Any] = {}
 """What is remembered without a memory."""
 _REPEATED_BLOCK_BYTES, _REPEATED_BLOCK_EXTENSIONS = 1024, 32
 """The largest block that is remembered as a whole."""
@@ -188,8 +188,8 @@ def _read_strictly(r: Reader, column: HelloColumn, memory: Memory | None) -> tup
     may_come_again = True
     data, pos, end, names = r.data, r.pos, r.end, r.names
     names += (found, "")
-    readers, unpack, most = column.readers, _HEADER.unpack_from, r.mode.extensions
-    recall = memory.get if memory is not None else _NOTHING.get
+    readers, unpack, most = column.readers, _EXTENSION_HEADER.unpack_from, r.mode.extensions
+    recall = memory.get if memory is not None else _NO_CACHE.get
     while pos < end:
         if len(found) == most:
             raise LimitExceeded(
@@ -241,7 +241,7 @@ def _read_leniently(r: Reader, column: HelloColumn) -> tuple[Extension, ...]:
     mark = r.mark()
     while pos < end:
         body = pos + 4
-        kind, length = _HEADER.unpack_from(data, pos) if body <= end else (0, 0)
+        kind, length = _EXTENSION_HEADER.unpack_from(data, pos) if body <= end else (0, 0)
         new = body + length
         if new > end:
             r.pos, r.end = pos, end
@@ -326,7 +326,7 @@ def _write_extension(w: Writer, extension: Extension) -> None:
     extension.write(w)
     length = len(buffer) - start - 4
     try:
-        _HEADER.pack_into(buffer, start, extension.extension_type, length)
+        _EXTENSION_HEADER.pack_into(buffer, start, extension.extension_type, length)
     except StructError:
         raise w.error("", f"type or length ({length}) exceeds 65535") from None
     if type(extension) is ExtensionRemnant:
