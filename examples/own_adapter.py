@@ -3,11 +3,12 @@
 python examples/own_adapter.py HOST PORT [CA.pem]
 """
 
+import contextlib
 import selectors
 import socket
 import sys
 import types
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from time import monotonic
 from typing import Any
 
@@ -24,21 +25,19 @@ def ready(sock: socket.socket, events: int, until: float | None) -> Generator[tu
     return (yield sock, events, until)
 
 
-def run(task: Coroutine[tuple[Any, ...], bool, None]) -> None:
+def run(task: Coroutine[Any, Any, None]) -> None:
     """An event loop for one task. Those of trio, curio and others do the same for many."""
-    is_ready = False
-    try:
+    is_ready: bool | None = None
+    with contextlib.suppress(StopIteration):
         while True:
-            sock, events, until = task.send(is_ready or None)  # type: ignore[arg-type]  # the first must be None
+            sock, events, until = task.send(is_ready)
             with selectors.DefaultSelector() as selector:
                 selector.register(sock, events)
                 is_ready = bool(selector.select(None if until is None else max(0.0, until - monotonic())))
-    except StopIteration:
-        pass
 
 
 class Stream:
-    """TLS over a connected socket. All that it knows of TLS is in the driver."""
+    """TLS over a connected socket. The driver knows the protocol; here is the I/O."""
 
     def __init__(self, sock: socket.socket, connection: Connection, answers: Answers | None = None) -> None:
         sock.setblocking(False)
@@ -65,9 +64,9 @@ class Stream:
         await self.flush(None)
 
     async def close(self) -> None:
-        """Send close_notify, and wait a moment for the peer's; also after a failure, for its alert."""
+        """Send close_notify, or after a failure the alert, and give the peer time to close too."""
         self.driver.close()
-        try:
+        with self.sock, contextlib.suppress(OSError):  # the peer may have closed the connection already
             while (ending := self.driver.ending) is None:  # a renegotiation goes on
                 await self.go_on()
             until = monotonic() + ending.seconds
@@ -76,48 +75,31 @@ class Stream:
                 self.sock.shutdown(socket.SHUT_WR)
                 while ending.awaits_peer and await ready(self.sock, READ, until) and self.sock.recv(65536):
                     pass
-        except OSError:
-            pass  # the peer has hung up
-        finally:
-            self.sock.close()
 
     async def go_on(self) -> None:
-        """One round: write, then answer a question or read."""
+        """One round: write the output, then answer a question or read."""
         driver = self.driver
         await self.flush(None)
-        if driver.question is not None:
-            await self.answer(driver.question)
-            return
         driver.raise_failure()
         if driver.time_bound is not self.bound:
             self.bound = driver.time_bound
             self.until = monotonic() + self.bound.seconds if self.bound is not None else None
-        if not await ready(self.sock, READ, self.until):
+        if driver.question is not None:
+            await driver.await_answer(driver.question)
+        elif not await ready(self.sock, READ, self.until):
             driver.time_out()
-            return
-        try:
-            driver.receive(self.sock.recv(65536))
-        except OSError as error:
-            driver.lose(error)
-
-    async def answer(self, question: Awaitable[Any]) -> None:
-        try:
-            decision = await question
-        except Exception as error:
-            self.driver.fail(error)
         else:
-            self.driver.answer(decision)
+            try:
+                driver.receive(self.sock.recv(65536))
+            except OSError as error:
+                driver.lose(error)
 
     async def flush(self, until: float | None) -> None:
-        output = self.driver.output
         try:
-            while output and await ready(self.sock, WRITE, until):
-                sent = self.sock.send(output[0])
-                output[0] = output[0][sent:]
-                if not output[0]:
-                    del output[0]
+            while (output := self.driver.output) and await ready(self.sock, WRITE, until):
+                self.driver.sent(self.sock.send(output[0]))
         except OSError:
-            output.clear()  # the peer has hung up; reading will tell why
+            output.clear()  # the peer has closed the connection; the next read finds out why
 
 
 async def fetch(host: str, port: int, config: ClientConfig) -> None:

@@ -101,6 +101,11 @@ def test_a_dishonest_hello_is_answered_with_an_alert() -> None:
 OWN: Any = import_from(EXAMPLES / "own_adapter.py")
 
 
+def test_an_adapter_of_ones_own_takes_less_than_a_hundred_lines() -> None:
+    text = (EXAMPLES / "own_adapter.py").read_text()
+    assert sum(1 for line in text.splitlines() if line.strip()) < 100
+
+
 def with_own_adapter(serve: Callable[[ssl.SSLSocket], Any], talk: Callable[[Any], Any], **options: Any) -> Any:
     """What `serve` comes to, when a client of the example does `talk` after its handshake."""
 

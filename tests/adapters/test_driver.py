@@ -306,12 +306,7 @@ def test_an_answer_that_must_be_awaited_is_a_question_meanwhile(outcome: str) ->
     ours, theirs = talking(a_client(answers={PeerCertificateReceived: look}, awaits=True))
     assert ours.question is not None
     assert not ours.is_established
-    try:
-        decision = asyncio.run(ours.question)  # type: ignore[arg-type]
-    except ZeroDivisionError as error:
-        ours.fail(error)
-    else:
-        ours.answer(decision)
+    asyncio.run(ours.await_answer(ours.question))
     carry(ours, theirs)
     assert ours.question is None
     if outcome == "answer":
@@ -322,6 +317,17 @@ def test_an_answer_that_must_be_awaited_is_a_question_meanwhile(outcome: str) ->
     assert isinstance(ours.failure, expected)
     assert isinstance(theirs.failure, PeerAlert)
     assert theirs.failure.received is (Alert.ACCESS_DENIED if outcome == "refusal" else Alert.INTERNAL_ERROR)
+
+
+def test_output_that_the_transport_takes_in_portions_goes_out_once_and_in_order() -> None:
+    ours, theirs = talking()
+    ours.send(b"one")
+    ours.send(b"another")
+    while ours.output:
+        portion = bytes(ours.output[0][:5])
+        theirs.receive(portion)
+        ours.sent(len(portion))
+    assert (theirs.read(100), theirs.read(100)) == (b"one", b"another")
 
 
 def test_an_adapter_that_does_not_await_refuses_what_would_have_to_be_awaited() -> None:

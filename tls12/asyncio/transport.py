@@ -210,10 +210,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self.established.set_result(self._app)
 
     async def _answer(self, question: Awaitable[Any]) -> None:
-        try:
-            self._driver.answer(await question)
-        except Exception as error:
-            self._driver.fail(error)
+        await self._driver.await_answer(question)
         self._answering = None
         self._go_on_reading()
 

@@ -128,10 +128,10 @@ class Driver:
         self.connection = connection
         self.plaintext = Plaintext()
         """Application data that has arrived and was not given out."""
-        self.output: deque[bytes | bytearray] = deque()
-        """What is to be written, in order. The adapter removes what the transport has taken."""
+        self.output: deque[Bytes] = deque()
+        """What is to be written, in order. The adapter removes what the transport has taken, perhaps with `sent`."""
         self.question: Awaitable[Any] | None = None
-        """An answer to await. The connection waits for `answer` meanwhile, or `fail` if awaiting it raises."""
+        """An answer to await, with `await_answer`. The connection waits meanwhile."""
         self.time_bound: TimeBound | None = None
         """What goes on must be complete in this time, or the adapter calls `time_out`. Each bound is a new object."""
         self.ending: Ending | None = None
@@ -173,6 +173,14 @@ class Driver:
             return data
         self.raise_failure()
         return b"" if self.has_ended else None
+
+    def sent(self, count: int) -> None:
+        """Remove `count` bytes from `output`: the transport took them, and they were no more than its first piece."""
+        output = self.output
+        if count < len(output[0]):
+            output[0] = memoryview(output[0])[count:]
+        else:
+            del output[0]
 
     def is_held_up(self, limit: int) -> bool:
         """Whether a writer should wait: a renegotiation goes on, and more than `limit` bytes wait for its end."""
@@ -231,6 +239,13 @@ class Driver:
         """Go on with the answer to `question`."""
         self.question = None
         self._step(lambda: self._guarded(lambda: self.connection.answer(decision)))
+
+    async def await_answer(self, question: Awaitable[Any]) -> None:
+        """Await the `question`, then call `answer` with its result, or `fail` with what it raises."""
+        try:
+            self.answer(await question)
+        except Exception as error:
+            self.fail(error)
 
     def time_out(self) -> None:
         """The time of `time_bound` is up: end the handshake, or the renegotiation and the connection with it."""

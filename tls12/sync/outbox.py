@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from types import BuiltinMethodType
 
-Piece = bytes | bytearray
+Piece = bytes | bytearray | memoryview
 
 
 class Outbox:
@@ -31,7 +31,7 @@ class Outbox:
         self.torn = False
         """Whether an exception left unknown what was sent."""
 
-    def drain(self, send: Callable[[Piece | memoryview], int], until: float | None = None) -> None:
+    def drain(self, send: Callable[[Piece], int], until: float | None = None) -> None:
         """Hand everything to `send`, in order. Pass on what it raises, and keep the bytes that it did not take.
 
         Raises TimeoutError when the monotonic clock has passed `until`.
@@ -49,7 +49,7 @@ class Outbox:
                 del pieces[0]
                 self._taken = []
 
-    def _send_rest(self, send: Callable[[Piece | memoryview], int], rest: Piece | memoryview) -> None:
+    def _send_rest(self, send: Callable[[Piece], int], rest: Piece) -> None:
         try:
             self._taken.extend(map(send, (rest,)))
         except OSError:
