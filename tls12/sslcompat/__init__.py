@@ -1,0 +1,1 @@
+"""What stands in for CPython's `ssl`: its classes over connections of this library."""
