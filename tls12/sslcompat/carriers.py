@@ -73,6 +73,9 @@ class Carrier(Protocol):
     def deliver(self, outbox: Outbox, bound: Bound) -> None:
         """Hand over everything that waits."""
 
+    def has_arrived(self) -> bool:
+        """Whether `receive` would give something without waiting."""
+
     def underneath(self) -> socket.socket | None:
         """The socket, for `unwrap`."""
 
@@ -98,6 +101,10 @@ class MemoryCarrier:
     def deliver(self, outbox: Outbox, bound: Bound) -> None:
         """See `Carrier`."""
         outbox.drain(self._outgoing.write)
+
+    def has_arrived(self) -> bool:
+        """See `Carrier`."""
+        return bool(self._incoming.pending) or self._incoming.eof
 
     def underneath(self) -> None:
         """None."""
@@ -141,6 +148,10 @@ class SocketCarrier:
             raise want_write() from None
         except TimeoutError:
             raise bound.error() from None
+
+    def has_arrived(self) -> bool:
+        """See `Carrier`."""
+        return _is_readable(self._open(), 0)
 
     def underneath(self) -> socket.socket | None:
         """The socket itself."""

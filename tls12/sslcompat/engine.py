@@ -290,14 +290,24 @@ class Engine:
                 self._pump(bound)
         self._deliver(bound)
 
-    def _answer_hello(self, event: ClientHelloReceived) -> ServerConfig | Refuse | None:
+    def _answer_hello(self, event: ClientHelloReceived) -> ServerConfig | Refuse:
         self._client_suites = frozenset(event.client_hello.cipher_suites)
+        before = self._context
+        if (refusal := self._ask_callback(event.server_name)) is not None:
+            return refusal
+        config = self.connection.config if self._context is before else self._config_of(self._context)
+        assert isinstance(config, ServerConfig)
+        if event.alpn_protocols and not set(event.alpn_protocols) & set(config.alpn_protocols):
+            config = replace(config, alpn_protocols=())  # as CPython: without one, and not with a fatal alert
+        return config
+
+    def _ask_callback(self, server_name: str | None) -> Refuse | None:
+        """Let the application look at the server name, and set another context perhaps."""
         callback = self._context.sni_callback
         if callback is None:
             return None
-        before = self._context
         try:
-            verdict = callback(self.owner, event.server_name, before)
+            verdict = callback(self.owner, server_name, self._context)
         except Exception as error:
             _tell_unraisable(error, callback)
             return Refuse(Alert.HANDSHAKE_FAILURE, "the callback for the server name raised an exception")
@@ -308,7 +318,7 @@ class Engine:
                 _tell_unraisable(TypeError(f"the callback gave {type(verdict).__name__}, not an int"), verdict)
                 return Refuse(Alert.INTERNAL_ERROR, "the callback for the server name gave no alert")
             return Refuse(alert, "the callback for the server name refused it")
-        return None if self._context is before else self._config_of(self._context)
+        return None
 
     def _config_of(self, context: Context) -> ServerConfig:
         """The configuration to go on with, which asks the client for no less than the one before."""
@@ -464,9 +474,9 @@ class Engine:
             raise hung_up from None
 
     def _read_the_reason(self, bound: Bound) -> None:
-        """The alert that says why the peer hung up may lie unread in the socket."""
+        """The alert that says why the peer hung up may lie unread in the socket. Does not wait for one."""
         with contextlib.suppress(OSError):
-            while not self._driver.has_ended and self._driver.failure is None:
+            while not self._driver.has_ended and self._driver.failure is None and self._carrier.has_arrived():
                 self._pump(bound)
 
     # -- the end
