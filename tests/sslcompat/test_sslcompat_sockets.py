@@ -365,6 +365,19 @@ def test_one_thread_reads_while_another_writes() -> None:
             ours.unwrap()
 
 
+def test_writes_of_several_threads_do_not_mix() -> None:
+    with both_ends("tls12") as (ours, theirs):
+        size = 700_000
+        with contextlib.ExitStack() as threads:
+            sent = [threads.enter_context(in_thread(ours.sendall, bytes((byte,)) * size)) for byte in b"abc"]
+            got = b""
+            while len(got) < 3 * size:
+                got += theirs.recv(100_000)
+            assert [each.result() for each in sent] == [None] * 3
+        assert sorted(got[start] for start in (0, size, 2 * size)) == sorted(b"abc")
+        assert all(got[start : start + size] == got[start : start + 1] * size for start in (0, size, 2 * size))
+
+
 def test_an_exception_out_of_a_signal_handler_sends_no_byte_twice() -> None:
     class Rang(Exception):
         pass

@@ -17,7 +17,8 @@ What an engine does is what `_ssl` does over OpenSSL, in the same places:
 - Whatever this side owes the peer, an alert for instance, is handed over before a failure is raised.
 
 One thread may read while another writes: `_stepping` guards the driver while it computes, `_reading` and `_writing`
-the two directions of the transport. A reader never waits for a writer.
+the two directions of the transport, and `_sealing` the data of one call of `write` against another's. A reader never
+waits for a writer.
 """
 
 from __future__ import annotations
@@ -121,6 +122,7 @@ class Engine:
         """What was received and not given to the driver yet."""
         self._reading = threading.Lock()
         self._writing = threading.Lock()
+        self._sealing = threading.Lock()
         self._stepping = threading.Lock()
         self._make(None)
         if session is not None:
@@ -413,18 +415,22 @@ class Engine:
                 self._establish(bound)
             if self._said_close:
                 raise ssl_error("PROTOCOL_IS_SHUTDOWN", "unwrap() was called before")
-            size = len(whole)
-            if size < self._sealed:
-                raise ssl_error(
-                    "BAD_LENGTH",
-                    f"an earlier write was not complete, and {self._sealed} bytes of it are on their way; "
-                    "call again with the same data",
-                )
-            self._deliver(bound)
-            while self._sealed < size:
-                self._seal(whole, bound)
-            self._sealed = 0
-            return size
+            with self._sealing:
+                return self._write(whole, bound)
+
+    def _write(self, whole: memoryview, bound: Bound) -> int:
+        size = len(whole)
+        if size < self._sealed:
+            raise ssl_error(
+                "BAD_LENGTH",
+                f"an earlier write was not complete, and {self._sealed} bytes of it are on their way; "
+                "call again with the same data",
+            )
+        self._deliver(bound)
+        while self._sealed < size:
+            self._seal(whole, bound)
+        self._sealed = 0
+        return size
 
     def _seal(self, whole: memoryview, bound: Bound) -> None:
         if self._driver.is_renegotiating:
