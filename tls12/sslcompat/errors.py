@@ -128,6 +128,7 @@ _VERIFY_CODES: tuple[tuple[type[CertificateError], str, int, str], ...] = (
     (WrongPurpose,         "may not sign",    32, "key usage does not include certificate signing"),
     (WrongPurpose,         "",                26, "unsuitable certificate purpose"),
     (WeakKey,              "is signed with",  68, "CA signature digest algorithm too weak"),
+    (WeakKey,              "the CA",          67, "CA certificate key too weak"),
     (WeakKey,              "",                66, "EE certificate key too weak"),
     (NotPinned,            "",                28, "certificate rejected"),
     (BadStaple,            "",                94, "OCSP verification failed"),
