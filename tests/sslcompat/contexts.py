@@ -15,6 +15,9 @@ from tls12.sslcompat.sockets import SSLSocket
 
 KINDS = ("tls12", "cpython")
 
+TELLS_BROKEN_STREAMS = not ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).options & 0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF
+"""Whether this CPython tells a stream that breaks off from one that ends with close_notify; 3.11.2 does not."""
+
 
 class SmallContext(ssl.SSLContext):
     """As much of a context as connections need, with a configuration that is given."""
