@@ -23,30 +23,26 @@ waits for a writer.
 
 from __future__ import annotations
 
-import _ssl
 import contextlib
 import copy
 import ssl
-import sys
-import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from tls12.config import ClientAuth, ServerConfig
+from tls12.config import ServerConfig
 from tls12.connection import ClientConnection, Connection, ServerConnection
-from tls12.crypto.suites import SUITES
 from tls12.driver import Answers, Driver
 from tls12.errors import TLSError, TruncatedError
 from tls12.events import ClientHelloReceived, Negotiated, Refuse
-from tls12.registry import Alert, CipherSuite
 from tls12.resumption.sessions import Session
 from tls12.sslcompat.carriers import Bound, Carrier, MemoryCarrier, Records, SocketCarrier
+from tls12.sslcompat.descriptions import ChainCertificate, as_dictionary, described
 from tls12.sslcompat.errors import as_ssl, closed, ssl_error
+from tls12.sslcompat.server_names import ask_for_server_name, asking_no_less, without_common_protocol
 from tls12.sslcompat.sessions import SSLSession
 from tls12.sync.outbox import Outbox
 
@@ -200,14 +196,14 @@ class Engine:
     def cipher(self) -> tuple[str, str, int] | None:
         """Name, version and bits of the cipher suite."""
         negotiated = self._negotiated()
-        return None if negotiated is None else _described(negotiated.cipher_suite)
+        return None if negotiated is None else described(negotiated.cipher_suite)
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         """What both sides could have chosen, as the server prefers it; None in a client and before the hello."""
         offered = self._client_suites
         if offered is None:
             return None
-        return [_described(row.suite) for row in self.connection.config.suites if row.suite in offered]
+        return [described(row.suite) for row in self.connection.config.suites if row.suite in offered]
 
     def compression(self) -> None:
         """None: records are never compressed."""
@@ -233,7 +229,7 @@ class Engine:
             return leaf
         if self._context.verify_mode == ssl.CERT_NONE:
             return {}
-        return _as_dictionary(leaf)
+        return as_dictionary(leaf)
 
     def get_verified_chain(self) -> list[ChainCertificate]:
         """The chain that was verified, leaf first."""
@@ -293,50 +289,18 @@ class Engine:
         self._deliver(bound)
 
     def _answer_hello(self, event: ClientHelloReceived) -> ServerConfig | Refuse:
+        """Let the callback for the server name choose the context, and go on with its configuration."""
         self._client_suites = frozenset(event.client_hello.cipher_suites)
-        before = self._context
-        if (refusal := self._ask_callback(event.server_name)) is not None:
-            return refusal
-        config = self.connection.config if self._context is before else self._config_of(self._context)
-        assert isinstance(config, ServerConfig)
-        if event.alpn_protocols and not set(event.alpn_protocols) & set(config.alpn_protocols):
-            config = replace(config, alpn_protocols=())  # as CPython: without one, and not with a fatal alert
-        return config
-
-    def _ask_callback(self, server_name: str | None) -> Refuse | None:
-        """Let the application look at the server name, and set another context perhaps."""
-        callback = self._context.sni_callback
-        if callback is None:
-            return None
-        try:
-            verdict = callback(self.owner, server_name, self._context)
-        except Exception as error:
-            _tell_unraisable(error, callback)
-            return Refuse(Alert.HANDSHAKE_FAILURE, "the callback for the server name raised an exception")
-        if verdict is not None:
-            try:
-                alert = Alert.of(verdict.__index__())
-            except (AttributeError, TypeError):
-                _tell_unraisable(TypeError(f"the callback gave {type(verdict).__name__}, not an int"), verdict)
-                return Refuse(Alert.INTERNAL_ERROR, "the callback for the server name gave no alert")
-            return Refuse(alert, "the callback for the server name refused it")
-        return None
-
-    def _config_of(self, context: Context) -> ServerConfig:
-        """The configuration to go on with, which asks the client for no less than the one before."""
-        config = context._make_connection(True, None, None).config
         before = self.connection.config
-        assert isinstance(config, ServerConfig)
         assert isinstance(before, ServerConfig)
-        asks = list(ClientAuth)
-        if asks.index(config.client_auth) >= asks.index(before.client_auth):
-            return config
-        return replace(
-            config,
-            client_auth=before.client_auth,
-            verifier=before.verifier,
-            certificate_authorities=before.certificate_authorities,
-        )
+        context = self._context
+        if (refusal := ask_for_server_name(context.sni_callback, self.owner, event.server_name, context)) is not None:
+            return refusal
+        if self._context is context:
+            return without_common_protocol(before, event)
+        after = self._context._make_connection(True, None, None).config
+        assert isinstance(after, ServerConfig)
+        return without_common_protocol(asking_no_less(after, before), event)
 
     # -- reading
 
@@ -522,41 +486,6 @@ class Engine:
             raise as_ssl(failure, self.server_hostname)
 
 
-class ChainCertificate:
-    """A certificate of a chain, with the methods of `_ssl.Certificate` (which cannot be made)."""
-
-    __slots__ = ("_der",)
-
-    def __init__(self, der: bytes) -> None:
-        self._der = der
-
-    def public_bytes(self, format: int = 1, /) -> bytes | str:
-        """PEM (1, as str) or DER (2)."""
-        if format == 1:
-            return ssl.DER_cert_to_PEM_cert(self._der)
-        if format == 2:
-            return self._der
-        raise ValueError("Unsupported format")
-
-    def get_info(self) -> Any:
-        """As a dictionary, like `getpeercert`."""
-        return _as_dictionary(self._der)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ChainCertificate) and other._der == self._der
-
-    def __hash__(self) -> int:
-        return hash(self._der)
-
-
-def _as_dictionary(der: bytes) -> Any:
-    """A certificate as `getpeercert` gives it, by CPython's own function, which reads a file."""
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(ssl.DER_cert_to_PEM_cert(der))
-        file.flush()
-        return _ssl._test_decode_cert(file.name)  # type: ignore[attr-defined]
-
-
 def over_socket(
     context: Context,
     sock: Any,
@@ -590,21 +519,3 @@ def _check_hostname(name: str) -> None:
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
     if "\0" in name:
         raise TypeError("argument must be encoded string without null bytes, not str")
-
-
-def _described(suite: CipherSuite) -> tuple[str, str, int]:
-    """Its name, the first version of the protocol that has it, and the bits of its strength, as OpenSSL says them."""
-    row = SUITES[suite]
-    name = suite.openssl_name or str(suite)
-    strength = 112 if "3DES" in row.cipher.name else row.cipher.key_length * 8
-    if row.is_aead or (row.mac in ("sha256", "sha384") and not row.uses_psk):
-        return name, "TLSv1.2", strength
-    return name, "TLSv1.0" if row.is_ecdhe or row.mac in ("sha256", "sha384") else "SSLv3", strength
-
-
-def _tell_unraisable(error: BaseException, where: object) -> None:
-    """Tell `sys.unraisablehook` what a callback raised, as `_ssl` does: there is no caller that could catch it."""
-    hook: Any = type("UnraisableHookArgs", (), {})()
-    hook.exc_type, hook.exc_value, hook.exc_traceback = type(error), error, error.__traceback__
-    hook.err_msg, hook.object = None, where
-    sys.unraisablehook(hook)

@@ -1,0 +1,56 @@
+"""Cipher suites and certificates in the form in which programs for `ssl` get them."""
+
+from __future__ import annotations
+
+import _ssl
+import ssl
+import tempfile
+from typing import Any
+
+from tls12.crypto.suites import SUITES
+from tls12.registry import CipherSuite
+
+
+def described(suite: CipherSuite) -> tuple[str, str, int]:
+    """Its name, the first version of the protocol that has it, and the bits of its strength, as OpenSSL says them."""
+    row = SUITES[suite]
+    name = suite.openssl_name or str(suite)
+    strength = 112 if "3DES" in row.cipher.name else row.cipher.key_length * 8
+    if row.is_aead or (row.mac in ("sha256", "sha384") and not row.uses_psk):
+        return name, "TLSv1.2", strength
+    return name, "TLSv1.0" if row.is_ecdhe or row.mac in ("sha256", "sha384") else "SSLv3", strength
+
+
+class ChainCertificate:
+    """A certificate of a chain, with the methods of `_ssl.Certificate` (which cannot be made)."""
+
+    __slots__ = ("_der",)
+
+    def __init__(self, der: bytes) -> None:
+        self._der = der
+
+    def public_bytes(self, format: int = 1, /) -> bytes | str:
+        """PEM (1, as str) or DER (2)."""
+        if format == 1:
+            return ssl.DER_cert_to_PEM_cert(self._der)
+        if format == 2:
+            return self._der
+        raise ValueError("Unsupported format")
+
+    def get_info(self) -> Any:
+        """As a dictionary, like `getpeercert`."""
+        return as_dictionary(self._der)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ChainCertificate) and other._der == self._der
+
+    def __hash__(self) -> int:
+        return hash(self._der)
+
+
+def as_dictionary(der: bytes) -> Any:
+    """A certificate as `getpeercert` gives it, by CPython's own function, which reads a file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(ssl.DER_cert_to_PEM_cert(der))
+        file.flush()
+        return _ssl._test_decode_cert(file.name)  # type: ignore[attr-defined]

@@ -1,0 +1,69 @@
+"""What a server does with a ClientHello: it asks the application's callback for the server name, as `_ssl` does.
+
+How it works: the callback gets the SSLSocket (or SSLObject), the name and the context. It may set another context on
+the socket, whose configuration then takes the place of the one before, but never asks the client for less; and it gives
+None, or the number of an alert that ends the handshake. What it raises has no caller who could catch it, so it goes to
+`sys.unraisablehook`, and the handshake ends with an alert.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tls12.config import ClientAuth, ServerConfig
+from tls12.events import ClientHelloReceived, Refuse
+from tls12.registry import Alert
+
+_ASKING = list(ClientAuth)
+"""From never to always."""
+
+
+def ask_for_server_name(
+    callback: Callable[[Any, str | None, Any], Any] | None, owner: object, server_name: str | None, context: object
+) -> Refuse | None:
+    """Call the callback, if there is one; what it refuses, or None to go on."""
+    if callback is None:
+        return None
+    try:
+        verdict = callback(owner, server_name, context)
+    except Exception as error:
+        _tell_unraisable(error, callback)
+        return Refuse(Alert.HANDSHAKE_FAILURE, "the callback for the server name raised an exception")
+    if verdict is None:
+        return None
+    try:
+        alert = Alert.of(verdict.__index__())
+    except (AttributeError, TypeError):
+        _tell_unraisable(TypeError(f"the callback gave {type(verdict).__name__}, not an int"), verdict)
+        return Refuse(Alert.INTERNAL_ERROR, "the callback for the server name gave no alert")
+    return Refuse(alert, "the callback for the server name refused it")
+
+
+def asking_no_less(config: ServerConfig, before: ServerConfig) -> ServerConfig:
+    """The configuration to go on with: another context may ask for a client certificate, but not stop asking."""
+    if _ASKING.index(config.client_auth) >= _ASKING.index(before.client_auth):
+        return config
+    return replace(
+        config,
+        client_auth=before.client_auth,
+        verifier=before.verifier,
+        certificate_authorities=before.certificate_authorities,
+    )
+
+
+def without_common_protocol(config: ServerConfig, hello: ClientHelloReceived) -> ServerConfig:
+    """Where the client offers only other application protocols CPython goes on without any, and so does this server."""
+    if not hello.alpn_protocols or set(hello.alpn_protocols) & set(config.alpn_protocols):
+        return config
+    return replace(config, alpn_protocols=())
+
+
+def _tell_unraisable(error: BaseException, where: object) -> None:
+    """Tell `sys.unraisablehook` what a callback raised, as `_ssl` does: there is no caller that could catch it."""
+    hook: Any = type("UnraisableHookArgs", (), {})()
+    hook.exc_type, hook.exc_value, hook.exc_traceback = type(error), error, error.__traceback__
+    hook.err_msg, hook.object = None, where
+    sys.unraisablehook(hook)
