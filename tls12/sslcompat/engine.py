@@ -424,6 +424,14 @@ class Engine:
                 return
             self._raise_failure()
 
+    @_raises_ssl_errors
+    def renegotiate(self) -> None:
+        """Begin another handshake, which the next reads and writes complete. Raises UsageError where it may not be."""
+        bound = self._carrier.bound("write")
+        with self._stepping:
+            self._driver.renegotiate()
+        self._deliver(bound)
+
     def _deliver(self, bound: Bound, *, is_reading: bool = False) -> None:
         """Hand over everything that waits; where the peer has hung up, learn why."""
         if not self._outbox.pieces:

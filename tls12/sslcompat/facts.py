@@ -20,12 +20,16 @@ class Facts:
     _sslobj: Any
 
     @property
-    def connection(self) -> Connection:
-        """The connection of this library, with everything that it knows. Raises UsageError before and after it."""
+    def _engine(self) -> Engine:
         engine = self._sslobj
         if not isinstance(engine, Engine):
             raise UsageError("there is no TLS connection: the socket is not connected, or closed, or unwrapped")
-        return engine.connection
+        return engine
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of this library, with everything that it knows. Raises UsageError before and after it."""
+        return self._engine.connection
 
     @property
     def negotiated(self) -> Negotiated | None:
@@ -41,6 +45,13 @@ class Facts:
         """The certificates that the peer sent, leaf first, DER."""
         negotiated = self.negotiated
         return [] if negotiated is None else list(negotiated.peer_certificates)
+
+    def renegotiate(self) -> None:
+        """Begin another handshake (RFC 5246 7.4.1.1); the next reads and writes complete it.
+
+        Raises UsageError where the policy or the peer does not allow it.
+        """
+        self._engine.renegotiate()
 
     def export_keying_material(self, label: str, length: int, context: bytes | None = None) -> bytes:
         """Key material for another protocol (RFC 5705). Raises UsageError as `Connection.export_keying_material`."""

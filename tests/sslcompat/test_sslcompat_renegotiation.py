@@ -1,0 +1,78 @@
+"""Another handshake in the middle of a conversation: reads and writes complete it, and no byte is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests import pki
+from tests.ends.loopback import in_thread, tcp_pair
+from tests.sslcompat.contexts import client, server
+from tests.sslcompat.test_sslcompat_objects import Pair
+from tls12 import Policy, Renegotiation, UsageError
+
+ALLOW = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
+
+
+def contexts() -> tuple[Any, Any]:
+    ours, theirs = client("tls12"), server("tls12")
+    ours.config, theirs.config = (replace(each.config, policy=ALLOW) for each in (ours, theirs))
+    return ours, theirs
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_reading_and_writing_go_on_through_a_renegotiation(who: str) -> None:
+    ours, theirs = contexts()
+    one, two = tcp_pair()
+    with in_thread(lambda: theirs.wrap_socket(two, server_side=True)) as accepted:
+        connected = ours.wrap_socket(one, server_hostname=pki.NAME)
+    with connected, accepted.result() as other:
+        first = connected.negotiated
+        data = bytes(range(256)) * 4_000
+
+        def echo() -> None:
+            if who == "server":
+                other.renegotiate()
+            while piece := other.recv(65536):
+                other.sendall(piece)
+            other.unwrap()
+
+        with in_thread(echo):
+            if who == "client":
+                connected.renegotiate()
+            with in_thread(connected.sendall, data):
+                got = b""
+                while len(got) < len(data):
+                    got += connected.recv(100_000)
+            connected.sendall(b"more")
+            assert connected.recv(4) == b"more"
+            assert got == data
+            assert connected.negotiated is not first
+            connected.unwrap()
+
+
+def test_over_buffers_a_write_wants_the_peer_s_part_of_a_renegotiation_first() -> None:
+    both = Pair(*contexts()).handshake()
+    first = both.client.negotiated
+    both.server.renegotiate()
+    with pytest.raises(ssl.SSLWantReadError):
+        both.client.read(10)
+    with pytest.raises(ssl.SSLWantReadError):
+        both.client.write(b"question")
+    for _ in range(4):
+        for end in (both.server, both.client):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.read(10)
+    assert both.client.write(b"question") == 8
+    assert both.server.read(10) == b"question"
+    assert both.client.negotiated is not first
+
+
+def test_a_renegotiation_that_may_not_be_is_the_caller_s_mistake() -> None:
+    both = Pair(client("tls12"), server("tls12")).handshake()
+    with pytest.raises(UsageError, match="renegotiat"):
+        both.client.renegotiate()
