@@ -69,6 +69,7 @@ def test_a_bad_certificate_has_openssl_s_number_and_words(fault: str) -> None:
         (ApplicationRefused("no"), ssl.SSLError, "CALLBACK_FAILED"),
         (DecodeError("short"), ssl.SSLError, "LENGTH_MISMATCH"),
         (UnexpectedMessage("early"), ssl.SSLError, "UNEXPECTED_MESSAGE"),
+        (UnexpectedMessage("of the unknown content type 72"), ssl.SSLError, "WRONG_VERSION_NUMBER"),
         (LimitExceeded("much"), ssl.SSLError, "EXCESSIVE_MESSAGE_SIZE"),
         (TLSError("anything"), ssl.SSLError, "INTERNAL_ERROR"),
         (CertificateError("bad"), ssl.SSLCertVerificationError, "CERTIFICATE_VERIFY_FAILED"),

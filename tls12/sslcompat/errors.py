@@ -104,6 +104,7 @@ _REASONS: tuple[tuple[type[TLSError], Alert | None, str, str], ...] = (
     (BadSignature,       None,                           "Finished",             "DIGEST_CHECK_FAILED"),
     (BadSignature,       None,                           "",                     "BAD_SIGNATURE"),
     (InvalidKeyShare,    None,                           "",                     "BAD_ECPOINT"),
+    (UnexpectedMessage,  None,                           "unknown content type", "WRONG_VERSION_NUMBER"),
     (UnexpectedMessage,  None,                           "",                     "UNEXPECTED_MESSAGE"),
     (KeysExhausted,      None,                           "",                     "RECORD_TOO_SMALL"),
     (LimitExceeded,      None,                           "",                     "EXCESSIVE_MESSAGE_SIZE"),
