@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import pickle
 import ssl
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -171,9 +170,9 @@ def test_the_callback_is_told_the_name_and_may_set_another_context() -> None:
         sock.context = second
 
     first.sni_callback = switch
-    second.config = replace(second.config, alpn_protocols=("second",))
+    second.set_alpn_protocols(["second"])
     context = client("tls12")
-    context.config = replace(context.config, alpn_protocols=("second",))
+    context.set_alpn_protocols(["second"])
     both = Pair(context, first).handshake()
     assert told == [(both.server, pki.NAME, first)]
     assert both.server.context is second

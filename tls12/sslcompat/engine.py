@@ -44,6 +44,7 @@ from tls12.sslcompat.descriptions import ChainCertificate, as_dictionary, descri
 from tls12.sslcompat.errors import as_ssl, closed, ssl_error
 from tls12.sslcompat.server_names import ask_for_server_name, asking_no_less, without_common_protocol
 from tls12.sslcompat.sessions import SSLSession
+from tls12.sslcompat.statistics import Statistics
 from tls12.sync.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Context(Protocol):
     """What an engine needs of its context."""
 
     verify_mode: ssl.VerifyMode
+    statistics: Statistics
 
     @property
     def sni_callback(self) -> Callable[[Any, str | None, Any], int | None] | None:
@@ -111,6 +113,8 @@ class Engine:
         self._client_suites: frozenset[int] | None = None
         """What the client offered, in a server."""
         self._has_begun = False
+        self._was_counted = False
+        """Whether the complete handshake is in the statistics of the context."""
         self._said_close = False
         self._sealed = 0
         """How much of the data of a write that did not complete is sealed."""
@@ -280,12 +284,16 @@ class Engine:
         with self._reading:
             if not self._has_begun:
                 self._has_begun = True
+                self._context.statistics.begun(self.server_side)
                 with self._stepping:
                     driver.begin()
             while not driver.is_established:
                 self._deliver(bound, is_reading=True)
                 self._raise_failure()
                 self._pump(bound)
+            if not self._was_counted:
+                self._was_counted = True
+                self._context.statistics.completed(self.server_side, self.session_reused)
         self._deliver(bound)
 
     def _answer_hello(self, event: ClientHelloReceived) -> ServerConfig | Refuse:

@@ -1,0 +1,396 @@
+"""`SSLContext`: the settings of CPython's class, carried out by this library.
+
+How it works: it is a subclass of `ssl.SSLContext`, and the object of OpenSSL inside keeps what it is told as ever: it
+checks files, passwords, cipher strings and curves, and keeps modes, flags and versions, with CPython's own rules and
+exceptions. What a connection needs and that object does not give back (keys, trusted certificates, application
+protocols, callbacks) is kept here as well. When a connection is made, all of it becomes a configuration, once for each
+state of the settings. A setting that cannot be carried out is refused then, with a sentence.
+
+The properties of `ssl.SSLContext` look for their base class under the name `SSLContext` of the module, where `install`
+puts ours, so ours goes to the class of `_ssl` itself.
+"""
+
+from __future__ import annotations
+
+import _ssl
+import os
+import ssl
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from tls12.config import ClientAuth, ClientConfig, Psk, ServerConfig
+from tls12.connection import ClientConnection, ServerConnection
+from tls12.crypto.suites import SUITES
+from tls12.errors import UsageError
+from tls12.events import ClientHelloReceived
+from tls12.keylog import KeyLog
+from tls12.policy import Policy, Renegotiation
+from tls12.registry import CipherSuite, NamedGroup
+from tls12.resumption.sessions import Session
+from tls12.resumption.tickets import TicketKeys
+from tls12.sslcompat.engine import Engine, over_memory, over_socket
+from tls12.sslcompat.errors import ssl_error
+from tls12.sslcompat.objects import SSLObject
+from tls12.sslcompat.sockets import SSLSocket
+from tls12.sslcompat.statistics import Statistics
+from tls12.sslcompat.verification import ContextVerifier
+from tls12.trust.credentials import Credential
+from tls12.trust.truststore import TrustStore
+from tls12.trust.verifier import AcceptAnyPeer, Verifier
+
+_Base: Any = _ssl._SSLContext
+
+_CURVES = {
+    "prime256v1": NamedGroup.SECP256R1,
+    "secp256r1": NamedGroup.SECP256R1,
+    "P-256": NamedGroup.SECP256R1,
+    "secp384r1": NamedGroup.SECP384R1,
+    "P-384": NamedGroup.SECP384R1,
+    "secp521r1": NamedGroup.SECP521R1,
+    "P-521": NamedGroup.SECP521R1,
+    "X25519": NamedGroup.X25519,
+    "x25519": NamedGroup.X25519,
+    "X448": NamedGroup.X448,
+    "x448": NamedGroup.X448,
+}
+_OTHER_VERSIONS = {ssl.PROTOCOL_TLSv1, ssl.PROTOCOL_TLSv1_1}
+
+
+def _of_base(name: str, kind: Callable[[Any], Any]) -> Any:
+    """A property that goes to the class of `_ssl`."""
+    descriptor = getattr(_Base, name)
+
+    def get(self: Any) -> Any:
+        return kind(descriptor.__get__(self))
+
+    def set_(self: Any, value: Any) -> None:
+        descriptor.__set__(self, value)
+
+    return property(get, set_, doc=f"As `{name}` of `ssl.SSLContext`.")
+
+
+def _verify_mode(value: int) -> Any:
+    try:
+        return ssl.VerifyMode(value)
+    except ValueError:
+        return value
+
+
+class SSLContext(ssl.SSLContext):
+    """The settings of TLS connections, as CPython's class has them."""
+
+    sslsocket_class = SSLSocket
+    sslobject_class = SSLObject
+
+    options = _of_base("options", ssl.Options)
+    verify_flags = _of_base("verify_flags", ssl.VerifyFlags)
+    verify_mode = _of_base("verify_mode", _verify_mode)
+    maximum_version = _of_base("maximum_version", ssl.TLSVersion)
+    keylog_filename = _of_base("keylog_filename", lambda value: value)
+
+    _credentials: list[Credential]
+    _trusted: list[x509.Certificate]
+    _directories: list[str]
+    _trusts_system: bool
+    _alpn_protocols: tuple[str, ...]
+    _groups: tuple[NamedGroup, ...]
+    _sni_callback: Any
+    _psk: Any
+    _psk_hint: bytes | None
+    _ticket_keys: TicketKeys
+    _changes: int
+    """Counts the settings that were changed, so that a configuration is made again."""
+    _made: dict[Any, ClientConfig | ServerConfig]
+    """The configuration for the present state of the settings."""
+    statistics: Statistics
+    """What `session_stats` gives."""
+
+    def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
+        """As `ssl.SSLContext`; made here and not in `__init__`, which subclasses of CPython's class need not call."""
+        self = super().__new__(cls, protocol, *args, **kwargs)
+        self._credentials, self._trusted, self._directories = [], [], []
+        self._trusts_system = False
+        self._alpn_protocols, self._groups = (), ()
+        self._sni_callback = self._psk = self._psk_hint = None
+        self._ticket_keys = TicketKeys.generate()
+        self._changes, self._made = 0, {}
+        self.statistics = Statistics()
+        return self
+
+    # -- settings that are kept here as well
+
+    @property
+    def minimum_version(self) -> Any:
+        """As `minimum_version` of `ssl.SSLContext`."""
+        return ssl.TLSVersion(_Base.minimum_version.__get__(self))
+
+    @minimum_version.setter
+    def minimum_version(self, value: Any) -> None:
+        if value == ssl.TLSVersion.SSLv3:
+            self.options &= ~ssl.Options.OP_NO_SSLv3
+        _Base.minimum_version.__set__(self, value)
+
+    def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+        """As `load_cert_chain` of `ssl.SSLContext`. Raises UsageError for a kind of key that this library has not."""
+        once = _once(password) if callable(password) else password
+        super().load_cert_chain(certfile, keyfile, once)
+        chain, key = Path(os.fsdecode(certfile)).read_bytes(), Path(os.fsdecode(keyfile or certfile)).read_bytes()
+        self._credentials.append(Credential.from_pem(chain, key, _password(once) if b"ENCRYPTED" in key else None))
+        self._changes += 1
+
+    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        """As `load_verify_locations` of `ssl.SSLContext`."""
+        super().load_verify_locations(cafile, capath, cadata)
+        if cafile is not None:
+            self._trust(Path(os.fsdecode(cafile)).read_bytes())
+        if capath is not None:
+            self._directories.append(os.fsdecode(capath))
+        if isinstance(cadata, str):
+            self._trust(cadata.encode())
+        elif cadata is not None:
+            self._trust_der(bytes(cadata))
+        self._changes += 1
+
+    def set_default_verify_paths(self) -> None:
+        """As `set_default_verify_paths` of `ssl.SSLContext`; `load_default_certs` calls it."""
+        super().set_default_verify_paths()
+        self._trusts_system = True
+        self._changes += 1
+
+    def set_ciphers(self, ciphers: str, /) -> None:
+        """As `set_ciphers` of `ssl.SSLContext`: OpenSSL's cipher strings."""
+        super().set_ciphers(ciphers)
+        self._changes += 1
+
+    def set_ecdh_curve(self, name: Any, /) -> None:
+        """As `set_ecdh_curve` of `ssl.SSLContext`. Raises UsageError for a curve that this library has not."""
+        super().set_ecdh_curve(name)
+        curve = name.decode() if isinstance(name, bytes) else name
+        if curve not in _CURVES:
+            raise UsageError(f"{curve} is no curve of this library; it has {', '.join(_CURVES)}")
+        self._groups = (_CURVES[curve],)
+        self._changes += 1
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """As `set_alpn_protocols` of `ssl.SSLContext`."""
+        protocols = tuple(alpn_protocols)
+        super().set_alpn_protocols(protocols)
+        self._alpn_protocols = protocols
+        self._changes += 1
+
+    @property
+    def sni_callback(self) -> Any:
+        """As `sni_callback` of `ssl.SSLContext`."""
+        return self._sni_callback
+
+    @sni_callback.setter
+    def sni_callback(self, callback: Any) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError("not a callable object")
+        self._sni_callback = callback
+
+    def set_psk_client_callback(self, callback: Any) -> None:
+        """As `set_psk_client_callback` of `ssl.SSLContext` in CPython 3.13, in every version."""
+        if self.protocol == ssl.PROTOCOL_TLS_SERVER:
+            raise _ssl.SSLError("Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context")
+        if callback is not None and not callable(callback):
+            raise TypeError("callback must be callable")
+        self._psk = callback and _client_psk(callback)
+        self._changes += 1
+
+    def set_psk_server_callback(self, callback: Any, identity_hint: str | None = None) -> None:
+        """As `set_psk_server_callback` of `ssl.SSLContext` in CPython 3.13, in every version."""
+        if self.protocol == ssl.PROTOCOL_TLS_CLIENT:
+            raise _ssl.SSLError("Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
+        if callback is not None and not callable(callback):
+            raise TypeError("callback must be callable")
+        self._psk = callback and _server_psk(callback)
+        self._psk_hint = identity_hint.encode() if identity_hint else None
+        self._changes += 1
+
+    def session_stats(self) -> dict[str, int]:
+        """As `session_stats` of `ssl.SSLContext`."""
+        return self.statistics.as_dictionary()
+
+    @property
+    def policy(self) -> Policy:
+        """What the context asks for, as a policy of this library."""
+        suites = [CipherSuite.from_openssl(row["name"]) for row in self.get_ciphers() if row["protocol"] != "TLSv1.3"]
+        usual = Policy.compatible()
+        return usual.replace(
+            name="an ssl.SSLContext",
+            cipher_suites=tuple(suite for suite in suites if suite in SUITES and not SUITES[suite].lab_only),
+            groups=(*self._groups, *(group for group in usual.groups if not self._groups or not _is_curve(group))),
+            server_preference=bool(self.options & ssl.OP_CIPHER_SERVER_PREFERENCE),
+            renegotiation=Renegotiation.WARN if self.options & ssl.OP_NO_RENEGOTIATION else Renegotiation.ALLOW,
+        )
+
+    # -- connections
+
+    def _wrap_socket(
+        self,
+        sock: Any,
+        server_side: bool,
+        server_hostname: str | None = None,
+        *,
+        owner: Any = None,
+        session: Any = None,
+    ) -> Engine:
+        return over_socket(self, sock, server_side, server_hostname, owner=owner, session=session)
+
+    def _wrap_bio(
+        self,
+        incoming: Any,
+        outgoing: Any,
+        server_side: bool,
+        server_hostname: str | None = None,
+        *,
+        owner: Any = None,
+        session: Any = None,
+    ) -> Engine:
+        return over_memory(self, incoming, outgoing, server_side, server_hostname, owner=owner, session=session)
+
+    def _make_connection(
+        self, server_side: bool, server_hostname: str | None, session: Session | None
+    ) -> ClientConnection | ServerConnection:
+        if server_side and self.protocol == ssl.PROTOCOL_TLS_CLIENT:
+            raise ssl.SSLError("Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
+        if not server_side and self.protocol == ssl.PROTOCOL_TLS_SERVER:
+            raise ssl.SSLError("Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
+        config = self._config(server_side)
+        if isinstance(config, ServerConfig):
+            return ServerConnection(config, pause_on={ClientHelloReceived})
+        return ClientConnection(config, server_hostname, session=session)
+
+    def _config(self, server_side: bool) -> ClientConfig | ServerConfig:
+        """The configuration for the settings as they are; made once for each state of them."""
+        state = (
+            server_side,
+            self._changes,
+            self.verify_mode,
+            self.check_hostname,
+            self.options,
+            self.verify_flags,
+            self.minimum_version,
+            self.maximum_version,
+            self.keylog_filename,
+        )
+        if state not in self._made:
+            self._made = {state: self._make_config(server_side)}
+        return self._made[state]
+
+    def _make_config(self, server_side: bool) -> ClientConfig | ServerConfig:
+        self._refuse_what_cannot_be()
+        common: dict[str, Any] = {
+            "policy": self.policy,
+            "alpn_protocols": self._alpn_protocols,
+            "credentials": tuple(self._credentials),
+            "half_close": True,
+            "psk": self._psk,
+            "keylog": None if self.keylog_filename is None else KeyLog.to_file(self.keylog_filename),
+        }
+        if not server_side:
+            return ClientConfig(verifier=self._verifier(), **common)
+        asks = {ssl.CERT_OPTIONAL: ClientAuth.OPTIONAL, ssl.CERT_REQUIRED: ClientAuth.REQUIRED}
+        return ServerConfig(
+            client_auth=asks.get(self.verify_mode, ClientAuth.NONE),
+            verifier=self._verifier(),
+            ticket_keys=None if self.options & ssl.OP_NO_TICKET else self._ticket_keys,
+            psk_identity_hint=self._psk_hint,
+            **common,
+        )
+
+    def _verifier(self) -> Verifier:
+        if self.verify_mode == ssl.CERT_NONE:
+            return AcceptAnyPeer()
+        roots = list(self._trusted)
+        for directory in self._directories:
+            for path in sorted(Path(directory).iterdir()):
+                roots += _certificates(path.read_bytes()) if path.is_file() else ()
+        if self._trusts_system:
+            roots += TrustStore.system().certificates
+        store = TrustStore(roots) if roots else None
+        strict = bool(self.verify_flags & ssl.VERIFY_X509_STRICT)
+        return ContextVerifier(store, check_hostname=self.check_hostname, strict=strict)
+
+    def _refuse_what_cannot_be(self) -> None:
+        lowest, highest = self.minimum_version, self.maximum_version
+        too_new = lowest == ssl.TLSVersion.TLSv1_3 or bool(self.options & ssl.OP_NO_TLSv1_2)
+        too_old = highest not in (ssl.TLSVersion.MAXIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+        if too_new or too_old or lowest == ssl.TLSVersion.MAXIMUM_SUPPORTED or self.protocol in _OTHER_VERSIONS:
+            raise ssl_error(
+                "NO_PROTOCOLS_AVAILABLE",
+                "this connection would speak TLS 1.2, which the context does not allow; "
+                "set minimum_version and maximum_version so that TLSVersion.TLSv1_2 is among them",
+            )
+        if self.verify_flags & (ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_CRL_CHECK_CHAIN) and self.verify_mode:
+            raise UsageError(
+                "verify_flags ask for certificate revocation lists, which this library does not read",
+                remedy="leave VERIFY_CRL_CHECK_LEAF and VERIFY_CRL_CHECK_CHAIN out, or use CPython's ssl",
+            )
+
+    # -- trust
+
+    def _trust(self, pem: bytes) -> None:
+        self._trusted += _certificates(pem)
+
+    def _trust_der(self, data: bytes) -> None:
+        while data:
+            size = _der_size(data)
+            self._trusted += _certificates(ssl.DER_cert_to_PEM_cert(data[:size]).encode())
+            data = data[size:]
+
+
+def _once(password: Callable[[], Any]) -> Callable[[], Any]:
+    """The same function, which asks the application at most once."""
+    given: list[Any] = []
+
+    def ask() -> Any:
+        if not given:
+            given.append(password())
+        return given[0]
+
+    return ask
+
+
+def _password(given: Any) -> bytes | None:
+    value = given() if callable(given) else given
+    return value.encode() if isinstance(value, str) else None if value is None else bytes(value)
+
+
+def _certificates(pem: bytes) -> list[x509.Certificate]:
+    """What can be read of a file of certificates; one that cannot be does not spoil the others."""
+    try:
+        return list(TrustStore.from_pem(pem).certificates)
+    except UsageError:
+        return []
+
+
+def _der_size(data: bytes) -> int:
+    """How many bytes the first element has."""
+    if len(data) < 2 or data[1] < 0x80:
+        return 2 + data[1] if len(data) > 1 else len(data)
+    count = data[1] & 0x7F
+    return 2 + count + int.from_bytes(data[2 : 2 + count])
+
+
+def _is_curve(group: NamedGroup) -> bool:
+    return not 0x100 <= group < 0x200
+
+
+def _client_psk(callback: Callable[[str | None], tuple[str | None, bytes]]) -> Callable[[bytes], Psk | None]:
+    def find(hint: bytes) -> Psk | None:
+        identity, key = callback(hint.decode() if hint else None)
+        return Psk((identity or "").encode(), key) if key else None
+
+    return find
+
+
+def _server_psk(callback: Callable[[str | None], bytes]) -> Callable[[bytes], bytes | None]:
+    def find(identity: bytes) -> bytes | None:
+        return callback(identity.decode() or None) or None
+
+    return find
