@@ -29,9 +29,6 @@ from tls12.errors import (
 )
 from tls12.sslcompat.errors import _ALERTS, _REASONS, as_ssl, verify_result
 
-STRICTER = {"no_san": "a name in the common name alone is none (RFC 9525 6.3)"}
-"""What this library refuses and OpenSSL does not."""
-
 
 def verification(kind: str, issued: Any) -> Any:
     """How a client takes a server's certificate."""
@@ -40,7 +37,8 @@ def verification(kind: str, issued: Any) -> Any:
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.load_cert_chain(*ends.files_of(issued))
     try:
-        return Pair(client(kind), context).handshake()
+        Pair(client(kind), context).handshake()
+        return "accepted"
     except ssl.SSLCertVerificationError as error:
         return error.verify_code, error.verify_message, error.library, error.reason, error.errno
     except ssl.SSLError as error:
@@ -51,11 +49,7 @@ def verification(kind: str, issued: Any) -> Any:
 def test_a_bad_certificate_has_openssl_s_number_and_words(fault: str) -> None:
     issued = pki.BAD_SERVER_CERTIFICATES[fault]()
     ours, theirs = (verification(kind, issued) for kind in KINDS)
-    if fault in STRICTER:
-        assert isinstance(theirs, Pair)
-        assert ours[:2] == (62, f"Hostname mismatch, certificate is not valid for '{pki.NAME}'.")
-    else:
-        assert ours == theirs
+    assert ours == theirs
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,16 @@ def test_the_module_has_every_name_of_ssl() -> None:
     assert issubclass(sslcompat.SSLContext, ssl.SSLContext)
 
 
+def test_the_functions_of_the_module_make_contexts_of_ours() -> None:
+    context = sslcompat.create_default_context()
+    assert type(context) is sslcompat.SSLContext
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert type(sslcompat._create_unverified_context(purpose=ssl.Purpose.CLIENT_AUTH)) is sslcompat.SSLContext
+    assert type(ssl.create_default_context()) is ssl.SSLContext
+    assert not sslcompat.HAS_TLSv1_3
+    assert sslcompat.SSLError is ssl.SSLError
+
+
 def test_install_and_uninstall_in_a_process_of_its_own() -> None:
     program = (
         "import ssl; before = ssl.SSLContext\n"

@@ -36,7 +36,7 @@ from tls12.sslcompat.errors import ssl_error
 from tls12.sslcompat.objects import SSLObject
 from tls12.sslcompat.sockets import SSLSocket
 from tls12.sslcompat.statistics import Statistics
-from tls12.sslcompat.verification import ContextVerifier
+from tls12.sslcompat.verification import ContextVerifier, NothingTrusted
 from tls12.trust.credentials import Credential
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verifier import AcceptAnyPeer, Verifier
@@ -272,6 +272,7 @@ class SSLContext(ssl.SSLContext):
             self._changes,
             self.verify_mode,
             self.check_hostname,
+            self.hostname_checks_common_name,
             self.options,
             self.verify_flags,
             self.minimum_version,
@@ -312,9 +313,14 @@ class SSLContext(ssl.SSLContext):
                 roots += _certificates(path.read_bytes()) if path.is_file() else ()
         if self._trusts_system:
             roots += TrustStore.system().certificates
-        store = TrustStore(roots) if roots else None
-        strict = bool(self.verify_flags & ssl.VERIFY_X509_STRICT)
-        return ContextVerifier(store, check_hostname=self.check_hostname, strict=strict)
+        if not roots:
+            return NothingTrusted()
+        return ContextVerifier(
+            TrustStore(roots),
+            check_hostname=self.check_hostname,
+            common_names=self.hostname_checks_common_name,
+            strict=bool(self.verify_flags & ssl.VERIFY_X509_STRICT),
+        )
 
     def _refuse_what_cannot_be(self) -> None:
         lowest, highest = self.minimum_version, self.maximum_version

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _ssl
 import ssl
 import tempfile
+from functools import lru_cache
 from typing import Any
 
 from tls12.crypto.suites import SUITES
@@ -48,9 +49,16 @@ class ChainCertificate:
         return hash(self._der)
 
 
-def as_dictionary(der: bytes) -> Any:
-    """A certificate as `getpeercert` gives it, by CPython's own function, which reads a file."""
+def as_dictionary(der: bytes) -> dict[str, Any]:
+    """A certificate as `getpeercert` gives it."""
+    return dict(_decoded(der))
+
+
+@lru_cache(256)
+def _decoded(der: bytes) -> dict[str, Any]:
+    """What CPython's own function makes of it, which reads a file."""
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(ssl.DER_cert_to_PEM_cert(der))
         file.flush()
-        return _ssl._test_decode_cert(file.name)  # type: ignore[attr-defined]
+        decoded: dict[str, Any] = _ssl._test_decode_cert(file.name)  # type: ignore[attr-defined]
+        return decoded

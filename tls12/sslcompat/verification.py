@@ -1,19 +1,26 @@
 """How the settings of a context judge a peer's certificate.
 
-How it works: a chain is built to the certificates that were loaded, by `X509Verifier`. A loaded certificate that the
-peer itself shows is trusted as it is, for programs load self-signed certificates that way; its dates and names are
-compared here. Without `check_hostname` the name that was asked for does not count, so the certificate is judged under a
-name of its own.
+How it works: a chain is built to the certificates that were loaded, by `X509Verifier`. Two things are as OpenSSL has
+them and are not there:
+
+- A self-signed certificate that was loaded is trusted as it is when the peer shows it, for programs load servers'
+  own certificates that way. Its dates and its names count.
+- Where `hostname_checks_common_name` is set (it is, unless a program says otherwise), the common name counts for a
+  certificate without a dNSName.
+
+Without `check_hostname` no name is compared.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 from tls12.errors import CertificateExpired, NameMismatch, UnknownIssuer
-from tls12.trust.names import CertificateNames, subject_name
+from tls12.trust.names import CertificateNames, is_ip_address, subject_name
 from tls12.trust.peer import PeerChain
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verifier import X509Verifier
@@ -22,47 +29,69 @@ from tls12.trust.verifier import X509Verifier
 class ContextVerifier:
     """Trusts the certificates of `store`, and chains that lead to one of them."""
 
-    def __init__(self, store: TrustStore | None, *, check_hostname: bool, strict: bool) -> None:
+    def __init__(self, store: TrustStore, *, check_hostname: bool, common_names: bool, strict: bool) -> None:
         self._store = store
-        self._chains = None if store is None else X509Verifier(store, strict=strict)
+        self._named = X509Verifier(store, strict=strict)
+        self._nameless = X509Verifier(store, strict=strict, check_names=False)
         self._check_hostname = check_hostname
-        self._strict = strict
+        self._common_names = common_names
 
     @property
     def fingerprint(self) -> bytes:
         """A digest of what is trusted and how."""
-        chains = b"" if self._chains is None else self._chains.fingerprint
-        return hashlib.sha256(b"sslcompat %d %d " % (self._check_hostname, self._strict) + chains).digest()
+        rules = b"sslcompat %d %d " % (self._check_hostname, self._common_names)
+        return hashlib.sha256(rules + self._named.fingerprint).digest()
 
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
         """The verified chain, leaf to root, DER. Raises `CertificateError`, or a subclass that says why."""
-        if self._store is None or self._chains is None:
-            raise UnknownIssuer(
-                f"no trusted root leads to the {peer.role}'s certificate {subject_name(peer.leaf)}: the context has "
-                "loaded no certificate to trust",
-                remedy="call load_verify_locations() or load_default_certs()",
-            )
-        if self._store.holds(peer.certificates[0]):
-            self._check_leaf(peer)
-            return peer.certificates[:1]
-        if peer.role == "server" and not self._check_hostname:
-            names = CertificateNames.of(peer.leaf)
-            own = next((name.replace("*", "any") for name in (*names.dns, *names.addresses)), "none.invalid")
-            peer = replace(peer, server_name=own)
-        return self._chains.verify(peer)
-
-    def _check_leaf(self, peer: PeerChain) -> None:
+        wanted = peer.server_name if peer.role == "server" and self._check_hostname else None
         leaf = peer.leaf
-        now = datetime.fromtimestamp(peer.time, UTC)
+        is_trusted = leaf.subject == leaf.issuer and self._store.holds(peer.certificates[0])
+        if not is_trusted and wanted is not None and not self._counts_common_name(leaf, wanted):
+            return self._named.verify(peer)
         whose = f"the {peer.role}'s certificate {subject_name(leaf)}"
-        if now > leaf.not_valid_after_utc:
-            raise CertificateExpired(f"{whose} expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC")
-        if now < leaf.not_valid_before_utc:
-            raise CertificateExpired(f"{whose} is not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC")
+        if is_trusted:
+            _check_dates(leaf, whose, peer.time)
+            chain = peer.certificates[:1]
+        else:
+            chain = self._nameless.verify(peer)
+        if wanted is not None:
+            self._check_name(leaf, whose, wanted)
+        return chain
+
+    def _counts_common_name(self, leaf: x509.Certificate, wanted: str) -> bool:
+        return self._common_names and not CertificateNames.of(leaf).dns and not is_ip_address(wanted)
+
+    def _check_name(self, leaf: x509.Certificate, whose: str, wanted: str) -> None:
         names = CertificateNames.of(leaf)
-        wanted = peer.server_name
-        if peer.role == "server" and self._check_hostname and wanted is not None and not names.cover(wanted):
+        if self._counts_common_name(leaf, wanted):
+            common = (str(each.value).lower() for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+            names = CertificateNames(tuple(common), names.addresses)
+        if not names.cover(wanted):
             raise NameMismatch(
                 f"{whose} is for {names}, not for {wanted}",
                 remedy="connect under a name that it has, or issue it for this one",
             )
+
+
+class NothingTrusted:
+    """What verifies where nothing was loaded: it refuses every peer."""
+
+    fingerprint = hashlib.sha256(b"sslcompat nothing").digest()
+
+    def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
+        """Raises `UnknownIssuer`."""
+        raise UnknownIssuer(
+            f"no trusted root leads to the {peer.role}'s certificate {subject_name(peer.leaf)}: the context has loaded "
+            "no certificate to trust",
+            remedy="call load_verify_locations() or load_default_certs()",
+        )
+
+
+def _check_dates(leaf: x509.Certificate, whose: str, time: float) -> None:
+    now = datetime.fromtimestamp(time, UTC)
+    begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    if now > end:
+        raise CertificateExpired(f"{whose} expired on {end:%Y-%m-%d %H:%M:%S} UTC", rule="RFC 5280 4.1.2.5")
+    if now < begin:
+        raise CertificateExpired(f"{whose} is not valid before {begin:%Y-%m-%d %H:%M:%S} UTC", rule="RFC 5280 4.1.2.5")

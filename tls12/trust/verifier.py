@@ -18,7 +18,7 @@ first; only successes are kept. docs/performance.md has the cost of a verificati
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from ipaddress import ip_address
@@ -28,6 +28,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Subject
 from cryptography.x509.verification import Policy as BackendPolicy
 
@@ -95,6 +96,7 @@ class X509Verifier:
     `strict=False` forgives what many private CAs leave out and RFC 5280 asks of them: authorityKeyIdentifier, a
     CA's keyUsage, critical basicConstraints; an extendedKeyUsage that is critical, which RFC 5280 allows; and a
     subjectAltName that is critical beside a subject, or not critical without one.
+    `check_names=False` leaves a server's name out of it, for what compares names by itself; everything else holds.
     `cache_size` is the number of verified chains that are remembered.
 
     Raises `UsageError` if `trust_store` is not a TrustStore, and for numbers out of range.
@@ -110,6 +112,7 @@ class X509Verifier:
         maximum_rsa_bits: int | None = None,
         max_chain_depth: int = 8,
         strict: bool = True,
+        check_names: bool = True,
         cache_size: int = 256,
     ) -> None:
         if not isinstance(trust_store, TrustStore):
@@ -125,6 +128,7 @@ class X509Verifier:
         self.maximum_rsa_bits = maximum_rsa_bits
         self.max_chain_depth = max_chain_depth
         self.strict = strict
+        self.check_names = check_names
         self._ca_policy = _ca_policy(strict)
         self._server_policy = _leaf_policy(strict, ConnectionEnd.SERVER)
         self._client_policy = _leaf_policy(strict, ConnectionEnd.CLIENT)
@@ -138,8 +142,9 @@ class X509Verifier:
     @cached_property
     def fingerprint(self) -> bytes:
         """A digest of the roots and the rules."""
-        rules = f"x509 {self.minimum_rsa_bits} {self.maximum_rsa_bits} {self.max_chain_depth} {self.strict} ".encode()
-        return _sha256(rules, self.trust_store.fingerprint)
+        rules = f"x509 {self.minimum_rsa_bits} {self.maximum_rsa_bits} {self.max_chain_depth} {self.strict} "
+        names = "" if self.check_names else "any name "
+        return _sha256((rules + names).encode(), self.trust_store.fingerprint)
 
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
         """The chain from the peer's certificate to a trusted root, or the reason why there is none."""
@@ -153,13 +158,18 @@ class X509Verifier:
 
     def _find_chain(self, peer: PeerChain) -> tuple[bytes, ...]:
         keep_quiet()
+        if not self.check_names:
+            peer = replace(peer, server_name=None)
         leaf, *_ = certificates = peer.parse()
-        subject = _subject(peer) if peer.role == "server" else None
+        subject = _subject(peer) if peer.role == "server" and self.check_names else None
         others = self._bounded(peer, certificates)
         builder = PolicyBuilder().store(self.trust_store.backend_store).max_chain_depth(self.max_chain_depth)
         builder = builder.time(datetime.fromtimestamp(peer.time, UTC))
         leaf_policy = self._client_policy if subject is None else self._server_policy
-        builder = builder.extension_policies(ca_policy=self._ca_policy, ee_policy=leaf_policy)
+        ca_policy = self._ca_policy
+        if subject is None and peer.role == "server":  # the backend knows servers by name only
+            leaf_policy, ca_policy = _nameless_server_policies(self.strict)
+        builder = builder.extension_policies(ca_policy=ca_policy, ee_policy=leaf_policy)
         try:
             if subject is None:
                 chain = builder.build_client_verifier().verify(leaf, others).chain
@@ -273,21 +283,49 @@ def _leaf_policy(strict: bool, role: ConnectionEnd) -> ExtensionPolicy:
         policy = policy.require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
     if strict:
         return policy
-    return policy.may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None).may_be_present(
-        x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _serves_the_purpose
-    )
+    return _lenient_leaf(policy).may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _serves_the_purpose)
 
 
 def _ca_policy(strict: bool) -> ExtensionPolicy:
     policy = ExtensionPolicy.webpki_defaults_ca()
     if strict:
         return policy
+    return _lenient_ca(policy).may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _issues_for_the_purpose)
+
+
+def _nameless_server_policies(strict: bool) -> tuple[ExtensionPolicy, ExtensionPolicy]:
+    """For a leaf and for CAs, where the backend believes that it verifies a client: the purpose is a server's."""
+    leaf = ExtensionPolicy.webpki_defaults_ee().may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
+    ca = ExtensionPolicy.webpki_defaults_ca()
+    if not strict:
+        leaf, ca = _lenient_leaf(leaf), _lenient_ca(ca)
+    criticality = Criticality.NON_CRITICAL if strict else Criticality.AGNOSTIC
+    return (
+        leaf.may_be_present(x509.ExtendedKeyUsage, criticality, _serves_servers),
+        ca.may_be_present(x509.ExtendedKeyUsage, criticality, _issues_for_servers),
+    )
+
+
+def _lenient_leaf(policy: ExtensionPolicy) -> ExtensionPolicy:
+    return policy.may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None)
+
+
+def _lenient_ca(policy: ExtensionPolicy) -> ExtensionPolicy:
     return (
         policy.may_be_present(x509.AuthorityKeyIdentifier, Criticality.NON_CRITICAL, None)
         .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
-        .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _issues_for_the_purpose)
         .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
     )
+
+
+def _serves_servers(_: BackendPolicy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+    if usage is not None and ExtendedKeyUsageOID.SERVER_AUTH not in usage:
+        raise ValueError("extendedKeyUsage lacks the purpose")
+
+
+def _issues_for_servers(_: BackendPolicy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+    if usage is not None and not {ExtendedKeyUsageOID.SERVER_AUTH, ANY_PURPOSE} & set(usage):
+        raise ValueError("extendedKeyUsage lacks the purpose")
 
 
 def _serves_the_purpose(policy: BackendPolicy, _: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
