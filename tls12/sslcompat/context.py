@@ -26,6 +26,7 @@ from tls12.connection import ClientConnection, ServerConnection
 from tls12.crypto.suites import SUITES
 from tls12.errors import UsageError
 from tls12.events import ClientHelloReceived
+from tls12.handshake.engine import OnMessage
 from tls12.keylog import KeyLog
 from tls12.policy import Policy, Renegotiation
 from tls12.registry import CipherSuite, NamedGroup
@@ -98,6 +99,7 @@ class SSLContext(ssl.SSLContext):
     _alpn_protocols: tuple[str, ...]
     _groups: tuple[NamedGroup, ...]
     _sni_callback: Any
+    _watcher: Any
     _psk: Any
     _psk_hint: bytes | None
     _ticket_keys: TicketKeys
@@ -114,7 +116,7 @@ class SSLContext(ssl.SSLContext):
         self._credentials, self._trusted, self._directories = [], [], []
         self._trusts_system = False
         self._alpn_protocols, self._groups = (), ()
-        self._sni_callback = self._psk = self._psk_hint = None
+        self._sni_callback = self._watcher = self._psk = self._psk_hint = None
         self._ticket_keys = TicketKeys.generate()
         self._changes, self._made = 0, {}
         self.statistics = Statistics()
@@ -192,6 +194,17 @@ class SSLContext(ssl.SSLContext):
             raise TypeError("not a callable object")
         self._sni_callback = callback
 
+    @property
+    def _msg_callback(self) -> Any:
+        """As `_msg_callback` of `ssl.SSLContext`, for handshake messages and ChangeCipherSpec."""
+        return self._watcher
+
+    @_msg_callback.setter
+    def _msg_callback(self, callback: Any) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{callback} is not callable.")
+        self._watcher = callback
+
     def set_psk_client_callback(self, callback: Any) -> None:
         """As `set_psk_client_callback` of `ssl.SSLContext` in CPython 3.13, in every version."""
         if self.protocol == ssl.PROTOCOL_TLS_SERVER:
@@ -254,7 +267,11 @@ class SSLContext(ssl.SSLContext):
         return over_memory(self, incoming, outgoing, server_side, server_hostname, owner=owner, session=session)
 
     def _make_connection(
-        self, server_side: bool, server_hostname: str | None, session: Session | None
+        self,
+        server_side: bool,
+        server_hostname: str | None,
+        session: Session | None,
+        on_message: OnMessage | None = None,
     ) -> ClientConnection | ServerConnection:
         if server_side and self.protocol == ssl.PROTOCOL_TLS_CLIENT:
             raise ssl.SSLError("Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
@@ -262,8 +279,8 @@ class SSLContext(ssl.SSLContext):
             raise ssl.SSLError("Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
         config = self._config(server_side)
         if isinstance(config, ServerConfig):
-            return ServerConnection(config, pause_on={ClientHelloReceived})
-        return ClientConnection(config, server_hostname, session=session)
+            return ServerConnection(config, pause_on={ClientHelloReceived}, on_message=on_message)
+        return ClientConnection(config, server_hostname, session=session, on_message=on_message)
 
     def _config(self, server_side: bool) -> ClientConfig | ServerConfig:
         """The configuration for the settings as they are; made once for each state of them."""

@@ -38,6 +38,7 @@ from tls12.connection import ClientConnection, Connection, ServerConnection
 from tls12.driver import Answers, Driver
 from tls12.errors import TLSError, TruncatedError
 from tls12.events import ClientHelloReceived, Negotiated, Refuse
+from tls12.handshake.engine import OnMessage
 from tls12.resumption.sessions import Session
 from tls12.sslcompat.carriers import Bound, Carrier, MemoryCarrier, Records, SocketCarrier
 from tls12.sslcompat.descriptions import ChainCertificate, as_dictionary, described
@@ -45,6 +46,7 @@ from tls12.sslcompat.errors import as_ssl, closed, ssl_error
 from tls12.sslcompat.server_names import ask_for_server_name, asking_no_less, without_common_protocol
 from tls12.sslcompat.sessions import SSLSession
 from tls12.sslcompat.statistics import Statistics
+from tls12.sslcompat.watching import Watcher, on_message
 from tls12.sync.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -70,8 +72,16 @@ class Context(Protocol):
     def sni_callback(self) -> Callable[[Any, str | None, Any], int | None] | None:
         """What a server asks when a client has named what it wants."""
 
+    @property
+    def _msg_callback(self) -> Watcher | None:
+        """Who is told each message of a handshake."""
+
     def _make_connection(
-        self, server_side: bool, server_hostname: str | None, session: Session | None
+        self,
+        server_side: bool,
+        server_hostname: str | None,
+        session: Session | None,
+        on_message: OnMessage | None = None,
     ) -> ClientConnection | ServerConnection:
         """A connection under the settings of the context; a server's pauses on ClientHelloReceived."""
 
@@ -105,7 +115,7 @@ class Engine:
             _check_hostname(server_hostname)
         self._context = context
         self._carrier = carrier
-        self._owner = None if owner is None else weakref.ref(owner)
+        self._owner: Callable[[], Any] = _nobody if owner is None else weakref.ref(owner)
         self.server_side = server_side
         """Whether this side is the server."""
         self.server_hostname = server_hostname
@@ -129,8 +139,12 @@ class Engine:
             self.session = session  # type: ignore[assignment]
 
     def _make(self, session: SSLSession | None) -> None:
+        watcher = self._context._msg_callback
         connection = self._context._make_connection(
-            self.server_side, self.server_hostname, None if session is None else session.session
+            self.server_side,
+            self.server_hostname,
+            None if session is None else session.session,
+            None if watcher is None else on_message(watcher, self._owner, self.server_side),
         )
         # Through a weak reference, or each connection would be a cycle, which waits for the garbage collector.
         answer: Any = weakref.WeakMethod(self._answer_hello)
@@ -150,7 +164,7 @@ class Engine:
     @property
     def owner(self) -> Any:
         """The SSLSocket or SSLObject that this engine belongs to."""
-        return self._owner() if self._owner is not None else None
+        return self._owner()
 
     @owner.setter
     def owner(self, owner: object) -> None:
@@ -527,6 +541,10 @@ def over_memory(
 ) -> Engine:
     """What `context._wrap_bio` gives: an engine over two buffers."""
     return Engine(context, MemoryCarrier(incoming, outgoing), server_side, server_hostname, owner, session)
+
+
+def _nobody() -> None:
+    """The owner of an engine that has none."""
 
 
 def _check_hostname(name: str) -> None:
