@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from tls12 import __version__, errors
-from tls12.cli import connect, decode, demo, permissions, serve, suites
+from tls12.cli import connect, decode, demo, permissions, run, serve, suites
 from tls12.cli.output import CommandError, Exit, OutputGone, choose
 from tls12.errors import TLSError, UsageError
 
-COMMANDS: tuple[ModuleType, ...] = (demo, connect, serve, suites, decode)
+COMMANDS: tuple[ModuleType, ...] = (demo, connect, serve, run, suites, decode)
 """Each has `add_parser(subparsers)`, and `run(arguments) -> int`."""
 
 _EXITS: tuple[tuple[type[BaseException], Exit], ...] = (

@@ -16,6 +16,7 @@ import _ssl
 import os
 import ssl
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tls12.policy import Policy, Renegotiation
 from tls12.registry import CipherSuite, NamedGroup
 from tls12.resumption.sessions import Session
 from tls12.resumption.tickets import TicketKeys
+from tls12.sslcompat.ciphers import check_words
 from tls12.sslcompat.engine import Engine, over_memory, over_socket
 from tls12.sslcompat.errors import ssl_error
 from tls12.sslcompat.objects import SSLObject
@@ -80,17 +82,49 @@ def _verify_mode(value: int) -> Any:
         return value
 
 
-class SSLContext(ssl.SSLContext):
-    """The settings of TLS connections, as CPython's class has them."""
+@dataclass(slots=True)
+class Defaults:
+    """What holds for every context; `install` sets it."""
 
-    sslsocket_class = SSLSocket
-    sslobject_class = SSLObject
+    keylog: KeyLog | None = None
+    """For contexts without a `keylog_filename` of their own."""
+    policy: Policy | None = None
+    """Bounds what any context may negotiate."""
+
+
+DEFAULTS = Defaults()
+
+
+class _Settings(ssl.SSLContext):
+    """The properties that the class of `_ssl` keeps.
+
+    They stand in a class between CPython's and ours, because truststore, and pip with it, sets them by way of the class
+    above the one that `ssl` names SSLContext: CPython's setters would look above ours, find themselves and recurse.
+    """
 
     options = _of_base("options", ssl.Options)
     verify_flags = _of_base("verify_flags", ssl.VerifyFlags)
     verify_mode = _of_base("verify_mode", _verify_mode)
     maximum_version = _of_base("maximum_version", ssl.TLSVersion)
     keylog_filename = _of_base("keylog_filename", lambda value: value)
+
+    @property
+    def minimum_version(self) -> Any:
+        """As `minimum_version` of `ssl.SSLContext`."""
+        return ssl.TLSVersion(_Base.minimum_version.__get__(self))
+
+    @minimum_version.setter
+    def minimum_version(self, value: Any) -> None:
+        if value == ssl.TLSVersion.SSLv3:
+            self.options &= ~ssl.Options.OP_NO_SSLv3
+        _Base.minimum_version.__set__(self, value)
+
+
+class SSLContext(_Settings):
+    """The settings of TLS connections, as CPython's class has them."""
+
+    sslsocket_class = SSLSocket
+    sslobject_class = SSLObject
 
     _credentials: list[Credential]
     _trusted: list[x509.Certificate]
@@ -124,17 +158,6 @@ class SSLContext(ssl.SSLContext):
 
     # -- settings that are kept here as well
 
-    @property
-    def minimum_version(self) -> Any:
-        """As `minimum_version` of `ssl.SSLContext`."""
-        return ssl.TLSVersion(_Base.minimum_version.__get__(self))
-
-    @minimum_version.setter
-    def minimum_version(self, value: Any) -> None:
-        if value == ssl.TLSVersion.SSLv3:
-            self.options &= ~ssl.Options.OP_NO_SSLv3
-        _Base.minimum_version.__set__(self, value)
-
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
         """As `load_cert_chain` of `ssl.SSLContext`. Raises UsageError for a kind of key that this library has not."""
         once = _once(password) if callable(password) else password
@@ -163,7 +186,8 @@ class SSLContext(ssl.SSLContext):
         self._changes += 1
 
     def set_ciphers(self, ciphers: str, /) -> None:
-        """As `set_ciphers` of `ssl.SSLContext`: OpenSSL's cipher strings."""
+        """As `set_ciphers` of `ssl.SSLContext`: OpenSSL's cipher strings. Raises SSLError for an unknown word too."""
+        check_words(ciphers)
         super().set_ciphers(ciphers)
         self._changes += 1
 
@@ -230,13 +254,25 @@ class SSLContext(ssl.SSLContext):
 
     @property
     def policy(self) -> Policy:
-        """What the context asks for, as a policy of this library."""
-        suites = [CipherSuite.from_openssl(row["name"]) for row in self.get_ciphers() if row["protocol"] != "TLSv1.3"]
-        usual = Policy.compatible()
+        """What the context asks for, as a policy of this library, within the policy that `install` was given.
+
+        Raises SSLError if no cipher suite is left.
+        """
+        bound = DEFAULTS.policy
+        usual = Policy.compatible() if bound is None else bound
+        listed = [CipherSuite.from_openssl(row["name"]) for row in self.get_ciphers() if row["protocol"] != "TLSv1.3"]
+        suites = tuple(suite for suite in listed if suite in SUITES and not SUITES[suite].lab_only)
+        if bound is not None:
+            suites = tuple(suite for suite in suites if suite in bound.cipher_suites)
+        if not suites:
+            within = "" if bound is None else f" and the policy {bound.name}"
+            raise ssl_error("NO_CIPHERS_AVAILABLE", f"tls12 speaks no cipher suite that the context{within} allows")
+        groups = tuple(group for group in usual.groups if not self._groups or not _is_curve(group))
         return usual.replace(
-            name="an ssl.SSLContext",
-            cipher_suites=tuple(suite for suite in suites if suite in SUITES and not SUITES[suite].lab_only),
-            groups=(*self._groups, *(group for group in usual.groups if not self._groups or not _is_curve(group))),
+            name="an ssl.SSLContext" if bound is None else f"an ssl.SSLContext within {bound.name}",
+            cipher_suites=suites,
+            groups=(*(group for group in self._groups if bound is None or group in bound.groups), *groups),
+            equal_preference=(),
             server_preference=bool(self.options & ssl.OP_CIPHER_SERVER_PREFERENCE),
             renegotiation=Renegotiation.WARN if self.options & ssl.OP_NO_RENEGOTIATION else Renegotiation.ALLOW,
         )
@@ -295,6 +331,8 @@ class SSLContext(ssl.SSLContext):
             self.minimum_version,
             self.maximum_version,
             self.keylog_filename,
+            DEFAULTS.keylog,
+            DEFAULTS.policy,
         )
         if state not in self._made:
             self._made = {state: self._make_config(server_side)}
@@ -308,7 +346,7 @@ class SSLContext(ssl.SSLContext):
             "credentials": tuple(self._credentials),
             "half_close": True,
             "psk": self._psk,
-            "keylog": None if self.keylog_filename is None else KeyLog.to_file(self.keylog_filename),
+            "keylog": DEFAULTS.keylog if self.keylog_filename is None else KeyLog.to_file(self.keylog_filename),
         }
         if not server_side:
             return ClientConfig(verifier=self._verifier(), **common)
