@@ -58,15 +58,15 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def peers(session: nox.Session) -> None:
-    """The tests against programs that Debian packages (tests/peers.py names them); a missing one is a failure."""
-    session.install("-e", ".[dev]")
+    """The tests against programs of Debian and of PyPI (tests/peers.py, tests/programs); a missing one is a failure."""
+    session.install("-e", ".[dev,programs]")
     session.run("pytest", "-q", "-n", "0", "-m", "peers", *session.posargs, env={"TLS12_PEERS": "required"})
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
     """Soak runs, long fuzzing and full matrices, in bounded form."""
-    session.install("-e", ".[dev]")
+    session.install("-e", ".[dev,programs]")
     session.run("pytest", "-q", "-n", "0", "-m", "slow", *session.posargs, env={"TLS12_PEERS": "required"})
     interrupts = "tests/connection/test_connection_interrupts.py"
     session.run("pytest", "-q", "-n", "0", "-p", "no:randomly", interrupts, env={"TLS12_STRIDE": "1"})

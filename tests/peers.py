@@ -7,6 +7,7 @@ so that a run which promises the peers cannot pass without them.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from typing import NoReturn
@@ -15,25 +16,37 @@ import pytest
 
 PACKAGES = {
     "curl": "curl",
+    "dovecot": "dovecot-imapd, dovecot-pop3d",
     "escript": "erlang-ssl",
     "git": "git",
     "gnutls-cli": "gnutls-bin",
     "gnutls-serv": "gnutls-bin",
+    "mariadb-install-db": "mariadb-server",
+    "mariadbd": "mariadb-server",
+    "initdb": "postgresql",
+    "mosquitto": "mosquitto",
+    "nginx": "nginx-light",
     "openssl": "openssl",
+    "postgres": "postgresql",
     "redis-server": "redis-server",
+    "slapd": "slapd",
     "sslscan": "sslscan",
     "testssl": "testssl.sh",
     "valgrind": "valgrind",
+    "vsftpd": "vsftpd",
     "wget": "wget",
 }
 """The Debian package of each program."""
+
+_FOLDERS = ("/usr/sbin", *glob.glob("/usr/lib/postgresql/*/bin"))
+"""Where Debian keeps servers, which is not in every PATH."""
 
 REQUIRED = os.environ.get("TLS12_PEERS") == "required"
 
 
 def find(name: str) -> str | None:
     """Where the program is, or None."""
-    return shutil.which(name)
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_FOLDERS)))
 
 
 def program(name: str) -> str:
@@ -42,8 +55,9 @@ def program(name: str) -> str:
 
 
 def missing(name: str) -> NoReturn:
-    """End the test: the program, or what it needs, is not there."""
-    reason = f"{name} is not installed (Debian: {PACKAGES[name]})"
+    """End the test: the program, or what it needs, is not there; a name that Debian has not is one of PyPI."""
+    source = f"Debian: {PACKAGES[name]}" if name in PACKAGES else "pip install -e '.[programs]'"
+    reason = f"{name} is not installed ({source})"
     if REQUIRED:
         pytest.fail(f"{reason}, and TLS12_PEERS=required")
     pytest.skip(reason)

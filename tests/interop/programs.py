@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from tests.ends import Ours, directory
 
@@ -21,18 +23,27 @@ PATIENCE = 20.0
 
 
 class Program:
-    """A running program."""
+    """A running program; `options` are those of Popen."""
 
-    def __init__(self, *command: str) -> None:
+    def __init__(self, *command: str, **options: Any) -> None:
         self._name = command[0]
-        self._process = subprocess.Popen(
-            command, cwd=directory(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        self._process = subprocess.Popen(command, **{"cwd": directory(), "start_new_session": True} | options | pipes)
         self.output = bytearray()
         self._printed = threading.Condition()
         self._over = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
 
     def type(self, line: str) -> None:
         """Type a line at it: one-letter commands work too."""
@@ -64,8 +75,9 @@ class Program:
         return self.output.decode(errors="replace")
 
     def stop(self) -> None:
-        """End it, if it has not ended."""
-        self._process.kill()
+        """End it and the processes that it has started, if they have not ended."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._reader.join()
         for pipe in (self._process.stdin, self._process.stdout):
