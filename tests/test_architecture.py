@@ -13,9 +13,11 @@ from tests.ends import our_client
 from tls12.agreement import Agreed, Terms
 from tls12.events import Negotiated
 from tls12.handshake import common_extensions
+from tls12.handshake.client import ClientHandshake
 from tls12.handshake.client_hello import ClientHellos
 from tls12.handshake.negotiation import Offer
 from tls12.handshake.proofs import Established
+from tls12.handshake.server import ServerHandshake
 from tls12.handshake.server_hello import ServerHellos
 from tls12.lab.script import Script
 from tls12.policy import Policy
@@ -46,6 +48,26 @@ def test_the_files_and_the_methods_of_the_page_exist() -> None:
         assert any((place / file).exists() for place in (PACKAGE, PACKAGE.parent)), file
     for cls, method in methods:
         assert callable(getattr(CLASSES[cls], method)), (cls, method)
+
+
+def test_every_module_is_said_to_be_public_or_internal() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text().partition("## What is public")[2]
+    names = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert {name for name in names if f"`tls12.{name}`" not in text} == {"__init__", "__main__"}
+
+
+def test_the_steps_that_a_subclass_may_override_exist_and_are_named_by_what_they_return() -> None:
+    table = PAGE.read_text().partition("### Overriding one step")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 7
+    for kinds, _, *columns in rows:
+        prefixes = tuple(kind[:-1] for kind in re.findall(r"`(\w+\*)`", kinds))
+        for handshake, names in zip((ClientHandshake, ServerHandshake), columns, strict=True):
+            steps = re.findall(r"`(\w+)`", names)
+            assert steps
+            for step in steps:
+                assert callable(getattr(handshake, step)), (handshake, step)
+                assert step.startswith(prefixes) or not prefixes, step
 
 
 def fullest_hello() -> ClientHello:
