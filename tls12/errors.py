@@ -63,10 +63,10 @@ def _restored(kind: type[Reasoned], args: tuple[Any, ...]) -> Reasoned:
 
 
 def to_raise(failure: BaseException) -> BaseException:
-    """What to raise for a failure that is kept and told more than once: a copy.
+    """What to raise for a failure that is kept and raised more than once: a copy.
 
-    An exception that is raised remembers the frames that it passed, and they the object that keeps it. One that was
-    raised before, by an object of the application, is raised itself: it says where.
+    A raised exception refers to the frames that it passed, and these refer to the object that keeps it. An exception
+    that was raised before, by an object of the application, is not copied, because its traceback says where.
     """
     if failure.__traceback__ is not None:
         return failure
@@ -99,7 +99,7 @@ class InternalError(TLSError):
 
 
 class DecodeError(TLSError):
-    """Bytes that are not a message. `path` and `offset` say where it hurts."""
+    """Bytes that are not a message. `path` and `offset` say where the fault is."""
 
     alert = Alert.DECODE_ERROR
     rule = "RFC 5246 7.2.2"
@@ -238,7 +238,7 @@ class WrongPurpose(CertificateError):
 
 
 class WeakKey(CertificateError):
-    """A key or a signature in the chain that the policy holds too weak."""
+    """A key or a signature in the chain is too weak for the policy."""
 
     alert = Alert.INSUFFICIENT_SECURITY
 
@@ -250,7 +250,7 @@ class NotPinned(CertificateError):
 
 
 class BadStaple(CertificateError):
-    """A stapled OCSP response that is missing though promised, or does not hold."""
+    """A stapled OCSP response that is missing although it was promised, or that is not valid."""
 
     alert = Alert.BAD_CERTIFICATE_STATUS_RESPONSE
     rule = "RFC 6066 8"

@@ -1,4 +1,4 @@
-"""The NSS key log: the secrets of connections, for those who are allowed to read their traffic.
+"""The NSS key log: the secrets of connections, for programs that decrypt their traffic.
 
 How it works: one line of text for each secret, "LABEL client_random secret" in hexadecimal; TLS 1.2 has the
 label CLIENT_RANDOM and its secret is the master secret. Wireshark, tshark, OpenSSL, browsers and this
@@ -7,8 +7,8 @@ library's observer read and write the same format
 
 `KeyLog()` keeps the secrets in memory, `KeyLog.to_file(path)` appends them to a file as they come and keeps
 none, `KeyLog.load(path)` reads a file. A line goes out in a single write to a descriptor opened for
-appending, so that threads and processes can share one file. Lines that are not understood, such as one that another
-process is just writing, are counted in `skipped` and do no harm.
+appending, so that threads and processes can share one file. Lines that do not parse, such as one that another process
+is just writing, are counted in `skipped` and ignored.
 
 WITH THE LOG ALL ITS CONNECTIONS CAN BE DECRYPTED. A file is created readable by its owner only; one that exists and is
 readable by others gets a warning in the logger `tls12.keylog`.

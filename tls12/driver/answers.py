@@ -1,8 +1,8 @@
-"""`answers=` of the adapters: who decides what a paused connection waits for.
+"""`answers=` of the adapters: the functions that answer a paused connection.
 
 How it works: a table from the class of an event to the function that makes the answer of it. A function that requires
 two arguments is given the connection too, for what the event does not say (`negotiated`, the name that was asked for).
-The adapters ask `prepared` once for each connection, so that calling the functions costs no look at them.
+The adapters call `prepared` once for each connection, so that signatures are not inspected at each event.
 """
 
 from __future__ import annotations

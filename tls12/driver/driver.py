@@ -13,8 +13,8 @@ leaves in its attributes what the adapter has to do next:
     time_bound       how long the handshake that goes on may take; then call `time_out`
     ending           how to end the transport
 
-Nothing calls back. `changes` counts the steps in which something else than application data came, so that an adapter
-whose data flows need not look at the rest.
+The driver never calls the adapter. `changes` counts the steps that brought something else than application data, so
+that an adapter need not look at the other attributes while only data arrives.
 
 The order is always the same: established, then plaintext, then either `has_ended` or a `failure`. The alert of a
 failure is in `output` in the same step, so an adapter that writes before it raises tells the peer first.
@@ -223,9 +223,8 @@ class Driver:
             raise
 
     def lose(self, error: BaseException) -> None:
-        """The transport has failed; or this side gives a reason of its own. An earlier failure stays.
-
-        A reset is more than the truncation that it looks like, where both were seen.
+        """The transport has failed; or this side gives a reason of its own. An earlier failure stays, except that a
+        reset of the connection replaces a truncation, because it is the cause of it.
         """
         if self._reading_stopped:
             error = closed_by_this_side()
@@ -336,15 +335,15 @@ class Driver:
         self._step(lambda: self.connection.abort(alert))
 
     def give_up(self, error: BaseException | None) -> None:
-        """End at once, without a word to the peer."""
+        """End at once, without sending anything."""
         self._failure = self._failure or error
         self.ending = Ending(0.0, awaits_peer=False, is_abrupt=True)
         self.time_bound = None
         self.changes += 1
 
     def stop(self, *, reading: bool = False, writing: bool = False) -> None:
-        """This side ends the transport in these directions: who still reads or writes there is told so, and the end
-        of the transport's stream is not blamed on the peer.
+        """Say that this side ends the transport in these directions. A later read or write there raises
+        ConnectionAbortedError, and the end of the transport's stream is not taken for a fault of the peer.
         """
         self._reading_stopped = self._reading_stopped or reading
         self._writing_stopped = self._writing_stopped or writing
@@ -376,7 +375,7 @@ class Driver:
             raise
 
     def _guarded(self, act: Callable[[], object]) -> None:
-        """What an answer raises ends the connection, and is its failure."""
+        """Call `act`. An exception of an answer ends the connection, and becomes its failure."""
         try:
             act()
         except Exception as error:
@@ -471,4 +470,4 @@ class Driver:
 
 
 def _nothing() -> None:
-    """No act: what has changed is looked at all the same."""
+    """The action of a step that only looks at what has changed."""

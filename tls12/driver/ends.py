@@ -39,7 +39,7 @@ class TimeBound:
 
 
 def closed_by_this_side() -> ConnectionAbortedError:
-    """What a call is told that still reads or writes when this side has closed the connection."""
+    """The error of a read or a write after this side has closed the connection."""
     return ConnectionAbortedError(errno.ECONNABORTED, "this side has closed the connection")
 
 
@@ -49,14 +49,14 @@ def closed_too_early(what: str) -> ConnectionAbortedError:
 
 
 def interrupted() -> ConnectionAbortedError:
-    """An exception such as KeyboardInterrupt hit the connection while it computed."""
+    """The error of every call after an exception such as KeyboardInterrupt has interrupted a step."""
     return ConnectionAbortedError(
         errno.ECONNABORTED, "an exception interrupted the TLS connection in the middle of a step, so it cannot go on"
     )
 
 
 def closed_by_peer() -> BrokenPipeError:
-    """What a writer is told after the peer's close_notify."""
+    """The error of a write after the peer's close_notify."""
     return BrokenPipeError(errno.EPIPE, "the peer has closed the TLS connection")
 
 
