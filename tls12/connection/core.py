@@ -246,7 +246,7 @@ class Core:
             self._refresh()
 
     def _take_invitation(self, message: bytes) -> bool:
-        """Deal with a message that may ask for another handshake; whether that was all there is to do."""
+        """Handle a message that may ask for another handshake; True if nothing else is to be done with it."""
         role, handshakes = self.role, self.handshakes
         if role.end is ConnectionEnd.CLIENT:
             if not handshakes.so_far.handshakes:
@@ -342,7 +342,7 @@ class Core:
         self._refresh()
 
     def _carry_out(self, outputs: Sequence[Output]) -> None:
-        """What a handshake wants done, in order, unless a callback has ended the connection: then nothing follows."""
+        """Do what the handshake has queued, in order. After a callback has ended the connection, do nothing."""
         if not self.lifecycle.may_write:
             return
         for output in outputs:
@@ -394,7 +394,7 @@ class Core:
             self.close()
 
     def _refresh(self) -> None:
-        """Decide, now that something changed, whether application data may come."""
+        """After a change, decide whether application data may come."""
         self.incoming.let_data_come(
             self.lifecycle.may_read and self.handshakes.data_may_come,
             inside_messages=self.config.policy.renegotiation is not Renegotiation.ALLOW,
@@ -431,7 +431,7 @@ class Core:
         self.outgoing.put(ContentType.ALERT, AlertMessage(level, description).to_bytes())
 
     def _end_both(self) -> None:
-        """Neither direction goes on, and so no handshake does: its secrets are let go. May be called twice."""
+        """End both directions and with them a handshake, whose secrets are released. May be called twice."""
         self.lifecycle.end()
         self.alone = None
         self.events += self.handshakes.drop()

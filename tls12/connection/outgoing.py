@@ -2,7 +2,7 @@
 
 How it works: a write is sealed at once, and its record waits in `queue` until `data_to_send` hands it over. Whether
 application data may be sealed now, its caller says: `let_data_flow` and `hold_data_back`. `largest_direct_write` is the
-longest write for which there is nothing else to ask: a record's worth while data flows, and 0 otherwise (before the
+longest write that needs no other check: a record's worth while data flows, and 0 otherwise (before the
 handshake, during a renegotiation, behind close_notify, with packing). So the commonest write costs one comparison.
 
 With `pack_small_writes` writes wait in `packed` instead, until they fill a record, or the bytes to send are asked for,
@@ -13,8 +13,8 @@ judged, as always, when a record is sealed.
 Data that is written during a renegotiation is held until it ends, which the peer decides. So `bytes_held` counts it,
 and a writer stops while there is much of it; the caller bounds it. Nothing follows `end`.
 
-Everything here returns or raises. Whether the keys are near their limit, `state` knows; what to do about it is the
-caller's business.
+Every method here returns or raises. `state` knows whether the keys are near their limit, and the caller decides what to
+do then.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Another handshake on the same connection: who may begin it, how often, and what a wish for one is answered.
+"""Another handshake on the same connection: who may begin it, how often, and how the peer's wish for one is answered.
 
 How it works: a server asks with a HelloRequest, a client with a ClientHello (RFC 5246 7.4.1.1 and 7.4.1.2). `obstacle`
 says why a renegotiation cannot begin now, for our own wish and for the peer's; `judge_hello_request` and

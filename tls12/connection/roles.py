@@ -119,7 +119,7 @@ class ClientRole:
         return judge_hello_request(config, established, so_far, during=during)
 
     def session_key(self, config: ClientConfig, hooks: Hooks, established: Established | None) -> bytes:
-        """By the name of the server, and by who we are to it."""
+        """By the name of the server, and by the identity that the client presents to it."""
         return client_store_key(config, self.server_name, hooks.pause_on)
 
 

@@ -1,8 +1,8 @@
 """The rules that a path of certificates must keep, one function each, with the error and the remedy for a breach.
 
 How it works: a rule is a function from one step of the path (one certificate, and what surrounds it) to an error or
-None. The rules restate what the verifier of `cryptography` demands, the profile of the Web PKI, and decide nothing:
-they are asked after it has refused a chain, and say why (`diagnosis`).
+None. The rules restate what the verifier of `cryptography` demands (the profile of the Web PKI) and accept or refuse
+nothing: `diagnosis` applies them to a chain that this verifier has refused, to find the reason.
 
 A remedy names what can be done at the end that reads it, if anything can: an argument of `X509Verifier`, or
 `PinnedVerifier`, which asks of a certificate only that it is the right one.
@@ -452,4 +452,4 @@ RULES: tuple[Callable[[PathStep], CertificateError | None], ...] = (
     _criticality_of_names,
     _length,
 )
-"""What is tried of a path, in this order."""
+"""The rules, in the order in which they are applied to a path."""

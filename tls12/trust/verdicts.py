@@ -1,6 +1,6 @@
-"""What the verifier of `cryptography` said, in words of our own, where no rule of `rules` explains it.
+"""Explains a refusal of the verifier of `cryptography` in words of our own, if no rule of `rules` explains it.
 
-How it works: its verdict is a text made for developers: a fixed reason, sometimes behind the object identifier of an
+How it works: the refusal is a text made for developers: a fixed reason, sometimes behind the object identifier of an
 extension, among the debug output of its parser. `_REFUSALS` knows the reasons that a path can be refused for although
 it keeps to our rules, and `_EXTENSION` takes an extension's identifier and fault out of it. Nothing of the text itself
 reaches a message; what is not known is said to be so, and the text is in the `__cause__` of the error.
