@@ -7,6 +7,7 @@ NOT_PASSING: dict[str, dict[str, tuple[str, ...]]] = {
         "it is about TLS 1.3, which is not spoken (HAS_TLSv1_3 is False)": (
             "BasicSocketTests.test_constants",
             "TestPostHandshakeAuth.test_bpo37428_pha_cert_none",
+            "TestPostHandshakeAuth.test_certificate_chain",
             "TestPostHandshakeAuth.test_internal_chain_client",
             "TestPostHandshakeAuth.test_internal_chain_server",
             "TestPostHandshakeAuth.test_pha_no_pha_client",
@@ -17,6 +18,7 @@ NOT_PASSING: dict[str, dict[str, tuple[str, ...]]] = {
             "TestPostHandshakeAuth.test_pha_required",
             "TestPostHandshakeAuth.test_pha_required_nocert",
             "TestPostHandshakeAuth.test_pha_setter",
+            "ThreadedTests.test_psk_tls1_3",
             "ThreadedTests.test_tls1_3",
             "ThreadedTests.test_version_basic",
             "ThreadedTests.test_wrong_cert_tls13",
