@@ -24,15 +24,37 @@ def test_the_functions_of_the_module_make_contexts_of_ours() -> None:
     assert sslcompat.SSLError is ssl.SSLError
 
 
+PROGRAM = """
+import asyncio, ssl, types, sys
+from ssl import SSLContext as taken
+library = types.ModuleType("library")
+library.SSLContext = taken
+sys.modules["library"] = library
+before, old = ssl.SSLContext, ssl.create_default_context()
+
+from tls12 import sslcompat
+sslcompat.install()
+sslcompat.install()
+context = ssl.create_default_context()
+assert isinstance(context, sslcompat.SSLContext) and isinstance(context, before), type(context)
+assert isinstance(library.SSLContext(ssl.PROTOCOL_TLS_CLIENT), sslcompat.SSLContext)
+assert isinstance(old, ssl.SSLContext) and not isinstance(old, sslcompat.SSLContext)
+for each in (context, old, library.SSLContext(ssl.PROTOCOL_TLS_SERVER)):
+    each.options |= ssl.OP_NO_TICKET
+    each.verify_flags |= ssl.VERIFY_X509_STRICT
+    each.minimum_version = each.maximum_version = ssl.TLSVersion.TLSv1_2
+    each.check_hostname, each.verify_mode = False, ssl.CERT_OPTIONAL
+    each.hostname_checks_common_name = False
+    each._msg_callback = print
+    assert each.options & ssl.OP_NO_TICKET and each._msg_callback is print
+    assert each.verify_mode is ssl.CERT_OPTIONAL and each.maximum_version is ssl.TLSVersion.TLSv1_2
+
+sslcompat.uninstall()
+assert ssl.SSLContext is before is library.SSLContext and ssl.HAS_TLSv1_3
+assert type(ssl.create_default_context()) is before
+old.options |= ssl.OP_ALL
+"""
+
+
 def test_install_and_uninstall_in_a_process_of_its_own() -> None:
-    program = (
-        "import ssl; before = ssl.SSLContext\n"
-        "from tls12 import sslcompat; sslcompat.install(); sslcompat.install()\n"
-        "context = ssl.create_default_context()\n"
-        "assert type(context) is sslcompat.SSLContext and isinstance(context, before), type(context)\n"
-        "context.options |= ssl.OP_NO_TICKET; context.verify_flags |= ssl.VERIFY_X509_STRICT\n"
-        "context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2\n"
-        "assert context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname\n"
-        "sslcompat.uninstall(); assert ssl.SSLContext is before and type(ssl.create_default_context()) is before\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=30)

@@ -16,7 +16,7 @@ def names_with(ours: dict[str, Any]) -> dict[str, Any]:
     """All names of `ssl`, and its functions over `ours`."""
     names: dict[str, Any] = {**vars(ssl), **ours}
     functions = {
-        id(value): _over(value, names)
+        id(value): over(value, names)
         for value in vars(ssl).values()
         if isinstance(value, FunctionType) and value.__module__ == "ssl"
     }
@@ -25,7 +25,7 @@ def names_with(ours: dict[str, Any]) -> dict[str, Any]:
     return names
 
 
-def _over(function: FunctionType, names: dict[str, Any]) -> FunctionType:
+def over(function: FunctionType, names: dict[str, Any]) -> FunctionType:
     """The same function, which looks among these names."""
     other = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
     other.__kwdefaults__ = function.__kwdefaults__
