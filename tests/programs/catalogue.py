@@ -237,9 +237,9 @@ SERVERS = (
     ),
     Server(
         name="hypercorn", package="hypercorn",
-        command="-m hypercorn --workers 0 -b 127.0.0.1:{port} --certfile {chain} --keyfile {key} asgi:application",
+        command="-m hypercorn -b 127.0.0.1:{port} --certfile {chain} --keyfile {key} asgi:application",
         visitors=(*WEB, visitors.curl_http2),
-        exercised="a port scan, HTTP/1.1 and HTTP/2 by ALPN, 1 MiB, an upload; the scheme",
+        exercised="a spawned worker: a port scan, HTTP/1.1 and HTTP/2 by ALPN, 1 MiB, an upload; the scheme",
     ),
     Server(
         name="gunicorn", package="gunicorn",

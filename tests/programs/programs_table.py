@@ -59,7 +59,9 @@ _HEAD = """# Programs that run unmodified
 
 `tls12 run -- script.py arguments` and `tls12 run -m module arguments` run a Python program with its TLS by this
 library. `--keylog FILE` logs the secrets of its connections for Wireshark, and `--policy NAME` bounds what it
-negotiates. A program can do the same by itself, before it imports anything else: `tls12.sslcompat.install()`.
+negotiates. Other Pythons that the program starts, such as the workers of a server, speak by this library too, unless
+they are told to ignore PYTHONPATH. A program can do the same by itself, before it imports anything else:
+`tls12.sslcompat.install()`.
 
 Each program below was run twice by the tests: with the plain interpreter, which shows that the script is right, and
 under `tls12 run`, with TLS by this library. The script is the same, knows nothing of tls12, and asserts what it got;

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +18,6 @@ from tests.ends.loopback import in_thread, tcp_pair
 from tls12 import NamedGroup, Policy, UsageError, sslcompat
 from tls12.lab.pki import IssuedCertificate
 from tls12.sslcompat import SSLContext
-
-ROOT = Path(__file__).parents[2]
 
 
 def server(issued: IssuedCertificate | None = None) -> SSLContext:
@@ -320,45 +316,3 @@ def test_install_replaces_and_uninstall_puts_back() -> None:
     assert ssl.SSLContext is before
     assert type(ssl.create_default_context()) is before
     sslcompat.uninstall()
-
-
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tls12", "run", *words], capture_output=True, text=True, cwd=ROOT, timeout=60
-    )
-
-
-def test_tls12_run_runs_a_script_as_python_does(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    (tmp_path / "beside.py").write_text("WORD = 'beside'\n")
-    script.write_text(
-        "import beside, ssl, sys\n"
-        "print(__name__, sys.argv[1:], beside.WORD, type(ssl.create_default_context()).__module__[:15])\n"
-        "sys.exit(7)\n"
-    )
-    done = run("--", str(script), "--keylog", "-m")
-    assert done.stdout == "__main__ ['--keylog', '-m'] beside tls12.sslcompat\n", done.stderr
-    assert done.returncode == 7
-
-
-def test_tls12_run_runs_a_module() -> None:
-    for words in (("-m", "json.tool", "--help"), ("--policy", "strict", "--", "-m", "json.tool", "--help")):
-        done = run(*words)
-        assert "usage:" in done.stdout, done.stderr
-        assert done.returncode == 0
-
-
-def test_what_a_program_raises_is_a_traceback_of_the_program(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text("raise OSError('of the program')\n")
-    done = run(str(script))
-    assert done.returncode == 1
-    assert done.stderr.startswith(f'Traceback (most recent call last):\n  File "{script}", line 1')
-    assert done.stderr.endswith("OSError: of the program\n")
-
-
-def test_tls12_run_needs_a_program() -> None:
-    done = run("--policy", "strict")
-    assert done.returncode == 2
-    assert "there is no program to run" in done.stderr
-    assert "cannot be read" in run("no-such-script.py").stderr

@@ -2,7 +2,8 @@
 
 How it works: the module `ssl` is prepared first. Then the program runs in this process as `python` would run it: as
 `__main__`, with its own arguments, and with its folder (or with -m the present one) at the beginning of `sys.path`.
-What the program raises is its own matter, so it is shown as a traceback and never as an error of this command.
+What the program raises is its own matter, so it is shown as a traceback and never as an error of this command. Other
+Pythons that it starts are prepared likewise (`children/sitecustomize.py`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import argparse
 import builtins
 import io
+import json
 import os
 import runpy
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 from tls12 import sslcompat
@@ -58,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError("there is no program to run", "give a script, or -m and a module: tls12 run -- script.py")
     policy = None if arguments.policy is None else options.POLICIES[arguments.policy]()
     sslcompat.install(keylog=arguments.keylog, policy=policy)
+    _prepare_children(arguments.keylog, arguments.policy)
     sys.argv = words
     sys.modules["__main__"] = main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
@@ -70,6 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
         sys.excepthook(type(error), error, error.__traceback__)
         return _FAILED
     return 0
+
+
+def _prepare_children(keylog: str | None, policy: str | None) -> None:
+    """Let the Pythons that inherit the environment of this process do the same."""
+    settings = {"keylog": None if keylog is None else os.path.abspath(keylog), "policy": policy}
+    os.environ["TLS12_RUN"] = json.dumps(settings)
+    folders = [str(Path(__file__).parent / "children"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(folders)
 
 
 def _run_module(name: str) -> None:
