@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import _ssl
 import ssl
-import tempfile
-from functools import lru_cache
 from typing import Any
 
 from tls12.crypto.suites import SUITES
 from tls12.registry import CipherSuite
+from tls12.trust.peercert import peercert
 
 
 def described(suite: CipherSuite) -> tuple[str, str, int]:
@@ -40,25 +38,10 @@ class ChainCertificate:
 
     def get_info(self) -> Any:
         """As a dictionary, like `getpeercert`."""
-        return as_dictionary(self._der)
+        return peercert(self._der)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ChainCertificate) and other._der == self._der
 
     def __hash__(self) -> int:
         return hash(self._der)
-
-
-def as_dictionary(der: bytes) -> dict[str, Any]:
-    """A certificate as `getpeercert` gives it."""
-    return dict(_decoded(der))
-
-
-@lru_cache(256)
-def _decoded(der: bytes) -> dict[str, Any]:
-    """What CPython's own function makes of it, which reads a file."""
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(ssl.DER_cert_to_PEM_cert(der))
-        file.flush()
-        decoded: dict[str, Any] = _ssl._test_decode_cert(file.name)  # type: ignore[attr-defined]
-        return decoded

@@ -41,13 +41,14 @@ from tls12.events import ClientHelloReceived, Negotiated, Refuse
 from tls12.handshake.engine import OnMessage
 from tls12.resumption.sessions import Session
 from tls12.sslcompat.carriers import Bound, Carrier, MemoryCarrier, Records, SocketCarrier
-from tls12.sslcompat.descriptions import ChainCertificate, as_dictionary, described
+from tls12.sslcompat.descriptions import ChainCertificate, described
 from tls12.sslcompat.errors import as_ssl, closed, ssl_error
 from tls12.sslcompat.server_names import ask_for_server_name, asking_no_less, without_common_protocol
 from tls12.sslcompat.sessions import SSLSession
 from tls12.sslcompat.statistics import Statistics
 from tls12.sslcompat.watching import Watcher, on_message
 from tls12.sync.outbox import Outbox
+from tls12.trust.peercert import peercert
 
 if TYPE_CHECKING:
     import socket
@@ -247,7 +248,7 @@ class Engine:
             return leaf
         if self._context.verify_mode == ssl.CERT_NONE:
             return {}
-        return as_dictionary(leaf)
+        return peercert(leaf)
 
     def get_verified_chain(self) -> list[ChainCertificate]:
         """The chain that was verified, leaf first."""
