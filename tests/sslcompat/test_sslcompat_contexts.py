@@ -18,6 +18,7 @@ from tests.ends.loopback import in_thread, tcp_pair
 from tls12 import NamedGroup, Policy, UsageError, sslcompat
 from tls12.lab.pki import IssuedCertificate
 from tls12.sslcompat import SSLContext
+from tls12.sslcompat.verification import ContextVerifier, NothingTrusted
 
 
 def server(issued: IssuedCertificate | None = None) -> SSLContext:
@@ -316,3 +317,49 @@ def test_install_replaces_and_uninstall_puts_back() -> None:
     assert ssl.SSLContext is before
     assert type(ssl.create_default_context()) is before
     sslcompat.uninstall()
+
+
+# --- what would weaken a connection silently
+
+
+def test_a_client_that_checks_names_needs_one_over_buffers_too() -> None:
+    context = sslcompat.create_default_context(cafile=trusted_file())
+    with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+
+
+def test_of_a_directory_only_hashed_names_count_as_for_openssl(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_bytes(pki.trusted_pem())
+    context = sslcompat.create_default_context(capath=tmp_path)
+    assert isinstance(context._verifier(), NothingTrusted)
+    (tmp_path / "0123abcd.0").write_bytes(pki.trusted_pem())
+    assert isinstance(sslcompat.create_default_context(capath=tmp_path)._verifier(), ContextVerifier)
+
+
+@pytest.mark.parametrize(("level", "bits"), [(0, 1024), (1, 1024), (2, 2048), (3, 3072)])
+def test_the_security_level_bounds_rsa_keys(level: int, bits: int) -> None:
+    context = sslcompat.create_default_context()
+    context.set_ciphers(f"ECDHE+AESGCM:@SECLEVEL={level}")
+    assert context.policy.minimum_rsa_bits == bits
+
+
+def test_a_security_level_that_is_not_known_is_refused() -> None:
+    context = sslcompat.create_default_context(cafile=trusted_file())
+    context.set_ciphers("ECDHE+AESGCM:@SECLEVEL=4")
+    with pytest.raises(UsageError, match="security level 4"):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=pki.NAME)
+
+
+def test_options_of_openssl_are_fields_of_the_policy() -> None:
+    context = sslcompat.create_default_context()
+    assert context.policy.encrypt_then_mac
+    assert context.policy.require_secure_renegotiation
+    context.options |= 0x4 | 0x80000  # SSL_OP_LEGACY_SERVER_CONNECT, SSL_OP_NO_ENCRYPT_THEN_MAC
+    assert not context.policy.encrypt_then_mac
+    assert not context.policy.require_secure_renegotiation
+
+
+def test_a_machine_without_roots_trusts_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    assert isinstance(sslcompat.create_default_context()._verifier(), NothingTrusted)

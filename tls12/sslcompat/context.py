@@ -13,7 +13,9 @@ puts ours, so ours goes to the class of `_ssl` itself.
 from __future__ import annotations
 
 import _ssl
+import contextlib
 import os
+import re
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -59,6 +61,14 @@ _CURVES = {
     "X448": NamedGroup.X448,
     "x448": NamedGroup.X448,
 }
+_KEY_BITS = {0: 1024, 1: 1024, 2: 2048, 3: 3072}
+"""The smallest RSA key at each security level of OpenSSL (`@SECLEVEL` in a cipher string); no policy allows fewer."""
+_LEGACY_SERVER_CONNECT = 0x4
+"""SSL_OP_LEGACY_SERVER_CONNECT: a client accepts servers without RFC 5746. CPython 3.12 has a name for it."""
+_NO_ENCRYPT_THEN_MAC = 0x80000
+"""SSL_OP_NO_ENCRYPT_THEN_MAC, for which CPython has no name."""
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+"""The names under which OpenSSL finds certificates in a directory."""
 _OTHER_VERSIONS = {ssl.PROTOCOL_TLSv1, ssl.PROTOCOL_TLSv1_1}
 
 
@@ -268,11 +278,19 @@ class SSLContext(_Settings):
             within = "" if bound is None else f" and the policy {bound.name}"
             raise ssl_error("NO_CIPHERS_AVAILABLE", f"tls12 speaks no cipher suite that the context{within} allows")
         groups = tuple(group for group in usual.groups if not self._groups or not _is_curve(group))
+        bits = _KEY_BITS[min(self.security_level, max(_KEY_BITS))]
+        if bound is not None:
+            bits = max(bits, bound.minimum_rsa_bits)
         return usual.replace(
             name="an ssl.SSLContext" if bound is None else f"an ssl.SSLContext within {bound.name}",
             cipher_suites=suites,
             groups=(*(group for group in self._groups if bound is None or group in bound.groups), *groups),
             equal_preference=(),
+            minimum_rsa_bits=bits,
+            minimum_dh_bits=max(bits, usual.minimum_dh_bits),
+            encrypt_then_mac=usual.encrypt_then_mac and not self.options & _NO_ENCRYPT_THEN_MAC,
+            require_secure_renegotiation=usual.require_secure_renegotiation
+            and (bound is not None or not self.options & _LEGACY_SERVER_CONNECT),
             server_preference=bool(self.options & ssl.OP_CIPHER_SERVER_PREFERENCE),
             renegotiation=Renegotiation.WARN if self.options & ssl.OP_NO_RENEGOTIATION else Renegotiation.ALLOW,
         )
@@ -313,6 +331,8 @@ class SSLContext(_Settings):
             raise ssl.SSLError("Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
         if not server_side and self.protocol == ssl.PROTOCOL_TLS_SERVER:
             raise ssl.SSLError("Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
+        if self.check_hostname and not server_side and server_hostname is None:
+            raise ValueError("check_hostname requires server_hostname")
         config = self._config(server_side)
         if isinstance(config, ServerConfig):
             return ServerConnection(config, pause_on={ClientHelloReceived}, on_message=on_message)
@@ -365,9 +385,10 @@ class SSLContext(_Settings):
         roots = list(self._trusted)
         for directory in self._directories:
             for path in sorted(Path(directory).iterdir()):
-                roots += _certificates(path.read_bytes()) if path.is_file() else ()
+                roots += _certificates(path.read_bytes()) if _HASHED.fullmatch(path.name) else ()
         if self._trusts_system:
-            roots += TrustStore.system().certificates
+            with contextlib.suppress(UsageError):  # a machine without roots: no certificate will be trusted
+                roots += TrustStore.system().certificates
         if not roots:
             return NothingTrusted()
         return ContextVerifier(
@@ -386,6 +407,11 @@ class SSLContext(_Settings):
                 "NO_PROTOCOLS_AVAILABLE",
                 "this connection would speak TLS 1.2, which the context does not allow; "
                 "set minimum_version and maximum_version so that TLSVersion.TLSv1_2 is among them",
+            )
+        if self.security_level > max(_KEY_BITS):
+            raise UsageError(
+                f"the context has the security level {self.security_level}; this library knows 0 to {max(_KEY_BITS)}",
+                remedy="say @SECLEVEL=3 in set_ciphers(), or use a Policy of your own with tls12.sync or tls12.asyncio",
             )
         if self.verify_flags & (ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_CRL_CHECK_CHAIN) and self.verify_mode:
             raise UsageError(
