@@ -83,7 +83,7 @@ def test_a_child_that_cannot_import_tls12_says_so(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import os, subprocess, sys\n"
-        "os.environ['PYTHONPATH'] += os.pathsep + os.path.dirname(__file__)\n"
+        "os.environ['PYTHONPATH'] = os.path.dirname(__file__) + os.pathsep + os.environ['PYTHONPATH']\n"
         "subprocess.run([sys.executable, '-c', 'import ssl; print(ssl.SSLContext.__module__)'], check=True)\n"
     )
     done = run("--", str(script))
