@@ -63,11 +63,14 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "HOME": folder, "no_proxy": "*", "PYTHONUNBUFFERED": "1"}
 
 
-def run(interpreter: Interpreter, words: Sequence[str], *, replaced: bool = True) -> None:
-    """Run a client to its end, which must be a good one; `replaced` is False where its TLS is not Python's ssl."""
+def run(interpreter: Interpreter, words: Sequence[str], *, replaced: bool = True, limit: float = LIMIT) -> None:
+    """Run a client to its end, which must be good, within `limit` seconds.
+
+    `replaced` is False where its TLS is not Python's ssl.
+    """
     with interpreter.key_log(expected=replaced) as keys:
         command = interpreter.command(words, keys)
-        done = subprocess.run(command, cwd=SCRIPTS, env=environment(), capture_output=True, timeout=LIMIT)
+        done = subprocess.run(command, cwd=SCRIPTS, env=environment(), capture_output=True, timeout=limit)
         printed = (done.stdout + done.stderr).decode(errors="replace")
         assert done.returncode == 0, f"{' '.join(words)} under {interpreter.name}:\n{printed[-4000:]}"
 

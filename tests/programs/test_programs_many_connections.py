@@ -18,11 +18,13 @@ from tests.programs.services import Services, certificates
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="memory and descriptors are read from /proc"),
 ]
 
 COUNT = int(os.environ.get("TLS12_CONNECTIONS", "1000"))
+LIMIT = 20 + COUNT / 20
+"""Seconds."""
 ROOM = 8 * 1024
 """KiB by which memory may differ."""
 
@@ -30,7 +32,7 @@ ROOM = 8 * 1024
 def test_a_client_holds_no_more_after_many_connections() -> None:
     with closing(Services()) as services:
         words = services.words("nginx")
-        run(DROP_IN, ["many_connections.py", words["port"], words["ca"], str(COUNT)])
+        run(DROP_IN, ["many_connections.py", words["port"], words["ca"], str(COUNT)], limit=LIMIT)
 
 
 @pytest.mark.parametrize("script", ["socketserver_threading.py", "asyncio_streams_server.py"])
@@ -39,7 +41,7 @@ def test_a_server_holds_no_more_after_many_connections(script: str) -> None:
     with served(DROP_IN, [script, str(port), words["chain"], words["key"]], port) as program:
 
         def visit(count: int) -> tuple[int, int]:
-            run(PLAIN, ["many_connections.py", str(port), words["ca"], str(count)])
+            run(PLAIN, ["many_connections.py", str(port), words["ca"], str(count)], limit=LIMIT)
             time.sleep(1)  # the last thread ends
             return held(program.pid)
 
