@@ -85,7 +85,7 @@ def _prepare_children(keylog: str | None, policy: str | None) -> None:
 
 
 def _run_module(name: str) -> None:
-    _search("")
+    _search(os.getcwd())
     runpy._run_module_as_main(name)  # type: ignore[attr-defined]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import _ssl
 import contextlib
+import getpass
 import os
 import re
 import ssl
@@ -169,11 +170,16 @@ class SSLContext(_Settings):
     # -- settings that are kept here as well
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-        """As `load_cert_chain` of `ssl.SSLContext`. Raises UsageError for a kind of key that this library has not."""
-        once = _once(password) if callable(password) else password
+        """As `load_cert_chain` of `ssl.SSLContext`. Raises UsageError for a kind of key that this library has not.
+
+        A certificate with a key of the same kind as one before takes its place, as servers renew theirs while they run.
+        """
+        once = _once(password) if callable(password) else _once(_ask) if password is None else password
         super().load_cert_chain(certfile, keyfile, once)
         chain, key = Path(os.fsdecode(certfile)).read_bytes(), Path(os.fsdecode(keyfile or certfile)).read_bytes()
-        self._credentials.append(Credential.from_pem(chain, key, _password(once) if b"ENCRYPTED" in key else None))
+        credential = Credential.from_pem(chain, key, _password(once) if b"ENCRYPTED" in key else None)
+        self._credentials = [each for each in self._credentials if each.key_kind is not credential.key_kind]
+        self._credentials.append(credential)
         self._changes += 1
 
     def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
@@ -441,6 +447,11 @@ def _once(password: Callable[[], Any]) -> Callable[[], Any]:
         return given[0]
 
     return ask
+
+
+def _ask() -> str:
+    """What OpenSSL does for an encrypted key without a password; here, so that it is asked for once."""
+    return getpass.getpass("Enter PEM pass phrase:")
 
 
 def _password(given: Any) -> bytes | None:
