@@ -102,6 +102,21 @@ CLIENTS = (
         exercised="1 MiB, get_extra_info, a refused name",
     ),
     Client(
+        name="anyio", package="anyio", command="anyio_client.py {port} {ca}",
+        service="nginx", against=("nginx",),
+        exercised="connect_tcp(tls=True), 1 MiB, its TLSAttribute",
+    ),
+    Client(
+        name="trio", package="trio", command="trio_client.py {port} {ca}",
+        service="nginx", against=("nginx",),
+        exercised="SSLStream, 1 MiB, a refused name",
+    ),
+    Client(
+        name="gevent", package="gevent", command="gevent_client.py {port} {ca}",
+        service="nginx", against=("nginx",),
+        exercised="monkey.patch_all(), requests on five greenlets",
+    ),
+    Client(
         name="StreamWriter.start_tls", command="asyncio_start_tls_client.py {starttls} {ca}",
         service="aiosmtpd", against=("aiosmtpd", "ssl"),
         exercised="the upgrade after STARTTLS",
@@ -156,6 +171,11 @@ CLIENTS = (
         name="PyMySQL", package="PyMySQL", command="pymysql_client.py {port} {ca}",
         service="mariadb", against=("mariadb",),
         exercised="the upgrade inside MySQL's protocol, values of 1 MB",
+    ),
+    Client(
+        name="MySQL Connector", package="mysql-connector-python", command="mysql_connector_client.py {port} {ca}",
+        service="mariadb", against=("mariadb",),
+        exercised="use_pure=True: the upgrade inside MySQL's protocol, a value of 1 MB",
     ),
     Client(
         name="redis-py", package="redis", command="redis_client.py {port} {ca} {client_chain} {client_key}",
@@ -260,6 +280,10 @@ SERVERS = (
     Server(
         name="werkzeug", package="Werkzeug", command="werkzeug_server.py {port} {chain} {key}",
         exercised="the server of flask run, with threads: a port scan, 1 MiB, an upload; the scheme",
+    ),
+    Server(
+        name="sanic", package="sanic", command="sanic_server.py {port} {chain} {key}",
+        exercised="a spawned worker: a port scan, keep-alive, 1 MiB, an upload; the scheme",
     ),
     Server(
         name="tornado", package="tornado", command="tornado_server.py {port} {chain} {key}",

@@ -25,8 +25,9 @@ pytestmark = [
 COUNT = int(os.environ.get("TLS12_CONNECTIONS", "1000"))
 LIMIT = 20 + COUNT / 20
 """Seconds."""
-ROOM = 8 * 1024
-"""KiB by which memory may differ."""
+ROOM = 24 * 1024
+"""KiB by which the most memory may differ: connections of asyncio are cycles, which the garbage collector frees now and
+then. A thousand connections that were kept would take more."""
 
 
 def test_a_client_holds_no_more_after_many_connections() -> None:
