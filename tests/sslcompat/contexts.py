@@ -18,7 +18,7 @@ def client(kind: str) -> Any:
     """A client that trusts pki.root()."""
     module = ssl if kind == "cpython" else sslcompat
     context = module.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE+AESGCM")
     context.load_verify_locations(ends.trusted_file())
     return context
@@ -28,7 +28,7 @@ def server(kind: str) -> Any:
     """A server with an everyday certificate, which gives tickets."""
     module = ssl if kind == "cpython" else sslcompat
     context = module.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE+AESGCM")
     context.load_cert_chain(*ends.files_of(pki.server()))
     return context

@@ -322,6 +322,7 @@ def test_install_replaces_and_uninstall_puts_back() -> None:
 # --- what would weaken a connection silently
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of later releases of CPython, which go on all the same
 def test_a_client_that_checks_names_needs_one_over_buffers_too() -> None:
     context = sslcompat.create_default_context(cafile=trusted_file())
     with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
