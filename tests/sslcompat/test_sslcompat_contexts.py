@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.ends import files_of, intermediates_of, trusted_file
+from tests.ends import credential, files_of, intermediates_of, trusted_file
 from tests.ends.loopback import in_thread, tcp_pair
+from tests.sslcompat.test_sslcompat_objects import Pair
 from tls12 import NamedGroup, Policy, UsageError, sslcompat
 from tls12.lab.pki import IssuedCertificate
 from tls12.sslcompat import SSLContext
@@ -317,6 +318,13 @@ def test_install_replaces_and_uninstall_puts_back() -> None:
     assert ssl.SSLContext is before
     assert type(ssl.create_default_context()) is before
     sslcompat.uninstall()
+
+
+def test_a_credential_needs_no_file() -> None:
+    context = sslcompat.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_credential(credential())
+    both = Pair(sslcompat.create_default_context(cafile=trusted_file()), context).handshake()
+    assert both.client.getpeercert(True) == pki.server().chain_der[0]
 
 
 # --- what would weaken a connection silently

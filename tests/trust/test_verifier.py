@@ -19,6 +19,7 @@ from tls12.errors import (
     CertificateExpired,
     NameMismatch,
     NotPinned,
+    UnknownIssuer,
     UsageError,
     WeakKey,
     WrongPurpose,
@@ -385,3 +386,17 @@ def test_a_verifier_is_whatever_has_its_shape() -> None:
     verifier: Verifier = Nobody()
     with pytest.raises(NotPinned):
         verifier.verify(as_server(pki.server()))
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_without_names_everything_else_is_still_verified(strict: bool) -> None:
+    nameless = trusting(check_names=False, strict=strict)
+    assert nameless.verify(as_server(pki.server(), "other.test"))
+    assert nameless.verify(as_server(pki.no_san(), None))
+    with pytest.raises(UnknownIssuer):
+        nameless.verify(as_server(pki.untrusted_issuer()))
+    with pytest.raises(WrongPurpose):
+        nameless.verify(as_server(pki.wrong_extended_key_usage()))
+    with pytest.raises(CertificateExpired):
+        nameless.verify(as_server(pki.expired()))
+    assert nameless.fingerprint != trusting(strict=strict).fingerprint

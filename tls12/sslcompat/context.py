@@ -177,7 +177,10 @@ class SSLContext(_Settings):
         once = _once(password) if callable(password) else _once(_ask) if password is None else password
         super().load_cert_chain(certfile, keyfile, once)
         chain, key = Path(os.fsdecode(certfile)).read_bytes(), Path(os.fsdecode(keyfile or certfile)).read_bytes()
-        credential = Credential.from_pem(chain, key, _password(once) if b"ENCRYPTED" in key else None)
+        self.load_credential(Credential.from_pem(chain, key, _password(once) if b"ENCRYPTED" in key else None))
+
+    def load_credential(self, credential: Credential) -> None:
+        """As `load_cert_chain`, with what a `Credential` is made of: bytes in memory, PKCS #12, a key in an HSM."""
         self._credentials = [each for each in self._credentials if each.key_kind is not credential.key_kind]
         self._credentials.append(credential)
         self._changes += 1
