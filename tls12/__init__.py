@@ -1,6 +1,7 @@
 """TLS 1.2, client and server, as a sans-IO core: bytes in, events and bytes out.
 
-The everyday names stand here. `tls12.sync`, `tls12.asyncio` and `tls12.lab` are loaded on first use.
+The everyday names stand here. `tls12.sync`, `tls12.asyncio`, `tls12.sslcompat` and `tls12.lab` are loaded on
+first use.
 """
 
 from __future__ import annotations
@@ -55,12 +56,13 @@ if TYPE_CHECKING:
 
     from tls12 import asyncio as asyncio
     from tls12 import lab as lab
+    from tls12 import sslcompat as sslcompat
     from tls12 import sync as sync
 
 __version__ = "0.1.0"
 
 # Not in __all__: `from tls12 import *` must not hide the asyncio of the standard library.
-_ON_FIRST_USE = frozenset({"sync", "asyncio", "lab"})
+_ON_FIRST_USE = frozenset({"sync", "asyncio", "sslcompat", "lab"})
 
 
 def __getattr__(name: str) -> ModuleType:
