@@ -66,7 +66,7 @@ def peers(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Soak runs, long fuzzing and full matrices, in bounded form."""
-    session.install("-e", ".[dev,programs]")
+    session.install("-e", ".[dev]")
     session.run("pytest", "-q", "-n", "0", "-m", "slow", *session.posargs, env={"TLS12_PEERS": "required"})
     interrupts = "tests/connection/test_connection_interrupts.py"
     session.run("pytest", "-q", "-n", "0", "-p", "no:randomly", interrupts, env={"TLS12_STRIDE": "1"})
