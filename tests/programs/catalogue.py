@@ -183,6 +183,16 @@ CLIENTS = (
         exercised="a required client certificate, 1 MiB, a pipeline of 1,000, publish and subscribe, asyncio",
     ),
     Client(
+        name="pymemcache", package="pymemcache", command="pymemcache_client.py {port} {ca}",
+        service="memcached", against=("memcached",),
+        exercised="values up to 900 kB, a pool over four threads",
+    ),
+    Client(
+        name="slixmpp", package="slixmpp", command="slixmpp_client.py {port} {ca}",
+        service="prosody", against=("prosody",),
+        exercised="STARTTLS of XMPP, a login, a message of 100 kB to itself",
+    ),
+    Client(
         name="paho-mqtt", package="paho-mqtt", command="paho_client.py {port} {ca} {client_chain} {client_key}",
         service="mosquitto", against=("mosquitto",),
         exercised="a required client certificate, publish and subscribe with quality of service 1",

@@ -279,6 +279,42 @@ def slapd() -> Iterator[Words]:
 
 
 @contextmanager
+def memcached() -> Iterator[Words]:
+    """memcached behind TLS."""
+    words, port = certificates(), free_port()
+    options = f"ssl_chain_cert={words['chain']},ssl_key={words['key']}"
+    with _running(words, "memcached", "-Z", "-o", options, "-l", "127.0.0.1", "-p", str(port), "-U", "0", port=port):
+        yield words | {"port": str(port)}
+
+
+@contextmanager
+def prosody() -> Iterator[Words]:
+    """An XMPP server with one account, which demands STARTTLS."""
+    words, port = certificates(), free_port()
+    folder = Path(words["folder"])
+    accounts = folder / "data" / "localhost" / "accounts"
+    accounts.mkdir(parents=True)
+    for path in (folder / "data", folder / "data" / "localhost", accounts):
+        _give_away(path)
+    _write(accounts / "user.dat", 'return { ["password"] = "password" };')
+    configuration = _write(folder / "prosody.cfg.lua", f"""
+        pidfile = "{folder}/pid"
+        data_path = "{folder}/data"
+        log = {{ info = "*console" }}
+        modules_enabled = {{ "roster", "saslauth", "tls", "disco" }}
+        modules_disabled = {{ "s2s" }}
+        authentication = "internal_plain"
+        c2s_require_encryption = true
+        c2s_ports = {{ {port} }}
+        c2s_interfaces = {{ "127.0.0.1" }}
+        ssl = {{ certificate = "{words["chain"]}"; key = "{words["key"]}" }}
+        VirtualHost "localhost"
+        """)  # fmt: skip
+    with _running(words, "prosody", "-F", "--config", configuration, port=port):
+        yield words | {"port": str(port)}
+
+
+@contextmanager
 def aiosmtpd() -> Iterator[Words]:
     """aiosmtpd with the plain interpreter: implicit TLS and STARTTLS."""
     words, implicit, starttls = certificates(), free_port(), free_port()
@@ -311,7 +347,8 @@ def package_index() -> Iterator[Words]:
 SERVICES: Mapping[str, Callable[[], AbstractContextManager[Words]]] = {
     start.__name__: start
     for start in (
-        nginx, redis, mosquitto, vsftpd, dovecot, postgres, mariadb, slapd, aiosmtpd, websockets, xmlrpc, package_index
+        nginx, redis, memcached, mosquitto, prosody, vsftpd, dovecot, postgres, mariadb, slapd, aiosmtpd, websockets,
+        xmlrpc, package_index,
     )
 }  # fmt: skip
 

@@ -18,6 +18,8 @@ STANDARD = "CPython"
 PROGRAMS = {
     "nginx": ("nginx", "-v"),
     "redis-server": ("redis-server", "--version"),
+    "memcached": ("memcached", "--version"),
+    "prosody": ("prosodyctl", "about"),
     "mosquitto": ("mosquitto", "-h"),
     "vsftpd": ("vsftpd", "-v"),
     "dovecot": ("dovecot", "--version"),
@@ -45,7 +47,7 @@ def version(name: str) -> str:
             peers.missing(name)
     program, *words = PROGRAMS[name]
     with tempfile.TemporaryFile() as output:  # vsftpd tells it on its standard input
-        subprocess.run([peers.program(program), *words], stdin=output, stdout=output, stderr=output)
+        subprocess.run([peers.program(program), *words], stdin=output, stdout=output, stderr=output, timeout=20)
         output.seek(0)
         found = re.search(r"\d+\.\d+(\.\d+)?", output.read().decode(errors="replace"))
     assert found is not None, f"{program} did not tell its version"
