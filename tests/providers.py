@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tls12.crypto.key_schedule import DirectionKeys
+from tls12.crypto.key_schedule import EXTENDED_MASTER_SECRET, KEY_EXPANSION, MASTER_SECRET
 from tls12.crypto.prf import Prf
 from tls12.crypto.protection import Opener, Sealer
 from tls12.crypto.provider import StandardCrypto
-from tls12.crypto.suites import Suite
 from tls12.wire.records import Buffer
 
 
@@ -46,21 +45,23 @@ class WithoutShortcuts(StandardCrypto):
 
 @dataclass(frozen=True)
 class Telling(StandardCrypto):
-    """Notes every secret that it computes with, and every record key of eight bytes or more."""
+    """Keeps every secret that a PRF is made with, and the master secrets and key blocks that it computes.
 
-    known: list[bytes] = field(default_factory=list)
+    A key block is kept in pieces of 16 bytes: each begins a key in the suites whose keys are multiples of that.
+    """
+
+    known: list[bytes] = field(default_factory=list, repr=False)
 
     def make_prf(self, hash_name: str, secret: bytes) -> Prf:
         self.known.append(secret)
-        return super().make_prf(hash_name, secret)
+        prf = super().make_prf(hash_name, secret)
 
-    def make_sealer(self, suite: Suite, keys: DirectionKeys, **how: Any) -> Sealer:
-        self._note(keys)
-        return super().make_sealer(suite, keys, **how)
+        def telling(label: bytes, seed: bytes, length: int) -> bytes:
+            output = prf(label, seed, length)
+            if label in (MASTER_SECRET, EXTENDED_MASTER_SECRET):
+                self.known.append(output)
+            elif label == KEY_EXPANSION:
+                self.known.extend(output[start : start + 16] for start in range(0, length - 15, 16))
+            return output
 
-    def make_opener(self, suite: Suite, keys: DirectionKeys, **how: Any) -> Opener:
-        self._note(keys)
-        return super().make_opener(suite, keys, **how)
-
-    def _note(self, keys: DirectionKeys) -> None:
-        self.known.extend(key for key in (keys.key, keys.mac_key, keys.iv) if len(key) >= 8)
+        return telling

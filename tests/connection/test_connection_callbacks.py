@@ -176,9 +176,9 @@ class Meddler:
 PSK_SUITES = (CipherSuite.TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256,)
 
 
-def scene(name: str, role: str, meddler: Meddler) -> tuple[Ours, Ours]:
-    """Our end with the meddler in it, and its peer."""
-    options = meddler.options(role)
+def scene(name: str, role: str, meddler: Meddler, **both: Any) -> tuple[Ours, Ours]:
+    """Our end with the meddler in it, and its peer; what else is given is in the configurations of both."""
+    options = meddler.options(role) | both
     suites = PSK_SUITES if name == "psk" else CBC
     options["policy"] = renegotiable(Policy.compatible().replace(cipher_suites=suites))
     if name == "psk":

@@ -8,7 +8,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from tests import pki
 from tests.connection.test_connection_callbacks import Meddler, scene
 from tests.connection.test_connection_interrupts import PACKAGE, Interrupt
 from tests.ends import AUTHENTICATED, PSK, ROLES, Ours, connected, pair, renegotiable, talk
+from tests.providers import Telling
 from tls12 import (
     ClientAuth,
     ClientConfig,
@@ -32,11 +32,10 @@ from tls12 import (
     UsageError,
     X509Verifier,
 )
-from tls12.crypto import key_schedule
 from tls12.crypto.key_schedule import KeyBlock
 from tls12.handshake.engine import Handshake
 from tls12.handshake.proofs import Established
-from tls12.handshake.steps import Secrets, Steps
+from tls12.handshake.steps import Secrets
 from tls12.secrecy import Secret, forget_locals, keeps_secrets
 
 
@@ -45,25 +44,9 @@ class Boom(Exception):
 
 
 @pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Every secret that a handshake computes while the test runs, and the PSK."""
-    known: list[bytes] = [PSK.key]
-    master_secret, key_block = Steps.master_secret, key_schedule.key_block
-
-    def noting_master(self: Any, agreed: Any, premaster: bytes) -> bytes:
-        master = master_secret(self, agreed, premaster)
-        known.extend((premaster, master))
-        return master
-
-    def noting_keys(*arguments: Any) -> KeyBlock:
-        block = key_block(*arguments)
-        for keys in (block.client, block.server):
-            known.extend(key for key in (keys.key, keys.mac_key, keys.iv) if len(key) >= 8)
-        return block
-
-    monkeypatch.setattr(Steps, "master_secret", noting_master)
-    monkeypatch.setattr(key_schedule, "key_block", noting_keys)
-    return known
+def telling() -> Telling:
+    """Cryptography that keeps every secret that it computes with, and the PSK."""
+    return Telling([PSK.key])
 
 
 def reported(error: BaseException) -> str:
@@ -98,10 +81,10 @@ class Raiser(Meddler):
             raise Boom(where)
 
 
-def converse(name: str, role: str, raiser: Raiser) -> tuple[Ours, Ours]:
+def converse(name: str, role: str, raiser: Raiser, crypto: Telling) -> tuple[Ours, Ours]:
     """A handshake, data and a renegotiation, and the end."""
     raiser.stacks = []
-    ours, theirs = scene(name, role, raiser)
+    ours, theirs = scene(name, role, raiser, crypto=crypto)
     talk(ours, theirs)
     ours.send(b"data")
     theirs.connection.renegotiate()
@@ -112,41 +95,41 @@ def converse(name: str, role: str, raiser: Raiser) -> tuple[Ours, Ours]:
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", ["certificates", "psk"])
-def test_whatever_a_callback_raises_no_report_of_it_shows_a_secret(name: str, role: str, secrets: list[bytes]) -> None:
+def test_whatever_a_callback_raises_no_report_of_it_shows_a_secret(name: str, role: str, telling: Telling) -> None:
     raiser = Raiser()
-    converse(name, role, raiser)
+    converse(name, role, raiser, telling)
     places = dict.fromkeys(raiser.places)
     raised = 0
     for place in places:
         raiser = Raiser(place)
         try:
-            converse(name, role, raiser)
+            converse(name, role, raiser, telling)
         except Boom as error:
             raised += 1
             text = reported(error)
             assert "receive_data" in text or "initiate_handshake" in text or "send_data" in text or "abort" in text
-            assert shown(text, secrets) == [], place
+            assert shown(text, telling.known) == [], place
     assert raised > 10
-    assert len(secrets) > 20
+    assert len(telling.known) > 20
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", ["certificates", "psk"])
-def test_what_a_callback_sees_of_the_stack_shows_no_secret(name: str, role: str, secrets: list[bytes]) -> None:
+def test_what_a_callback_sees_of_the_stack_shows_no_secret(name: str, role: str, telling: Telling) -> None:
     """Some reporters take the stack of a message, too, not only that of an exception."""
     raiser = Raiser()
-    converse(name, role, raiser)
+    converse(name, role, raiser, telling)
     for place, stack in zip(raiser.places, raiser.stacks, strict=True):
         if not place.startswith("random"):  # it is asked for in the middle of the computation
-            assert shown(stack, secrets) == [], place
+            assert shown(stack, telling.known) == [], place
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_an_interrupt_at_any_moment_shows_no_secret(role: str, secrets: list[bytes]) -> None:
+def test_an_interrupt_at_any_moment_shows_no_secret(role: str, telling: Telling) -> None:
     at = 40
     texts: list[str] = []
     while True:
-        client, server = pair("client", **AUTHENTICATED)
+        client, server = pair("client", **AUTHENTICATED, crypto=telling)
         ours, theirs = (client, server) if role == "client" else (server, client)
         interrupt = Interrupt(at)
         try:
@@ -163,16 +146,16 @@ def test_an_interrupt_at_any_moment_shows_no_secret(role: str, secrets: list[byt
             break
         at += 127
     assert len(texts) > 20
-    assert shown("".join(texts), secrets) == []
+    assert shown("".join(texts), telling.known) == []
 
 
-def test_a_misuse_of_an_exporter_does_not_show_the_master_secret(secrets: list[bytes]) -> None:
-    ours, _ = connected("client")
+def test_a_misuse_of_an_exporter_does_not_show_the_master_secret(telling: Telling) -> None:
+    ours, _ = connected("client", crypto=telling)
     for label, context in (("master secret", b""), ("EXPERIMENTAL", bytes(1 << 16))):
         with pytest.raises(UsageError) as refused:
             ours.connection.export_keying_material(label, context, 32)
         assert "export_keying_material" in reported(refused.value)
-        assert shown(reported(refused.value), secrets) == []
+        assert shown(reported(refused.value), telling.known) == []
 
 
 def test_a_mistake_in_a_configuration_or_credential_does_not_show_its_keys() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -13,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ends import Ours, our_client, our_server, talk
+from tests.providers import WithoutShortcuts
 from tests.record_protections import AEAD, Protection
 from tls12 import CipherSuite, Policy
+from tls12.crypto.provider import STANDARD, CryptoProvider
 from tls12.errors import BadRecordMac
-from tls12.record_layer import reader, writer
 from tls12.record_layer.shortcuts import AeadReadState, AeadWriteState
-from tls12.record_layer.states import ReadState, WriteState
+from tls12.record_layer.states import WriteState
 from tls12.registry import ContentType
 
 DATA = ContentType.APPLICATION_DATA
@@ -214,17 +213,11 @@ def test_every_honest_record_is_decrypted_once(suite: CipherSuite, sizes: list[i
     assert counting.decrypted == sum(-(-size // 2**14) for size in sizes)
 
 
-@contextmanager
-def without_shortcuts() -> Iterator[None]:
-    with mock.patch.object(reader, "read_state", ReadState), mock.patch.object(writer, "write_state", WriteState):
-        yield
-
-
 @every_suite
 def test_a_connection_without_shortcuts_says_and_hears_the_same(suite: CipherSuite) -> None:
-    def conversation() -> tuple[bytes, list[int]]:
+    def conversation(crypto: CryptoProvider) -> tuple[bytes, list[int]]:
         policy = Policy.default().replace(cipher_suites=(suite,))
-        client, server = our_client(policy=policy), our_server(policy=policy)
+        client, server = our_client(policy=policy, crypto=crypto), our_server(policy=policy, crypto=crypto)
         talk(client, server)
         lengths = []
         for data in (b"x", bytes(600), bytes(100_000), b"y" * 2**14, bytes(10)):
@@ -239,6 +232,4 @@ def test_a_connection_without_shortcuts_says_and_hears_the_same(suite: CipherSui
         assert server.closed_cleanly
         return server.data, lengths
 
-    quick = conversation()
-    with without_shortcuts():
-        assert conversation() == quick
+    assert conversation(WithoutShortcuts()) == conversation(STANDARD)

@@ -2,7 +2,7 @@
 
 How it works: a ticket is `key_name(16) | nonce(12) | AES-256-GCM(time(8) | state)`, with the key name
 authenticated too. Keys are made at random when first needed and never leave this object. One key seals for
-`lifetime` seconds (or `MAX_SEALED` tickets, long before random nonces could repeat), then a new one takes
+`lifetime` seconds (or `MOST_SEALED` tickets, long before random nonces could repeat), then a new one takes
 over, and the old one only opens, for another `lifetime`: by then the last ticket that it sealed has
 expired, and the key is forgotten. So there are usually two keys. An attacker who steals the keys of a running
 server can read the resumable connections of the last two lifetimes and no older ones (RFC 5077 5.5), which is
@@ -20,15 +20,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from tls12.crypto.protection import TicketSealer
 from tls12.crypto.provider import STANDARD, CryptoProvider, draw_of
 from tls12.crypto.randomness import Purpose
 from tls12.errors import UsageError
-
-MAX_SEALED = 2**32
-"""Tickets sealed under one key at most: random 96-bit nonces allow it (NIST SP 800-38D 8.3)."""
 
 _NAME, _NONCE, _TIME, _TAG = 16, 12, 8, 16
 _OVERHEAD = _NAME + _NONCE + _TIME + _TAG
@@ -50,6 +47,9 @@ class TicketKeys:
     Make one with `generate`. It is never written anywhere: a restarted server starts with new keys, and its
     clients make one full handshake each.
     """
+
+    MOST_SEALED: ClassVar[int] = 2**32
+    """Tickets sealed under one key at most: random 96-bit nonces allow it (NIST SP 800-38D 8.3)."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class TicketKeys:
     def _current(self, now: float) -> _Key:
         """The key that seals now; retires and forgets what is due. The lock is held."""
         current = self._keys[0]
-        if not 0 <= now - current.born < self.lifetime or current.sealed >= MAX_SEALED:
+        if not 0 <= now - current.born < self.lifetime or current.sealed >= self.MOST_SEALED:
             # Not simply `now`: after a quiet hour the last ticket that it sealed has expired as well.
             current.retired = min(now, current.born + self.lifetime)
             current = self._new_key(now)
