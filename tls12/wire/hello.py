@@ -27,9 +27,7 @@ E = TypeVar("E")
 
 def _find(extensions: tuple[Extension, ...] | None, kind: type[E]) -> E | None:
     if extensions is not None and kind in map(type, extensions):  # most that are looked for are not there
-        for extension in extensions:
-            if type(extension) is kind:
-                return extension
+        return next(extension for extension in extensions if type(extension) is kind)
     return None
 
 
