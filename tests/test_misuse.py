@@ -105,6 +105,7 @@ def arguments() -> Iterator[tuple[str, Callable[[Any], object]]]:
     yield "messages.parse", messages.parse
     yield "messages.serialize", messages.serialize
     yield "Observer(keylog)", lab.Observer
+    yield "Observer(crypto)", lambda value: lab.Observer(crypto=value)
     yield "Observer.feed(sender)", lambda value: lab.Observer().feed(value, b"")
     yield "Observer.feed(data)", lambda value: lab.Observer().feed("client", value)
     yield "Script(role)", lab.Script  # type: ignore[arg-type]

@@ -10,14 +10,26 @@ from typing import Any
 import pytest
 
 from tests.ends import Ours, Scripted, client_credential, our_client, our_server, talk
-from tls12 import Alert, CipherSuite, ClientAuth, ClientConfig, MemorySessionStore, NamedGroup, Policy, Psk, TicketKeys
+from tls12 import (
+    Alert,
+    CipherSuite,
+    ClientAuth,
+    ClientConfig,
+    KeyLog,
+    MemorySessionStore,
+    NamedGroup,
+    Policy,
+    Psk,
+    TicketKeys,
+)
 from tls12.crypto.provider import STANDARD, CryptoProvider
 from tls12.crypto.randomness import Purpose
 from tls12.crypto.suites import SUITES
-from tls12.errors import BadSignature
+from tls12.errors import BadSignature, UsageError
 from tls12.lab import NullCrypto, Observer
 from tls12.lab import policy as lab_policy
 from tls12.lab.null_crypto import PUBLIC_KEY, SIGNATURE, TICKET_MAC
+from tls12.lab.observer import ApplicationDataSeen, MessageSeen, RuleBroken, Undecryptable
 from tls12.policy import Renegotiation
 from tls12.registry import SignatureScheme
 from tls12.wire.closing import Finished
@@ -263,6 +275,36 @@ def test_an_observer_without_a_key_log_does_not_take_it_for_readable() -> None:
             other.receive(data)
     assert client.completed
     assert [type(seen).__name__ for seen in observer.events()].count("Undecryptable") == 2
+
+
+def test_an_observer_with_the_same_provider_reads_it_and_one_with_another_does_not() -> None:
+    keylog = KeyLog()
+    observer, other = Observer(keylog, details=True, crypto=NULL), Observer(keylog)
+    client, server = our_client(crypto=NULL, keylog=keylog), our_server(crypto=NULL)
+    client.start()
+    for _ in range(2):
+        for sender, receiver, name in ((client, server, "client"), (server, client, "server")):
+            data = sender.take()
+            for each in (observer, other):
+                each.feed(name, data)
+            receiver.receive(data)
+    client.send(b"in the clear")
+    for each in (observer, other):
+        each.feed("client", bytes(client.connection.data_to_send()))
+    seen = observer.events()
+    assert not any(isinstance(each, Undecryptable | RuleBroken) for each in seen)
+    assert [each.verified for each in seen if isinstance(each, MessageSeen) and isinstance(each.message, Finished)] == [
+        True,
+        True,
+    ]
+    assert [each.data for each in seen if isinstance(each, ApplicationDataSeen)] == [b"in the clear"]
+    assert any(isinstance(each, Undecryptable) for each in other.events())
+
+
+def test_an_observer_takes_a_provider_and_nothing_else() -> None:
+    wrong: Any = "null"
+    with pytest.raises(UsageError, match=r"crypto is a str; give a CryptoProvider"):
+        Observer(crypto=wrong)
 
 
 def test_every_suite_that_can_be_computed_is_spoken() -> None:

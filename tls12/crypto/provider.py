@@ -8,6 +8,8 @@ application gives another one to record or replay what was drawn, to compute in 
 What is TLS stays outside: which groups and schemes are allowed (policy, negotiation), what the messages of a key
 exchange say and in what order they come (`key_exchange.py`), how secrets follow from one another (`key_schedule.py`),
 the numbers of records and the limits of keys (`record_layer`). The hash of the transcript has no key, and is hashlib's.
+What a session keeps of its pre-shared key is never sent, and is an HMAC of the standard library
+(`resumption/sessions.py`).
 Three things are seams of their own: certificates are judged by `config.verifier`; a private key that lives elsewhere is
 a `Signer` in a `Credential`, which signs by itself whatever the provider; and an application may answer
 `SignatureRequested`.

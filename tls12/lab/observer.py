@@ -14,6 +14,7 @@ False Start (RFC 7918) is no broken rule: application data may follow the sender
 
 from __future__ import annotations
 
+from tls12.crypto.provider import STANDARD, CryptoProvider
 from tls12.errors import TLSError, UsageError
 from tls12.given import require
 from tls12.handshake.grammar import Conversation
@@ -58,13 +59,20 @@ class Observer:
     The log is read at each ChangeCipherSpec, so it may grow while the observer runs. It may hold master secrets
     (CLIENT_RANDOM) and premaster secrets (PMS_CLIENT_RANDOM, RSA).
 
+    `crypto` is what both ends compute with (`config.crypto`), if that is not the standard cryptography. It makes the
+    PRF and opens the records. The secrets still come from the key log.
+
     With `details`, `events` gives every record (`RecordSeen`) and the key schedule (`KeyScheduleSeen`,
     `VerifyDataSeen`), too. Without, it gives only the records of a type that TLS itself does not have.
     """
 
-    def __init__(self, keylog: KeyLog | None = None, *, details: bool = False) -> None:
+    def __init__(
+        self, keylog: KeyLog | None = None, *, details: bool = False, crypto: CryptoProvider = STANDARD
+    ) -> None:
+        """Raises UsageError for a key log that is none, and for an object that is no CryptoProvider."""
         require("keylog", keylog, KeyLog | None, "a KeyLog, such as KeyLog.load(path)")
-        self._follower = Follower(keylog)
+        require("crypto", crypto, CryptoProvider, "a CryptoProvider, such as StandardCrypto()")
+        self._follower = Follower(keylog, crypto=crypto)
         self._details = details
         self._lost: set[ConnectionEnd] = set()
         self._events: list[Seen] = []
