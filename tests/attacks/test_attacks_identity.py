@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any
 
@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from tests import pki
-from tests.attacks.weakening import assert_defended, our_client, our_server, removed
+from tests.attacks.weakening import assert_defended, careless_server, configured, our_client, our_server, removed
 from tests.ends import Scripted, credential, credential_of, talk
-from tls12 import CipherSuite, ClientAuth, NamedGroup, SignatureScheme, TrustStore, X509Verifier
+from tls12 import AcceptAnyPeer, CipherSuite, ClientAuth, NamedGroup, SignatureScheme, TrustStore, X509Verifier
 from tls12.crypto.signatures import KeyKind
 from tls12.errors import NameMismatch, UnknownIssuer
-from tls12.handshake import negotiation, server_hello
+from tls12.handshake import negotiation
 from tls12.lab.pki import IssuedCertificate
 from tls12.trust import peer
 from tls12.trust.names import CertificateNames
@@ -37,20 +37,22 @@ def trusting() -> X509Verifier:
     return X509Verifier(TrustStore.from_pem(pki.trusted_pem()))
 
 
-def careless(naive: Naive) -> Callable[[X509Verifier, PeerChain], tuple[bytes, ...]]:
+@dataclass(frozen=True)
+class Careless:
     """A verifier that checks every signature up to a trusted root, and the name in its own way."""
 
-    def find_chain(self: X509Verifier, chain: PeerChain) -> tuple[bytes, ...]:
-        leaf, *others = chain.parse()
-        if Walk(self.trust_store, others).from_leaf(leaf) is None:
+    naive: Naive
+    fingerprint: bytes = b"careless"
+
+    def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
+        leaf, *others = peer.parse()
+        if Walk(trusting().trust_store, others).from_leaf(leaf) is None:
             raise UnknownIssuer("no way to a trusted root")
         common_names = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         common_name = str(common_names[0].value) if common_names else ""
-        if chain.role == "server" and not naive(chain.server_name or "", CertificateNames.of(leaf).dns, common_name):
+        if peer.role == "server" and not self.naive(peer.server_name or "", CertificateNames.of(leaf).dns, common_name):
             raise NameMismatch("another name")
-        return chain.certificates
-
-    return find_chain
+        return peer.certificates
 
 
 def issued(*names: str) -> IssuedCertificate:
@@ -107,7 +109,7 @@ def test_names_that_look_alike(trick: str) -> None:
         talk(client, our_server(credentials=(certificate,)))
         return client.completed
 
-    assert_defended(attack, removed(X509Verifier, "_find_chain", careless(naive)))
+    assert_defended(attack, configured(verifier=Careless(naive)))
 
 
 def test_leaves_that_issue() -> None:
@@ -125,7 +127,7 @@ def test_leaves_that_issue() -> None:
         talk(client, our_server(credentials=(forged,)))
         return client.completed
 
-    assert_defended(attack, removed(X509Verifier, "_find_chain", careless(lambda want, dns, _: want in dns)))
+    assert_defended(attack, configured(verifier=Careless(lambda want, dns, _: want in dns)))
 
 
 def test_certificates_of_another_purpose() -> None:
@@ -137,7 +139,7 @@ def test_certificates_of_another_purpose() -> None:
         talk(client, ours := our_server(client_auth=ClientAuth.REQUIRED, verifier=trusting()))
         return ours.completed and ours.negotiated.peer_certificates == operators.chain_der
 
-    assert_defended(attack, removed(X509Verifier, "_find_chain", careless(lambda *_: True)))
+    assert_defended(attack, configured(verifier=Careless(lambda *_: True)))
 
 
 def test_raw_keys() -> None:
@@ -169,7 +171,7 @@ def test_raw_keys() -> None:
     assert_defended(
         attack,
         removed(peer, "_read_leaf", facts_of_any_key),
-        removed(X509Verifier, "verify", lambda self, chain: ()),
+        configured(verifier=AcceptAnyPeer()),
     )
 
 
@@ -179,9 +181,9 @@ MAIL: dict[str, Any] = {"server_names": ("mail.wild.test",), "alpn_protocols": (
 def test_alpaca() -> None:
     """A browser's connection is led to the mail server, whose wildcard certificate is good for the web site too."""
 
-    def attack() -> bool:
+    def attack(config: dict[str, Any]) -> bool:
         browser = our_client(name="www.wild.test", alpn_protocols=("http/1.1",), verifier=trusting())
-        mail = our_server(credentials=(credential(),), **MAIL)
+        mail = our_server(credentials=(credential(),), **config)
         talk(browser, mail)
         if not browser.completed:
             return False
@@ -189,11 +191,10 @@ def test_alpaca() -> None:
         mail.receive(browser.take())
         return mail.data.endswith(b"LOGOUT <script>\r\n")
 
+    no_refusal = careless_server(choose_alpn=lambda self, offer: None)
     assert_defended(
-        attack,
-        removed(server_hello, "choose_alpn", lambda offered, config: None),
+        lambda: attack(MAIL),
+        no_refusal,
         removed(negotiation, "candidate_credentials", lambda name, config: config.credentials),
     )
-    only_alpn = {"alpn_protocols": MAIL["alpn_protocols"]}
-    with removed(sys.modules[__name__], "MAIL", only_alpn)():
-        assert_defended(attack, removed(server_hello, "choose_alpn", lambda offered, config: None))
+    assert_defended(lambda: attack({"alpn_protocols": MAIL["alpn_protocols"]}), no_refusal)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
@@ -18,16 +17,18 @@ from tests import pki
 from tests.attacks.weakening import (
     VICTIM,
     allowed,
+    any_finite_field,
     assert_defended,
     careless_client,
     computing,
+    configured,
     our_client,
     our_server,
     removed,
 )
 from tests.ends import Ours, Scripted, credential, credential_of, talk
 from tls12 import Alert, CipherSuite, Credential, NamedGroup, Policy, SignatureScheme, lab
-from tls12.crypto import finite_field, signatures
+from tls12.crypto import signatures
 from tls12.crypto.groups import KeyShare
 from tls12.crypto.provider import STANDARD, CryptoProvider, StandardCrypto
 from tls12.crypto.randomness import Random
@@ -55,9 +56,6 @@ RSA = CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256
 DHE = CipherSuite.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256
 ECDHE = CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 
-RANDOM = os.urandom
-"""Where the victims' randomness comes from."""
-
 
 @dataclass(frozen=True)
 class Verifying(StandardCrypto):
@@ -82,7 +80,7 @@ class Exchanging(StandardCrypto):
 
 
 def compatible_client(**config: Any) -> Ours:
-    return our_client(policy=Policy.compatible(), random=RANDOM, **config)
+    return our_client(policy=Policy.compatible(), **config)
 
 
 def asked(*suites: CipherSuite, server: Ours | None = None) -> tuple[Scripted, Ours]:
@@ -265,7 +263,7 @@ def test_logjam() -> None:
         talk(client, script)
         return client.completed
 
-    assert_defended(attack, removed(finite_field, "check", lambda *_, **__: None))
+    assert_defended(attack, any_finite_field())
     for base in (Policy.default(), Policy.compatible(), Policy.legacy_device()):
         with pytest.raises(ValueError, match="1024"):
             base.replace(minimum_dh_bits=512)
@@ -407,7 +405,7 @@ def test_replayed_key_shares() -> None:
         talk(second, new)
         return second.completed
 
-    assert_defended(attack, removed(sys.modules[__name__], "RANDOM", lambda count: b"\x07" * count))
+    assert_defended(attack, configured(random=lambda count: b"\x07" * count))
     assert_defended(attack, computing(Verifying(lambda *_: None)))
 
 
@@ -513,6 +511,10 @@ def test_key_compromise_impersonation() -> None:
         assert answer is not None
         return answer.certificate_list != ()
 
-    assert_defended(attack, removed(Credential, "fits_request", lambda *_: True))
+    def first(self: ClientHandshake, _: CertificateRequest) -> Iterator[Any]:
+        return self.config.credentials[0]
+        yield
+
+    assert_defended(attack, careless_client(choose_credential=first))
     with pytest.raises(ValueError, match="cannot be computed"):
         lab.policy().replace(cipher_suites=[CipherSuite.TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256])

@@ -16,16 +16,24 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from tests.attacks.weakening import VICTIM, assert_defended, careless_client, computing, our_client, our_server, removed
+from tests.attacks.weakening import (
+    VICTIM,
+    assert_defended,
+    careless_client,
+    computing,
+    configured,
+    our_client,
+    our_server,
+    removed,
+)
 from tests.ends import Scripted, talk
 from tests.providers import Indirect, WithoutShortcuts
-from tls12 import Alert, CipherSuite, ClientConnection, Policy
+from tls12 import Alert, CipherSuite, ClientConnection, Policy, lab
 from tls12.connection.core import Core
 from tls12.crypto import limits
 from tls12.crypto.cbc import MacThenEncrypt
 from tls12.crypto.hashes import HASHES
 from tls12.crypto.key_schedule import KEY_EXPANSION, DirectionKeys
-from tls12.crypto.limits import USAGE_LIMITS, UsageLimit
 from tls12.crypto.prf import Prf
 from tls12.crypto.protection import Opener, Sealer, make_sealer
 from tls12.crypto.provider import StandardCrypto
@@ -33,7 +41,6 @@ from tls12.crypto.record_mac import RecordMac
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import BadRecordMac, KeysExhausted
 from tls12.handshake.client import ClientHandshake
-from tls12.record_layer import states
 from tls12.record_layer.states import WriteState
 from tls12.registry import AlertLevel, CompressionMethod, ContentType
 from tls12.wire.records import VERSION, Buffer, pack_additional_data, pack_header, split_records
@@ -44,6 +51,12 @@ HEADER = 5
 AES_CBC = SUITES[CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA]
 TRIPLE_DES = SUITES[CipherSuite.TLS_RSA_WITH_3DES_EDE_CBC_SHA]
 RC4 = SUITES[CipherSuite.TLS_RSA_WITH_RC4_128_SHA]
+
+
+def policy_of_victims() -> Policy:
+    """What a victim is configured with, if no defence is taken out."""
+    policy: Policy = VICTIM.config.get("policy", Policy.compatible())
+    return policy
 
 
 def fresh_keys(suite: Suite, random: Callable[[int], bytes] = os.urandom) -> DirectionKeys:
@@ -207,7 +220,9 @@ def test_sweet32() -> None:
     enough = 2**31
 
     def attack() -> bool:
-        state = WriteState(make_sealer(TRIPLE_DES, fresh_keys(TRIPLE_DES), encrypt_then_mac=False, random=os.urandom))
+        keys = fresh_keys(TRIPLE_DES)
+        sealer = VICTIM.crypto.make_sealer(TRIPLE_DES, keys, encrypt_then_mac=False, random=os.urandom)
+        state = WriteState(sealer)
         state._room -= enough * 8  # as if all those blocks had been sent
         try:
             state.seal(DATA, b"a record")
@@ -218,14 +233,16 @@ def test_sweet32() -> None:
 
     def policy_names_it() -> bool:
         try:
-            Policy.compatible().replace(cipher_suites=[TRIPLE_DES.suite])
+            policy_of_victims().replace(cipher_suites=[TRIPLE_DES.suite])
         except ValueError:
             return False
         return True
 
-    boundless = {**USAGE_LIMITS, "3DES_EDE_CBC": UsageLimit("no limit", volume=2**63)}
-    assert_defended(attack, removed(states, "USAGE_LIMITS", boundless))
-    assert_defended(policy_names_it, removed(Policy, "_allows_lab", lambda self: True))
+    class Boundless(Indirect):
+        name = "NULL"  # by its name a cipher has its limit, and this one has none
+
+    assert_defended(attack, computing(WithoutShortcuts(Boundless)))
+    assert_defended(policy_names_it, configured(policy=lab.policy()))
     assert ((limits.USAGE_LIMITS["3DES_EDE_CBC"].volume or 2**64) // 8) ** 2 < 2**64 // 512
 
 
@@ -238,7 +255,7 @@ def test_rc4_biases() -> None:
 
     def attack() -> bool:
         try:
-            policy = Policy.compatible().replace(cipher_suites=[RC4.suite])
+            policy = policy_of_victims().replace(cipher_suites=[RC4.suite])
         except ValueError:
             return False
         (suite,) = policy.cipher_suites
@@ -249,7 +266,7 @@ def test_rc4_biases() -> None:
             seen[sealer.seal(0, DATA, secret)[HEADER + 1]] += 1
         return seen.index(max(seen)) == secret[1]
 
-    assert_defended(attack, removed(Policy, "_allows_lab", lambda self: True))
+    assert_defended(attack, configured(policy=lab.policy()))
 
 
 def test_repeated_gcm_nonces() -> None:

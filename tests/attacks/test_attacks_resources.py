@@ -1,12 +1,10 @@
 """Attacks that cost the victim more than the attacker: floods, fragments, lengths, drips, expensive keys; Heartbleed.
 
-How it works: the bounds are numbers in `Limits`. `LIMITS` is what every victim here is configured with, and `unlimited`
-takes one number away.
+How it works: the bounds are numbers in `Limits`. `unlimited` takes one number away.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import Any
 from unittest import mock
@@ -16,7 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests import pki
-from tests.attacks.weakening import Defence, assert_defended, our_client, our_server, removed, together
+from tests.attacks.weakening import (
+    Defence,
+    any_finite_field,
+    assert_defended,
+    configured,
+    our_client,
+    our_server,
+    removed,
+    together,
+)
 from tests.ends import Ours, Scripted, talk
 from tls12 import (
     Alert,
@@ -27,17 +34,15 @@ from tls12 import (
     NamedGroup,
     Policy,
     Renegotiation,
-    ServerConfig,
     ServerConnection,
     TrustStore,
     X509Verifier,
 )
-from tls12 import policy as policies
 from tls12.connection.core import Core
-from tls12.crypto import finite_field
 from tls12.crypto.provider import StandardCrypto
 from tls12.errors import CertificateError, DecodeError
 from tls12.handshake import negotiation
+from tls12.policy import DEFAULT_GROUPS
 from tls12.record_layer import reader
 from tls12.registry import AlertLevel, ContentType, HandshakeType, HeartbeatMessageType
 from tls12.trust import verifier
@@ -48,17 +53,17 @@ from tls12.wire.key_exchange import DheParams, ServerKeyExchange
 from tls12.wire.messages import HandshakeReassembler
 from tls12.wire.records import split_records
 
-LIMITS = Limits()
 DHE = CipherSuite.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256
 
 
 def unlimited(**changes: Any) -> Defence:
-    return removed(sys.modules[__name__], "LIMITS", replace(LIMITS, **changes))
+    """The victims without one of their bounds."""
+    return configured(limits=replace(Limits(), **changes))
 
 
 def established(**server: Any) -> tuple[Scripted, Ours]:
     """A script that has shaken hands with our server, honestly so far."""
-    ours, script = our_server(limits=LIMITS, **server), Scripted("client")
+    ours, script = our_server(**server), Scripted("client")
     script.send(script.hello())
     talk(ours, script)
     script.send(script.respond())
@@ -96,7 +101,7 @@ def test_alert_flood() -> None:
         return ours.error is None
 
     def attack_during() -> bool:
-        ours, script = our_server(limits=LIMITS), Scripted("client")
+        ours, script = our_server(), Scripted("client")
         script.send(script.hello())
         talk(ours, script)
         return flood(script, ours)
@@ -109,7 +114,7 @@ def test_hello_request_flood() -> None:
     """A server that asks for a renegotiation again and again keeps a client answering."""
 
     def attack() -> bool:
-        client, server = our_client(limits=LIMITS), our_server()
+        client, server = our_client(), our_server()
         talk(client, server)
         writer = server.connection._core.outgoing.writer
         for _ in range(1_000):
@@ -124,8 +129,8 @@ def test_renegotiation_flood() -> None:
     allowing = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
 
     def attack() -> bool:
-        client = our_client(policy=allowing, limits=replace(LIMITS, renegotiations=100))
-        server = our_server(policy=allowing, limits=LIMITS)
+        client = our_client(policy=allowing, limits=Limits(renegotiations=100))
+        server = our_server(policy=allowing)
         for _ in range(12):
             talk(client, server)
             if server.error is not None:
@@ -143,7 +148,7 @@ def test_declared_lengths() -> None:
     """A message that says it is 16 MiB long is refused when it says so, not when memory is full of it."""
 
     def attack() -> bool:
-        ours, script = our_server(limits=LIMITS), Scripted("client")
+        ours, script = our_server(), Scripted("client")
         script.send_record(ContentType.HANDSHAKE, bytes([HandshakeType.CLIENT_HELLO, 0xFF, 0xFF, 0xFF]))
         for _ in range(64):
             script.send_record(ContentType.HANDSHAKE, bytes(2**14))
@@ -157,7 +162,7 @@ def test_input_during_a_pause() -> None:
     """Whoever goes on sending while the application thinks does not fill its memory."""
 
     def attack() -> bool:
-        config = ServerConfig(credentials=our_server().connection.config.credentials, limits=LIMITS)
+        config = our_server().connection.config
         ours, client = Ours(ServerConnection(config, pause_on=frozenset({ClientHelloReceived}))), our_client()
         client.start()
         ours.receive(client.take())
@@ -175,7 +180,7 @@ def test_long_chains() -> None:
         honest = our_server().connection.config.credentials[0]
         fillers = tuple(honest.certificate_list[1:]) * 100
         long = type(honest).from_objects([*honest.certificate_list, *fillers], honest.private_key)
-        client = our_client(limits=LIMITS)
+        client = our_client()
         talk(client, our_server(credentials=(long,)))
         return client.completed
 
@@ -229,7 +234,7 @@ def test_dripping_handshakes() -> None:
 
     def attack() -> bool:
         now = [0.0]
-        ours = our_server(limits=LIMITS, clock=lambda: now[0])
+        ours = our_server(limits=Limits(handshake_seconds=60.0), clock=lambda: now[0])
         script = Scripted("client")
         script.send(script.hello())
         stream = script.take()
@@ -238,9 +243,7 @@ def test_dripping_handshakes() -> None:
             ours.receive(bytes([byte]))
         return ours.error is None
 
-    bounded = replace(LIMITS, handshake_seconds=60.0)
-    with removed(sys.modules[__name__], "LIMITS", bounded)():
-        assert_defended(attack, unlimited(handshake_seconds=None))
+    assert_defended(attack, unlimited(handshake_seconds=None))
 
 
 # -- Diffie-Hellman that costs ----------------------------------------------------------------------------------
@@ -249,8 +252,8 @@ def test_dripping_handshakes() -> None:
 def test_dheat_against_servers() -> None:
     """A client that asks for the largest group makes the server compute, for one packet of its own."""
 
-    def attack() -> bool:
-        ours, script = our_server("rsa-2048"), Scripted("client")
+    def attack(policy: Policy) -> bool:
+        ours, script = our_server("rsa-2048", policy=policy), Scripted("client")
         extensions = tuple(
             SupportedGroups((NamedGroup.FFDHE8192,)) if isinstance(one, SupportedGroups) else one
             for one in script.hello().extensions or ()
@@ -260,11 +263,10 @@ def test_dheat_against_servers() -> None:
         share = script.last(ServerKeyExchange)
         return share is not None and isinstance(share.params, DheParams) and len(share.params.dh_p) == 1024
 
-    assert_defended(attack, removed(policies, "_DEFAULT", Policy.compatible()))
-
-    narrow = Policy.compatible().replace(groups=(*policies.DEFAULT_GROUPS, NamedGroup.FFDHE2048))
-    with removed(policies, "_DEFAULT", narrow)():
-        assert_defended(attack, removed(negotiation, "_choose_ff_group", lambda *_: NamedGroup.FFDHE8192))
+    assert_defended(lambda: attack(Policy.default()), configured(policy=Policy.compatible()))
+    narrow = Policy.compatible().replace(groups=(*DEFAULT_GROUPS, NamedGroup.FFDHE2048))
+    largest = removed(negotiation, "_choose_ff_group", lambda *_: NamedGroup.FFDHE8192)
+    assert_defended(lambda: attack(narrow), largest)
 
 
 def test_dheat_against_clients() -> None:
@@ -290,7 +292,7 @@ def test_dheat_against_clients() -> None:
         talk(client, server)
         return reached == [16_384]
 
-    assert_defended(attack, removed(finite_field, "check", lambda *_, **__: None))
+    assert_defended(attack, any_finite_field())
 
 
 # -- Heartbleed -----------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +13,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests import pki
 from tests.attacks.weakening import (
     Attack,
-    Defence,
     assert_defended,
     careless_client,
     careless_ends,
     careless_server,
+    configured,
     our_client,
     our_server,
     removed,
@@ -52,14 +51,6 @@ from tls12.wire.key_exchange import ClientKeyExchange, EncryptedPreMasterSecret
 from tls12.wire.records import HEADER
 
 RSA = CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256
-POLICY = Policy.compatible()
-"""What the victims go by."""
-
-
-def with_policy(**changes: Any) -> Defence:
-    return removed(sys.modules[__name__], "POLICY", POLICY.replace(**changes))
-
-
 # -- two connections that should have nothing in common -------------------------------------------------------------
 
 
@@ -68,8 +59,8 @@ def test_triple_handshake() -> None:
 
     def attack(extended: bool) -> bool:
         """The attacker has a certificate of its own; the client has business with it, and it with the server."""
-        client = our_client(policy=POLICY)
-        server = our_server("rsa-2048", policy=POLICY)
+        client = our_client(policy=Policy.compatible())
+        server = our_server("rsa-2048", policy=Policy.compatible())
         facade, agent = Scripted("server"), Scripted("client")
         client.start()
         facade.receive(client.take())
@@ -117,7 +108,7 @@ def test_triple_handshake() -> None:
         """The same where extended master secret is demanded."""
 
         def against_strict_policies() -> bool:
-            with with_policy(require_extended_master_secret=True)():
+            with configured(policy=Policy.compatible().replace(require_extended_master_secret=True))():
                 return attack()
 
         return against_strict_policies

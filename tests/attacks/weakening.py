@@ -8,27 +8,32 @@ the story of the handshake, most often), either alone must be enough.
 What stands in the place of a defence is what a careless library would have. Three ways lead there:
 
 * The victims, made by `our_client` and `our_server` of this module, are given something careless in a public way:
-  cryptography (`computing`), or a handshake with other steps (`careless_client`, `careless_server`, `careless_ends`).
+  a configuration (`configured`), cryptography (`computing`), or a handshake with other steps (`careless_client`,
+  `careless_server`, `careless_ends`).
 * One more row passes the guard of the handshake (`allowed`).
-* Where neither reaches, one function or table of the library is replaced for a moment (`removed`).
+* A check that nothing public switches off is replaced for a moment (`removed`), on purpose: a seam that took the check
+  away would be a hole in the library.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
 
 from tests import pki
 from tests.ends import Ours, credential
 from tls12 import AcceptAnyPeer, ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
+from tls12.crypto.key_exchange import ExchangeInputs
 from tls12.crypto.provider import STANDARD, CryptoProvider
+from tls12.crypto.suites import Suite
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.grammar import Conversation, Row
 from tls12.handshake.server import ServerHandshake
 from tls12.registry import ConnectionEnd
+from tls12.trust.peer import PeerChain
 
 Attack = Callable[[], bool]
 Defence = Callable[[], AbstractContextManager[object]]
@@ -67,6 +72,8 @@ def together(*defences: Defence) -> Defence:
 class Victim:
     """What the ends are made of that an attack makes."""
 
+    config: dict[str, Any] = field(default_factory=dict)
+    """Options of every configuration, in the place of those that the attack gives."""
     crypto: CryptoProvider = STANDARD
     client: type[ClientHandshake] = ClientHandshake
     server: type[ServerHandshake] = ServerHandshake
@@ -77,15 +84,20 @@ VICTIM = Victim()
 
 def our_client(*, name: str | None = pki.NAME, session: Session | None = None, **config: Any) -> Ours:
     """A victim that accepts any certificate, unless a `verifier` is given."""
-    config = {"verifier": AcceptAnyPeer(), "crypto": VICTIM.crypto, **config}
+    config = {"verifier": AcceptAnyPeer(), "crypto": VICTIM.crypto, **config, **VICTIM.config}
     return Ours(ClientConnection(ClientConfig(**config), name, session=session, handshake=VICTIM.client))
 
 
 def our_server(*kinds: str, **config: Any) -> Ours:
     """A victim with certificates for these kinds of keys, P-256 if none are named."""
     credentials = tuple(credential(kind) for kind in kinds or ("ecdsa-p256",))
-    config = {"credentials": credentials, "crypto": VICTIM.crypto, **config}
+    config = {"credentials": credentials, "crypto": VICTIM.crypto, **config, **VICTIM.config}
     return Ours(ServerConnection(ServerConfig(**config), handshake=VICTIM.server))
+
+
+def configured(**config: Any) -> Defence:
+    """The victims with these options in their configurations, whatever the attack gives them."""
+    return removed(VICTIM, "config", config)
 
 
 def computing(crypto: CryptoProvider) -> Defence:
@@ -106,6 +118,16 @@ def careless_server(**steps: Any) -> Defence:
 def careless_ends(**steps: Any) -> Defence:
     """Both."""
     return together(careless_client(**steps), careless_server(**steps))
+
+
+def any_finite_field() -> Defence:
+    """Clients that compute in a finite field of any size."""
+    honest = ClientHandshake.exchange_inputs
+
+    def exchange_inputs(self: ClientHandshake, suite: Suite, peer: PeerChain | None) -> ExchangeInputs:
+        return replace(honest(self, suite, peer), minimum_dh_bits=1, maximum_dh_bits=1 << 20)
+
+    return careless_client(exchange_inputs=exchange_inputs)
 
 
 def assert_defended(attack: Attack, *defences: Defence) -> None:

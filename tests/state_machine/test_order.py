@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.attacks.weakening import Defence, removed, together
 from tests.ends import record
 from tests.state_machine.conversations import CLIENT, SCENARIOS, SERVER, Dialogue, Scenario
 from tests.state_machine.language import Sentence, Terms, expected, sentences
@@ -201,8 +202,8 @@ def test_types_that_are_not_of_tls_1_2_survive_nowhere(scenario: Scenario, side:
 # --- either piece alone -----------------------------------------------------------------------------------
 
 
-def admit_everything(patch: pytest.MonkeyPatch) -> None:
-    """Take the guard's check away: what has no row gets one that leads nowhere."""
+def admit_everything() -> Defence:
+    """The guard's check is taken away: what has no row gets one that leads nowhere."""
     admit = Conversation.admit
 
     def admit_all(self: Conversation, sender: ConnectionEnd, kind: int) -> Row:
@@ -211,52 +212,47 @@ def admit_everything(patch: pytest.MonkeyPatch) -> None:
         except UnexpectedMessage:
             return Row(self.state, sender, kind, self.state)
 
-    patch.setattr(Conversation, "admit", admit_all)
+    return removed(Conversation, "admit", admit_all)
 
 
-def accept_everything(patch: pytest.MonkeyPatch) -> None:
-    """Take the stories' check away: whatever comes is taken for what was wanted."""
+def accept_everything() -> Defence:
+    """The stories' check is taken away: whatever comes is taken for what was wanted."""
 
     def take(self: Handshake[Any], wanted: tuple[type[Any], ...]) -> Story[Any]:
         message = self._pushed_back
         self._pushed_back = None
         return (yield wanted) if message is None else message
 
-    patch.setattr(Handshake, "_next", take)
+    return removed(Handshake, "_next", take)
 
 
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize("scenario", named("RSA_PSK with a hint", "ECDH_ANON", "everything", "ticket refused"))
-def test_without_the_guard_the_stories_still_refuse(
-    scenario: Scenario, side: ConnectionEnd, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    admit_everything(monkeypatch)
-    for count in stops(scenario, side):
-        for kind in (CCS, *messages()):
-            at = stop(scenario, side, count)
-            if is_welcome(at, kind):
-                continue
-            error = say(at, kind)[0]
-            assert isinstance(error, UnexpectedMessage | DecodeError), f"{message_type_name(kind)} after {at.said}"
+def test_without_the_guard_the_stories_still_refuse(scenario: Scenario, side: ConnectionEnd) -> None:
+    with admit_everything()():
+        for count in stops(scenario, side):
+            for kind in (CCS, *messages()):
+                at = stop(scenario, side, count)
+                if is_welcome(at, kind):
+                    continue
+                error = say(at, kind)[0]
+                assert isinstance(error, UnexpectedMessage | DecodeError), f"{message_type_name(kind)} after {at.said}"
 
 
 @pytest.mark.parametrize("side", ConnectionEnd, ids=lambda side: side.value)
 @pytest.mark.parametrize("scenario", named("everything", "resumed by id"))
-def test_without_the_check_of_the_stories_the_guard_still_refuses(
-    scenario: Scenario, side: ConnectionEnd, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    accept_everything(monkeypatch)
-    for count in stops(scenario, side):
-        for kind in (CCS, *messages()):
-            check_message(stop(scenario, side, count), kind)
+def test_without_the_check_of_the_stories_the_guard_still_refuses(scenario: Scenario, side: ConnectionEnd) -> None:
+    with accept_everything()():
+        for count in stops(scenario, side):
+            for kind in (CCS, *messages()):
+                check_message(stop(scenario, side, count), kind)
 
 
-def test_without_both_a_changed_order_is_not_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_both_a_changed_order_is_not_noticed() -> None:
     """So each of the two tests above can fail."""
     scenario = next(scenario for scenario in SCENARIOS if scenario.name == "RSA, client certificate")
-    admit_everything(monkeypatch)
-    accept_everything(monkeypatch)
-    at = stop(scenario, SERVER, 4)  # all but ChangeCipherSpec and Finished
-    assert at.expected == {"ChangeCipherSpec"}
-    error, _, _ = say(at, HandshakeType.FINISHED)
-    assert error is None
+    with together(admit_everything(), accept_everything())():
+        at = stop(scenario, SERVER, 4)  # all but ChangeCipherSpec and Finished
+        assert at.expected == {"ChangeCipherSpec"}
+        error, _, _ = say(at, HandshakeType.FINISHED)
+        assert error is None
