@@ -306,6 +306,8 @@ def _sequence(content: bytes) -> bytes:
 
 def tlv(tag: int, content: bytes) -> bytes:
     """One element of DER."""
-    n = len(content)
-    length = bytes([n]) if n < 128 else b"\x82" + n.to_bytes(2, "big") if n > 255 else b"\x81" + bytes([n])
-    return bytes([tag]) + length + content
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content

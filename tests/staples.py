@@ -17,6 +17,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtensionOID
 
 from tests import pki
+from tests.pki import tlv
 from tls12.lab.pki import IssuedCertificate
 
 IN_CERTIFICATES = ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS
@@ -78,15 +79,6 @@ def _with_scts(response: ocsp.OCSPResponse, scts: tuple[bytes, ...]) -> bytes:
     signature = key.sign(data, ec.ECDSA(hashes.SHA256()))
     basic = tlv(0x30, data + _ECDSA_SHA256 + tlv(0x03, b"\0" + signature))
     return tlv(0x30, b"\x0a\x01\x00" + tlv(0xA0, tlv(0x30, bytes.fromhex("06092b0601050507300101") + tlv(0x04, basic))))
-
-
-def tlv(tag: int, content: bytes) -> bytes:
-    """One DER element."""
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + content
 
 
 def _elements(der: bytes) -> list[bytes]:

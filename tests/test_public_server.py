@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests import ends, pki
-from tests.ends.loopback import PATIENCE
+from tests.ends.loopback import PATIENCE, free_port
 from tls12 import Limits
 from tls12.asyncio import MAX_CONNECTIONS, MAX_HANDSHAKES
 from tls12.asyncio import PATIENCE as WHEN_OTHERS_WAIT
@@ -20,12 +20,6 @@ from tls12.registry import HandshakeType
 
 PAGE = (Path(__file__).parents[1] / "docs" / "public-server.md").read_text(encoding="utf-8")
 SERVER, LABORATORY = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def connected(port: int) -> socket.socket:

@@ -7,7 +7,6 @@ import functools
 import gc
 import logging
 import socket
-import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +19,7 @@ import tls12.asyncio
 from tests import ends, pki
 from tests.adapters.streams import both_ends, closed, echo, opened, run, serving, transport_of
 from tests.ends import loopback
-from tests.ends.loopback import PATIENCE, client_config, listening, read_to_end, server_config
+from tests.ends.loopback import PATIENCE, client_config, listening, outcome_of_openssl, read_to_end, server_config
 from tls12 import (
     Accept,
     Alert,
@@ -555,16 +554,6 @@ def test_a_tcp_connection_that_goes_away_underneath_is_no_clean_end() -> None:
 
 
 # --- failures
-
-
-def outcome_of_openssl(sock: socket.socket) -> str:
-    """What OpenSSL complains about when it serves."""
-    try:
-        with loopback.openssl_server().wrap_socket(sock, server_side=True) as tls:
-            tls.recv(100)
-    except ssl.SSLError as error:
-        return error.reason
-    return "nothing"
 
 
 @pytest.mark.parametrize(

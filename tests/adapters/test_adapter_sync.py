@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import select
 import socket
-import ssl
 import struct
 import threading
 import time
@@ -26,6 +25,7 @@ from tests.ends.loopback import (
     in_thread,
     listening,
     openssl_reader,
+    outcome_of_openssl,
     read_to_end,
     server_config,
     tcp_pair,
@@ -321,15 +321,6 @@ def test_shutting_down_both_directions_ends_the_tcp_connection_too() -> None:
 
 
 # --- failures
-
-
-def outcome_of_openssl(sock: socket.socket) -> str:
-    """What OpenSSL complains about when it serves."""
-    try:
-        serve_openssl(sock)
-    except ssl.SSLError as error:
-        return error.reason
-    return "nothing"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tests.attacks.weakening import (
     careless_client,
     careless_server,
     computing,
+    finish_as_server,
     our_client,
     our_server,
     removed,
@@ -40,7 +41,7 @@ from tls12.wire import messages
 from tls12.wire.closing import ChangeCipherSpec
 from tls12.wire.extensions import ExtendedMasterSecret, RawExtension
 from tls12.wire.hello import ClientHello, ServerHello, ServerHelloDone
-from tls12.wire.key_exchange import ClientKeyExchange, ServerKeyExchange
+from tls12.wire.key_exchange import ServerKeyExchange
 from tls12.wire.records import split_records
 
 RSA = CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA
@@ -61,17 +62,6 @@ def share_of(
     share = script.offer(NamedGroup.X25519, pki.key(), scheme)
     assert share is not None
     return share
-
-
-def finish_as_server(script: Scripted, client: Ours) -> bool:
-    """The rest of an honest server's handshake; whether the client goes along."""
-    talk(client, script)
-    if script.last(ClientKeyExchange) is None:
-        return False
-    script.accept()
-    script.finish()
-    talk(client, script)
-    return client.completed
 
 
 # -- what is skipped ------------------------------------------------------------------------------------------

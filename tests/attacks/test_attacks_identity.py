@@ -13,7 +13,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from tests import pki
-from tests.attacks.weakening import assert_defended, careless_server, configured, our_client, our_server, removed
+from tests.attacks.weakening import (
+    assert_defended,
+    careless_server,
+    configured,
+    finish_as_server,
+    our_client,
+    our_server,
+    removed,
+)
 from tests.ends import Scripted, credential, credential_of, talk
 from tls12 import AcceptAnyPeer, CipherSuite, ClientAuth, NamedGroup, SignatureScheme, TrustStore, X509Verifier
 from tls12.crypto.signatures import KeyKind
@@ -26,7 +34,6 @@ from tls12.trust.paths import Walk
 from tls12.trust.peer import LeafKey, PeerChain
 from tls12.wire.certificates import Certificate
 from tls12.wire.hello import ServerHelloDone
-from tls12.wire.key_exchange import ClientKeyExchange
 
 Naive = Callable[[str, tuple[str, ...], str], bool]
 """How a careless client compares: the name that it wants, the DNS names of the certificate, its common name."""
@@ -155,13 +162,7 @@ def test_raw_keys() -> None:
         share = script.offer(NamedGroup.X25519, key, SignatureScheme.ECDSA_SECP256R1_SHA256)
         assert share is not None
         script.send(share, ServerHelloDone())
-        talk(client, script)
-        if script.last(ClientKeyExchange) is None:
-            return False
-        script.accept()
-        script.finish()
-        talk(client, script)
-        return client.completed
+        return finish_as_server(script, client)
 
     def facts_of_any_key(leaf: tuple[bytes, str]) -> LeafKey:
         public_key = load_der_public_key(leaf[0])

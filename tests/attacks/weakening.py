@@ -24,7 +24,7 @@ from typing import Any
 from unittest import mock
 
 from tests import pki
-from tests.ends import Ours, credential
+from tests.ends import Ours, Scripted, credential, talk
 from tls12 import AcceptAnyPeer, ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
 from tls12.crypto.key_exchange import ExchangeInputs
 from tls12.crypto.provider import STANDARD, CryptoProvider
@@ -34,6 +34,7 @@ from tls12.handshake.grammar import Conversation, Row
 from tls12.handshake.server import ServerHandshake
 from tls12.registry import ConnectionEnd
 from tls12.trust.peer import PeerChain
+from tls12.wire.key_exchange import ClientKeyExchange
 
 Attack = Callable[[], bool]
 Defence = Callable[[], AbstractContextManager[object]]
@@ -141,3 +142,14 @@ def assert_defended(attack: Attack, *defences: Defence) -> None:
         for defence in defences:
             stack.enter_context(defence())
         assert attack(), "the attack fails even without the defence: this test could not fail"
+
+
+def finish_as_server(script: Scripted, client: Ours) -> bool:
+    """The rest of an honest server's handshake; whether the client goes along."""
+    talk(client, script)
+    if script.last(ClientKeyExchange) is None:
+        return False
+    script.accept()
+    script.finish()
+    talk(client, script)
+    return client.completed

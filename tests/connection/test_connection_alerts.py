@@ -18,6 +18,7 @@ from tests.ends import (
     pair,
     protected,
     record,
+    records,
     renegotiable,
     talk,
 )
@@ -164,23 +165,13 @@ def test_warnings_with_handshake_messages_between_them_are_not_in_a_row(role: st
         2 * ((ours, theirs), (theirs, ours)) if role == "client" else 2 * ((theirs, ours), (ours, theirs))
     ):
         clear = True
-        for one in records_of(source.take()):
+        for one in records(source.take()):
             clear = clear and one[0] == ContentType.HANDSHAKE
             target.receive((2 * record(ContentType.ALERT, USER_CANCELED) if clear else b"") + one)
     assert ours.completed
     assert theirs.completed
     warned = {end: sum(isinstance(event, AlertReceived) for event in end.events) for end in (ours, theirs)}
     assert sorted(warned.values()) == [4, 10]
-
-
-def records_of(data: bytes) -> list[bytes]:
-    """The records of a stream, header included."""
-    found = []
-    while data:
-        size = 5 + int.from_bytes(data[3:5], "big")
-        found.append(data[:size])
-        data = data[size:]
-    return found
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -24,6 +24,7 @@ from tests.ends import (
     stapled_credential,
     talk,
 )
+from tests.fixed import Clock
 from tls12 import (
     Alert,
     ClientAuth,
@@ -368,20 +369,10 @@ def test_a_key_that_is_used_up_can_still_close(role: str) -> None:
 # --- time -------------------------------------------------------------------------------------------------
 
 
-class Hands:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = pki.NOW.timestamp()
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.mark.parametrize("seconds", [29.0, 30.0, 30.5])
 @pytest.mark.parametrize("role", ROLES)
 def test_the_duration_of_a_handshake_is_bounded(role: str, seconds: float) -> None:
-    clock = Hands()
+    clock = Clock()
     ours, theirs = pair(role, clock=clock, **{role: {"limits": Limits(handshake_seconds=30.0)}})
     client, server = (ours, theirs) if role == "client" else (theirs, ours)
     client.start()
@@ -402,7 +393,7 @@ def test_the_duration_of_a_handshake_is_bounded(role: str, seconds: float) -> No
 
 @pytest.mark.parametrize("role", ROLES)
 def test_after_the_handshake_time_does_not_matter(role: str) -> None:
-    clock = Hands()
+    clock = Clock()
     ours, theirs = connected(role, clock=clock, limits=Limits(handshake_seconds=30.0))
     clock.now += 1e6
     theirs.send(b"much later")
@@ -412,7 +403,7 @@ def test_after_the_handshake_time_does_not_matter(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_handshake_that_took_too_long_fails_once_even_at_the_end_of_the_stream(role: str) -> None:
-    clock = Hands()
+    clock = Clock()
     ours, theirs = pair(role, clock=clock, limits=Limits(handshake_seconds=1.0))
     client, server = (ours, theirs) if role == "client" else (theirs, ours)
     client.start()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import pytest
 
 from tests import pki
 from tests.ends import AUTHENTICATED, PSK, Ours, client_credential, stapled_credential
+from tests.fixed import Seeded, clock
 from tls12 import (
     AcceptAnyPeer,
     CipherSuite,
@@ -24,22 +24,6 @@ from tls12 import (
 
 PKCS1 = tuple(s for s in Policy.default().signature_schemes if s.name.startswith("RSA_PKCS1"))
 DETERMINISTIC = (*PKCS1, *(s for s in Policy.default().signature_schemes if "RSA" not in s.name))
-
-
-class Seeded:
-    """The same bytes in the same order, for every object with the same seed."""
-
-    def __init__(self, seed: str) -> None:
-        self._seed, self._calls = seed.encode(), 0
-
-    def __call__(self, size: int) -> bytes:
-        self._calls += 1
-        return hashlib.shake_256(b"%s %d" % (self._seed, self._calls)).digest(size)
-
-
-def clock() -> float:
-    """Always the same moment."""
-    return pki.NOW.timestamp()
 
 
 def conversation(suite: CipherSuite, seed: str = "", **options: Any) -> tuple[bytes, list[Any]]:

@@ -14,7 +14,7 @@ import pytest
 from tests import pki
 from tests.connection.test_connection_callbacks import Meddler, scene
 from tests.connection.test_connection_interrupts import PACKAGE, Interrupt
-from tests.ends import AUTHENTICATED, PSK, ROLES, Ours, connected, pair, renegotiable, talk
+from tests.ends import AUTHENTICATED, PSK, ROLES, Boom, Ours, connected, pair, renegotiable, talk
 from tests.providers import Telling
 from tls12 import (
     ClientAuth,
@@ -37,10 +37,6 @@ from tls12.handshake.engine import Handshake
 from tls12.handshake.proofs import Established
 from tls12.handshake.steps import Secrets
 from tls12.secrecy import Secret, forget_locals, keeps_secrets
-
-
-class Boom(Exception):
-    """What an application's object raises."""
 
 
 @pytest.fixture

@@ -5,26 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tests.ends import Ours, our_client, our_server, talk
+from tests.fixed import Clock
 from tls12 import HandshakeCompleted, Limits, Policy, Renegotiation
 from tls12.errors import LimitExceeded
 
 
-class Hands:
-    """A clock that is set by hand."""
-
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def slow_server(clock: Hands, policy: Policy | None = None) -> Ours:
+def slow_server(clock: Clock, policy: Policy | None = None) -> Ours:
     return our_server(clock=clock, limits=Limits(handshake_seconds=30.0), policy=policy or Policy.default())
 
 
 @pytest.mark.parametrize(("each", "fails"), [(0.1, False), (1.0, True)])
 def test_a_client_hello_that_comes_byte_by_byte_has_the_time_of_a_handshake(each: float, fails: bool) -> None:
-    clock = Hands()
+    clock = Clock()
     client, server = our_client(), slow_server(clock)
     client.start()
     for byte in client.take():
@@ -35,7 +27,7 @@ def test_a_client_hello_that_comes_byte_by_byte_has_the_time_of_a_handshake(each
 
 
 def test_waiting_for_the_first_byte_is_not_counted() -> None:
-    clock = Hands()
+    clock = Clock()
     client, server = our_client(), slow_server(clock)
     clock.now += 1e6
     talk(client, server)
@@ -43,7 +35,7 @@ def test_waiting_for_the_first_byte_is_not_counted() -> None:
 
 
 def test_a_renegotiation_that_the_peer_declined_does_not_count_against_the_next() -> None:
-    clock = Hands()
+    clock = Clock()
     allowing = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
     client = our_client(clock=clock, limits=Limits(handshake_seconds=30.0), policy=allowing)
     server = our_server()

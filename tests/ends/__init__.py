@@ -21,6 +21,7 @@ from tests.ends.injected import (
     last_alert,
     protected,
     record,
+    records,
 )
 from tests.ends.ours import (
     AUTHENTICATED,
@@ -84,6 +85,7 @@ __all__ = [
     "pieces",
     "protected",
     "record",
+    "records",
     "renegotiable",
     "stapled_credential",
     "talk",

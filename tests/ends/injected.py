@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tests.ends.ours import Ours
 from tls12.registry import ContentType
 
@@ -33,3 +35,11 @@ def last_alert(ours: Ours, theirs: Ours) -> bytes:
     *_, (content_type, payload) = theirs.connection._core.incoming.reader.records(ours.take())
     assert content_type == ContentType.ALERT
     return payload
+
+
+def records(data: bytes) -> Iterator[bytes]:
+    """The records of a byte stream, header included; a remainder comes last."""
+    while data:
+        size = 5 + int.from_bytes(data[3:5], "big")
+        yield data[:size]
+        data = data[size:]

@@ -60,6 +60,12 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
     return one, other
 
 
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 def read_to_end(sock: Any) -> bytes:
     """Everything until the end of the stream."""
     return b"".join(iter(lambda: sock.recv(65536), b""))
@@ -86,3 +92,13 @@ def openssl_reader(sock: socket.socket, greeting: bytes = b"") -> bytes:
     with openssl_server().wrap_socket(sock, server_side=True) as tls:
         tls.sendall(greeting)
         return read_to_end(tls)
+
+
+def outcome_of_openssl(sock: socket.socket) -> str:
+    """What OpenSSL complains about when it serves."""
+    try:
+        with openssl_server().wrap_socket(sock, server_side=True) as tls:
+            tls.recv(100)
+    except ssl.SSLError as error:
+        return error.reason
+    return "nothing"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from tests.ends import our_client, our_server, talk
-from tests.lab.test_lab_observer import KINDS, Flow, Tap, converse, everything, only
+from tests.lab.test_lab_observer import KINDS, Flow, Tap, converse, everything, observe, only
 from tests.vectors_loader import Case, load, params
 from tls12 import CipherSuite, KeyLog, MemorySessionStore, Policy, Renegotiation, TicketKeys
 from tls12.crypto.key_schedule import DirectionKeys
@@ -43,14 +43,6 @@ from tls12.wire.key_exchange import ClientKeyExchange
 
 MACS = {"MD5": "md5", "SHA": "sha1", "SHA256": "sha256", "SHA384": "sha384"}
 BLOCKS = {"AES": AES, "CAMELLIA": Camellia, "3DES": TripleDES}
-
-
-def observe(flow: Flow, keylog: KeyLog) -> list[Seen]:
-    """All that an observer tells, details included."""
-    observer = Observer(keylog, details=True)
-    for sender, data in flow:
-        observer.feed(sender, data)
-    return observer.events()
 
 
 def prf(hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
@@ -184,7 +176,7 @@ def check(schedule: KeyScheduleSeen, call: PrfCall) -> None:
 )
 def test_every_record_is_made_again_from_what_was_seen_of_it(suite: CipherSuite) -> None:
     flow, keylog, _ = everything(suite)
-    seen = observe(flow, keylog)
+    seen = observe(flow, keylog, details=True)
     assert make_again(flow, seen) >= 7  # two Finished, three records of data, two alerts
     check_schedule(seen)
 
@@ -212,7 +204,7 @@ def test_every_record_between_gnutls_and_itself_is_made_again_from_master_or_pre
     length = len(psk).to_bytes(2)
     premaster = length + bytes(len(psk)) + length + psk  # RFC 4279 2
     keylog.log(label, client_random(flow), case.hex("master_secret") if label == "CLIENT_RANDOM" else premaster)
-    seen = observe(flow, keylog)
+    seen = observe(flow, keylog, details=True)
     assert make_again(flow, seen) >= 8
     check_schedule(seen)
     (schedule,) = only(seen, KeyScheduleSeen)
@@ -234,7 +226,7 @@ FLOWS["illustrated"] = recorded(load("illustrated_handshake")[0])
 def test_the_published_key_schedules_of_recorded_conversations_are_seen(case: Case) -> None:
     flow, keylog = FLOWS[case["name"]], KeyLog()
     keylog.log("PMS_CLIENT_RANDOM", client_random(flow), case.hex("premaster"))
-    seen = observe(flow, keylog)
+    seen = observe(flow, keylog, details=True)
     schedule = only(seen, KeyScheduleSeen)[0]
     assert schedule.cipher_suite is CipherSuite[case["suite"]]
     assert schedule.premaster == case.hex("premaster")
@@ -252,9 +244,11 @@ def test_the_published_key_schedules_of_recorded_conversations_are_seen(case: Ca
 def test_an_encrypted_premaster_secret_is_found_by_its_first_bytes_in_the_key_log_of_the_server() -> None:
     (case,) = (case for case in load("recorded_key_schedules") if case["name"] == "Client-TLSv12-AES128-SHA256")
     flow, keylog = FLOWS[case["name"]], KeyLog()
-    exchange = next(item.message for item in only(observe(flow, keylog), MessageSeen) if is_key_exchange(item))
+    exchange = next(
+        item.message for item in only(observe(flow, keylog, details=True), MessageSeen) if is_key_exchange(item)
+    )
     keylog.log("RSA", exchange.exchange_keys.ciphertext[:8], case.hex("premaster"))
-    seen = observe(flow, keylog)
+    seen = observe(flow, keylog, details=True)
     assert [item.premaster for item in only(seen, KeyScheduleSeen)] == [case.hex("premaster")]
     assert not only(seen, Undecryptable)
 
@@ -269,7 +263,7 @@ def test_a_resumed_handshake_has_keys_of_its_own_from_a_master_secret_that_was_n
         client = our_client(keylog=keylog, sessions=sessions)
         flow = converse(client, our_server(ticket_keys=tickets))
         assert client.negotiated.resumed is resumed
-        seen = observe(flow, keylog)
+        seen = observe(flow, keylog, details=True)
         (schedule,) = only(seen, KeyScheduleSeen)
         assert (schedule.derivation is None) is resumed
         assert schedule.premaster is None
@@ -288,7 +282,7 @@ def test_each_handshake_on_a_connection_has_its_key_schedule() -> None:
     talk(*ends)
     client.send(b"afterwards")
     talk(*ends)
-    seen = observe(flow, keylog)
+    seen = observe(flow, keylog, details=True)
     assert len(only(seen, KeyScheduleSeen)) == 2
     assert len(only(seen, VerifyDataSeen)) == 4
     assert make_again(flow, seen) >= 10
@@ -297,7 +291,7 @@ def test_each_handshake_on_a_connection_has_its_key_schedule() -> None:
 
 def test_of_a_record_that_stays_closed_its_number_is_known_and_why() -> None:
     flow, _, _ = everything()
-    seen = observe(flow, KeyLog())
+    seen = observe(flow, KeyLog(), details=True)
     assert not only(seen, KeyScheduleSeen)
     assert not only(seen, VerifyDataSeen)
     closed = [item for item in only(seen, RecordSeen) if item.protected]
@@ -311,7 +305,7 @@ def test_of_a_record_that_stays_closed_its_number_is_known_and_why() -> None:
 
 def test_no_secret_is_shown_or_pickled() -> None:
     flow, keylog, _ = everything(CipherSuite.TLS_RSA_WITH_AES_128_CBC_SHA)
-    seen = observe(flow, keylog)
+    seen = observe(flow, keylog, details=True)
     (schedule,) = only(seen, KeyScheduleSeen)
     keys = schedule.keys
     secrets = [schedule.master_secret, schedule.expansion.output]
@@ -330,7 +324,7 @@ def test_details_are_told_only_if_asked_for() -> None:
     for sender, data in flow:
         plain.feed(sender, data)
     details = (RecordSeen, KeyScheduleSeen, VerifyDataSeen)
-    assert plain.events() == [item for item in observe(flow, keylog) if not isinstance(item, details)]
+    assert plain.events() == [item for item in observe(flow, keylog, details=True) if not isinstance(item, details)]
 
 
 def test_a_record_that_is_not_protected_at_all_has_no_nonce_and_no_tag() -> None:

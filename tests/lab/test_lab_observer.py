@@ -102,9 +102,9 @@ def converse(client: End, server: End) -> Flow:
     return flow
 
 
-def observe(flow: Flow, keylog: KeyLog | None = None) -> list[Seen]:
+def observe(flow: Flow, keylog: KeyLog | None = None, *, details: bool = False) -> list[Seen]:
     """All that an observer says about these bytes."""
-    observer = Observer(keylog)
+    observer = Observer(keylog, details=details)
     for sender, data in flow:
         observer.feed(sender, data)
     return observer.events()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ends import Ours
-from tests.laws.recordings import records
+from tests.ends import Ours, records
 from tls12 import ConnectionFailed, PeerAlert, TruncatedError
 
 ALERT = 21

@@ -10,14 +10,14 @@ The keys differ from process to process, so that no test can come to depend on t
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 from tests import pki
 from tests.ends import Ours, credential_of, verifier
+from tests.fixed import Seeded, clock
 from tls12 import (
     CipherSuite,
     ClientAuth,
@@ -35,23 +35,6 @@ from tls12.lab.pki import CLIENT_PURPOSES
 
 TO_CLIENT = (b"what the server says", bytes(300))
 TO_SERVER = (b"what the client says", b"", b"and more")
-
-
-class Seeded:
-    """The same bytes in the same order, for every object made with the same seed."""
-
-    def __init__(self, seed: str) -> None:
-        self._seed = seed.encode()
-        self._calls = 0
-
-    def __call__(self, size: int) -> bytes:
-        self._calls += 1
-        return hashlib.shake_256(b"%s %d" % (self._seed, self._calls)).digest(size)
-
-
-def clock() -> float:
-    """Always the moment at which the certificates were made."""
-    return pki.NOW.timestamp()
 
 
 @dataclass(frozen=True)
@@ -79,14 +62,6 @@ def replay(recording: Recording, *parts: bytes) -> tuple[Ours, bytes]:
         ours.receive(part)
         sent += ours.take()
     return ours, sent
-
-
-def records(data: bytes) -> Iterator[bytes]:
-    """The records of a byte stream, header included; a remainder comes last."""
-    while data:
-        size = 5 + int.from_bytes(data[3:5], "big")
-        yield data[:size]
-        data = data[size:]
 
 
 # --- the conversations ------------------------------------------------------------------------------------

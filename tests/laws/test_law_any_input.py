@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ends import Ours, our_client, our_server
+from tests.ends import Ours, our_client, our_server, records
 from tests.laws.oracle import check_failure
-from tests.laws.recordings import NAMES, recording, records
+from tests.laws.recordings import NAMES, recording
 from tls12 import AlertReceived, ClientAuth, ConnectionClosed, ConnectionFailed, Limits, Policy
 from tls12.errors import DecodeError, UnexpectedMessage
 from tls12.registry import HandshakeType

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.laws.recordings import NAMES, client_credential, recording, records, replay, sessions
+from tests.ends import records
+from tests.laws.recordings import NAMES, client_credential, recording, replay, sessions
 from tls12 import (
     Accept,
     CertificateRequested,

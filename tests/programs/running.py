@@ -92,12 +92,6 @@ def served(interpreter: Interpreter, words: Sequence[str], *ports: int) -> Itera
             program.stop()
 
 
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def await_listener(port: int, program: Program) -> None:
     """Return when a server accepts on this port; a port scan is all that it sees of it."""
     end = time.monotonic() + PATIENCE

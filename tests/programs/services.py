@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from tests import peers, pki
+from tests.ends.loopback import free_port
 from tests.interop.programs import Program
-from tests.programs.running import PLAIN, await_listener, environment, free_port, served
+from tests.programs.running import PLAIN, await_listener, environment, served
 
 LARGE = b"l" * (1 << 20)
 """A mebibyte: what the servers offer as `large`."""

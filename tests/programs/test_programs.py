@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ends.loopback import free_port
 from tests.programs.catalogue import CLIENTS, ROWS, SERVERS, Client, Server
 from tests.programs.programs_table import key, read
-from tests.programs.running import DROP_IN, INTERPRETERS, Interpreter, free_port, run, served
+from tests.programs.running import DROP_IN, INTERPRETERS, Interpreter, run, served
 from tests.programs.services import LARGE, Services, certificates
 from tests.programs.versions import version
 

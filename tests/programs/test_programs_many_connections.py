@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs.running import DROP_IN, PLAIN, free_port, run, served
+from tests.ends.loopback import free_port
+from tests.programs.running import DROP_IN, PLAIN, run, served
 from tests.programs.services import Services, certificates
 
 pytestmark = [

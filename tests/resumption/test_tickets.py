@@ -12,21 +12,12 @@ from hypothesis import strategies as st
 
 from tests import pki
 from tests.ends import our_client, our_server, talk
+from tests.fixed import Clock
 from tls12 import ClientAuth, Credential, Limits
 from tls12.errors import UsageError
 from tls12.registry import HandshakeType
 from tls12.resumption.tickets import TicketKeys
 from tls12.trust.verifier import AcceptAnyPeer
-
-
-class Clock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, now: float = 1_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def keys_and_clock(lifetime: float = 100.0) -> tuple[TicketKeys, Clock]:

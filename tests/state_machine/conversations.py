@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from tests import pki
 from tests.ends import Ours, credential, credential_of, record
+from tests.fixed import Clock
 from tests.state_machine.language import EMPTY, Sentence, Terms
 from tls12 import (
     AcceptAnyPeer,
@@ -316,18 +317,9 @@ def without_echo(message: Unit) -> list[Unit]:
     return [replace(message, session_id=b"") if isinstance(message, ServerHello) else message]
 
 
-class Hands:
-    """A clock that is set by hand."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def rotated(name: str, terms: Terms, hook: Rewrite | None = None) -> Scenario:
     """A resumption with a ticket whose key no longer seals, so that a new one is issued."""
-    clock = Hands()
+    clock = Clock(0.0)
     first = scenario("before the rotation", keys=TicketKeys.generate(10_000.0, clock))
 
     def late(make: Callable[[], ClientConnection]) -> Callable[[], ClientConnection]:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from tests import pki
+from tests.trust.verifiers import trusting
 from tls12.errors import CertificateError, UnknownIssuer, UsageError
 from tls12.lab.pki import ThrowawayCA, key_usage
 from tls12.registry import Alert
@@ -21,7 +22,6 @@ from tls12.trust import paths, verifier
 from tls12.trust.key_sizes import is_too_large
 from tls12.trust.peer import PeerChain
 from tls12.trust.truststore import TrustStore
-from tls12.trust.verifier import X509Verifier
 
 NOW = pki.NOW.timestamp()
 CA = (x509.BasicConstraints(True, None), True)
@@ -45,10 +45,6 @@ def issued(key: Any, *extensions: tuple[x509.ExtensionType, bool], subject: str 
     signer: Any = pki.root().private_key
     made = pki.bare(subject, pki.public(key), *extensions, issuer="Test root ecdsa-p256", signer=signer)
     return made.public_bytes(Encoding.DER)
-
-
-def trusting(*roots: x509.Certificate | bytes, **rules: Any) -> X509Verifier:
-    return X509Verifier(TrustStore.from_certificates(*(roots or (pki.root().der,))), **rules)
 
 
 def chain(*certificates: bytes, role: Any = "server") -> PeerChain:

@@ -6,6 +6,7 @@ import pytest
 
 from tests import pki
 from tests.ends import our_client, our_server, talk, their_client
+from tests.pki import tlv
 from tls12 import Alert, CipherSuite, Credential, NamedGroup, PeerMisbehaved, SignatureScheme
 from tls12.lab.script import Script
 from tls12.trust.pss import allowed_schemes
@@ -17,11 +18,6 @@ PSS256, PSS384, PSS512 = (
     SignatureScheme.RSA_PSS_PSS_SHA384,
     SignatureScheme.RSA_PSS_PSS_SHA512,
 )
-
-
-def tlv(tag: int, content: bytes) -> bytes:
-    assert len(content) < 128
-    return bytes([tag, len(content)]) + content
 
 
 def parameters(digest: bytes = b"", mask: bytes = b"", salt: int | None = None) -> bytes:

@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import pki
+from tests.trust.verifiers import trusting
 from tls12.errors import (
     CertificateError,
     CertificateExpired,
@@ -39,10 +39,6 @@ def as_server(issued: IssuedCertificate, name: str | None = pki.NAME, time: floa
 
 def as_client(issued: IssuedCertificate) -> PeerChain:
     return PeerChain(issued.chain_der, "client", None, NOW)
-
-
-def trusting(*roots: x509.Certificate | bytes, **rules: Any) -> X509Verifier:
-    return X509Verifier(TrustStore.from_certificates(*(roots or (pki.root().der,))), **rules)
 
 
 # --- what is accepted -----------------------------------------------------------------------------------
