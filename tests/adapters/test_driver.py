@@ -17,6 +17,7 @@ from tests.ends import verifier
 from tests.ends.loopback import client_config, server_config
 from tls12 import (
     Accept,
+    AcceptAnyPeer,
     Alert,
     ClientAuth,
     ClientHelloReceived,
@@ -521,6 +522,24 @@ def test_data_from_before_the_handshake_is_never_given_out() -> None:
     ours.plaintext.append(b"injected")
     ours._take([HandshakeCompleted(None)])  # type: ignore[arg-type]
     assert ours.read(100) is None
+
+
+def test_an_answer_whose_arguments_cannot_be_told_is_given_the_event_alone() -> None:
+    given: list[tuple[Any, ...]] = []
+
+    class Silent:
+        __signature__ = "none"  # as some functions of C libraries have none
+
+        def __call__(self, *arguments: Any) -> None:
+            given.append(arguments)
+
+    talking(server=a_server(answers={ClientHelloReceived: Silent()}))
+    ((event,),) = given
+    assert isinstance(event, ClientHelloReceived)
+
+
+def test_a_connection_may_be_made_without_a_host() -> None:
+    assert client_connection(client_config(verifier=AcceptAnyPeer()), None).state.name == "IDLE"
 
 
 def test_a_list_of_event_classes_may_pause_a_connection() -> None:

@@ -194,6 +194,7 @@ def test_a_message_by_itself_needs_to_be_told_its_key_exchange(algorithm: str | 
         (record(CLIENT_HELLO)[:60], ["handshake record, TLS 1.2", "client_hello"], "length 165, but 55 bytes follow"),
         (record(CLIENT_HELLO[:9]), ["handshake record, TLS 1.2", "client_hello"], ""),
         (record(b"\1\2", 20), ["change_cipher_spec record, TLS 1.2", "ChangeCipherSpec"], ""),
+        (record(b"\1\0\0", 21), ["alert record, TLS 1.2", "AlertMessage"], ""),
         (record(b"", 21), ["alert record, TLS 1.2", "AlertMessage"], ""),
         (record(b"\1\0\0", 24), ["heartbeat record, TLS 1.2", "Heartbeat"], ""),
         (record(FLIGHTS["server hello done"]) + b"nonsense", ["handshake record, TLS 1.2", "ServerHelloDone"], ""),

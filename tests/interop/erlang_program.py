@@ -66,7 +66,7 @@ class ErlangPrograms:
             yield started
 
     def _options(self, meeting: Meeting) -> list[str]:
-        return [str(meeting.suite.suite), PSK.identity.decode(), PSK.key.hex()]
+        return [str(meeting.parameters.suite), PSK.identity.decode(), PSK.key.hex()]
 
 
 @cache

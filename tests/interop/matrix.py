@@ -56,7 +56,7 @@ KEY_OF_KIND = {
 class Meeting:
     """What two ends are to agree on."""
 
-    suite: Suite
+    parameters: Suite
     group: NamedGroup | None = None
     scheme: SignatureScheme | None = None
     """Of the server's key share."""
@@ -74,7 +74,7 @@ class Meeting:
             return self.key
         if self.scheme is not None:
             return KEY_OF_KIND[SCHEMES[self.scheme].kind]
-        return KEY_OF_AUTHENTICATION.get(self.suite.authentication, "rsa-2048")
+        return KEY_OF_AUTHENTICATION.get(self.parameters.authentication, "rsa-2048")
 
     @property
     def client_key(self) -> str:
@@ -146,7 +146,7 @@ def _ours(meeting: Meeting) -> dict[str, Any]:
         policy = policy.replace(signature_schemes=dict.fromkeys(schemes))
     return {
         "policy": policy.replace(
-            cipher_suites=(meeting.suite.suite,), encrypt_then_mac=meeting.encrypt_then_mac
+            cipher_suites=(meeting.parameters.suite,), encrypt_then_mac=meeting.encrypt_then_mac
         ),
         "verifier": AcceptAnyPeer(),
     }  # fmt: skip
@@ -154,7 +154,7 @@ def _ours(meeting: Meeting) -> dict[str, Any]:
 
 def our_end(role: str, meeting: Meeting) -> Ours:
     """Our client or server for this meeting."""
-    config, row = _ours(meeting), meeting.suite
+    config, row = _ours(meeting), meeting.parameters
     if role == "client":
         if meeting.client_scheme is not None:
             config["credentials"] = (credential_of(certificate(meeting.client_key, "client")),)
@@ -171,7 +171,7 @@ def our_end(role: str, meeting: Meeting) -> Ours:
 
 def check(ours: Ours, role: str, meeting: Meeting) -> None:
     """They agreed on what was meant, and parted well."""
-    agreed, row = ours.negotiated, meeting.suite
+    agreed, row = ours.negotiated, meeting.parameters
     assert agreed.cipher_suite is row.suite
     assert agreed.encrypt_then_mac is (row.is_cbc and meeting.encrypt_then_mac)
     assert agreed.extended_master_secret is meeting.extended_master_secret
@@ -313,7 +313,7 @@ class OpenSSLPrograms:
         """A server that insists on the suite and the group; the client's offer decides the scheme."""
         finite_field = meeting.group if meeting.group in FFDHE_PRIMES else NamedGroup.FFDHE2048
         options = [*self._options(meeting), "-dhparam", dh_parameters(finite_field)]
-        if meeting.suite.uses_psk:
+        if meeting.parameters.uses_psk:
             options += ["-psk_hint", HINT.decode()]
         if meeting.group in _OPENSSL_GROUPS:
             options += ["-groups", _OPENSSL_GROUPS[meeting.group]]
@@ -339,7 +339,7 @@ class OpenSSLPrograms:
             yield started
 
     def _options(self, meeting: Meeting) -> list[str]:
-        row = meeting.suite
+        row = meeting.parameters
         options = ["-cipher", f"{row.suite.openssl_name}:@SECLEVEL=0"]
         if row.uses_psk:
             options += ["-psk", PSK.key.hex(), "-psk_identity", PSK.identity.decode()]
@@ -392,7 +392,7 @@ class GnuTLSPrograms:
 
     def client_crashes(self, meeting: Meeting) -> bool:
         """gnutls-cli 3.7.9 does, when it wants to print what was agreed; against gnutls-serv as well."""
-        return meeting.suite.key_exchange in (Kx.DHE_PSK, Kx.ECDHE_PSK)
+        return meeting.parameters.key_exchange in (Kx.DHE_PSK, Kx.ECDHE_PSK)
 
     def version(self) -> str:
         """As `gnutls-cli --version` says it."""
@@ -429,7 +429,7 @@ class GnuTLSPrograms:
     def client(self, meeting: Meeting) -> Iterator[tuple[Program, socket.socket]]:
         """A client that offers nothing else."""
         options = ["--insecure", "--priority", priority(meeting), "-p", "PORT"]
-        if meeting.suite.uses_psk:
+        if meeting.parameters.uses_psk:
             options += ["--pskusername", PSK.identity.decode(), "--pskkey", PSK.key.hex()]
         if meeting.client_scheme is not None:
             chain, key = files_of(certificate(meeting.client_key, "client"))
@@ -482,7 +482,7 @@ def gnutls_scheme(scheme: SignatureScheme) -> str:
 
 def priority(meeting: Meeting) -> str:
     """The priority string of GnuTLS that allows this meeting and no other."""
-    row = meeting.suite
+    row = meeting.parameters
     cipher = row.cipher.name
     schemes = dict.fromkeys(s for s in (meeting.scheme, meeting.client_scheme) if s is not None)
     signatures = [f"SIGN-{gnutls_scheme(scheme)}" for scheme in schemes or _GNUTLS_ANY_SCHEME]

@@ -377,6 +377,15 @@ def test_a_wrong_finished_is_told_from_a_right_one() -> None:
     assert [item.description for item in only(seen, AlertSeen)] == [Alert.DECRYPT_ERROR]
 
 
+def test_a_finished_is_neither_right_nor_wrong_where_the_client_hello_was_not_seen() -> None:
+    flow, keylog, _ = everything()
+    flight = next(part for part in flow if part[0] == "server")
+    finished = record(ContentType.HANDSHAKE, b"\x14\0\0\x0c" + bytes(12))
+    *_, message = only(observe([flight, ("server", finished)], keylog), MessageSeen)
+    assert isinstance(message.message, Finished)
+    assert message.verified is None
+
+
 def test_application_data_before_its_time_is_named_and_false_start_is_not() -> None:
     flow, keylog, _ = everything()
     client_finished = next(i for i, (sender, _) in enumerate(flow) if sender == "client" and i > 0)
