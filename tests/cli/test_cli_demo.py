@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.command import inside, tls12
-from tls12.cli import demo
-from tls12.cli.demo import STEPS, Demo, Step
+from tests.providers import Indirect, WithoutShortcuts
+from tls12 import ServerConfig
+from tls12.cli.demo import STEPS, Demo, Step, in_memory
 from tls12.cli.output import Exit, Output
+from tls12.wire.records import Buffer
 
 
 def test_the_demo_passes_and_says_so_in_its_last_line() -> None:
@@ -66,20 +69,23 @@ def fails(demo: Demo) -> None:
     ],
 )
 def test_what_did_not_happen_makes_the_demo_fail(
-    step: Step, said: str, passed: int, failed: int, monkeypatch: pytest.MonkeyPatch
+    step: Step, said: str, passed: int, failed: int, tmp_path: Path
 ) -> None:
     stream = io.StringIO()
-    monkeypatch.setattr(demo, "STEPS", (step,))
-    monkeypatch.setattr(demo, "choose", lambda arguments: Output(stream))
-    assert demo.run(argparse.Namespace()) == Exit.FAILED
+    assert Demo(Output(stream), tmp_path).play_all([step]) == Exit.FAILED
     assert f"FAIL  {said}" in stream.getvalue()
     assert stream.getvalue().endswith(f"\n{passed} passed, {failed} failed\n")
 
 
-def test_records_that_change_on_the_way_count_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_that_change_on_the_way_count_as_a_failure(tmp_path: Path) -> None:
+    class Damaging(Indirect):
+        def open(self, sequence: int, kind: int, body: Buffer) -> bytes:
+            return super().open(sequence, kind, body).replace(b"\0\1\2\3", b"\0\1\2\2")
+
+    class Damaged(Demo):
+        def server_config(self, **settings: Any) -> ServerConfig:
+            return super().server_config(crypto=WithoutShortcuts(Damaging), **settings)
+
     stream = io.StringIO()
-    monkeypatch.setattr(demo, "STEPS", (Step("in memory", demo.in_memory, 3),))
-    monkeypatch.setattr(demo, "choose", lambda arguments: Output(stream))
-    monkeypatch.setattr(demo, "_throughput", lambda *arguments: (0.0, 1.0))
-    assert demo.run(argparse.Namespace()) == Exit.FAILED
+    assert Damaged(Output(stream), tmp_path).play_all([Step("in memory", in_memory, 3)]) == Exit.FAILED
     assert "FAIL  16 KiB records arrive unchanged" in stream.getvalue()

@@ -17,7 +17,6 @@ from tls12.crypto.signatures import KeyKind
 from tls12.errors import CertificateError, NameMismatch, NotPinned, UsageError
 from tls12.lab.pki import IssuedCertificate, key_usage
 from tls12.registry import Alert, NamedGroup
-from tls12.trust import peer
 from tls12.trust.peer import PeerChain, validity
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verifier import PinnedVerifier, Verifier, X509Verifier
@@ -105,18 +104,17 @@ def test_what_is_read_from_a_leaf_is_read_once_for_each_chain() -> None:
     assert chain.leaf == pki.server().leaf
 
 
-def test_chains_with_one_memory_share_what_is_read_from_a_leaf_unless_it_is_huge(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def chain(memory: Memory | None) -> PeerChain:
-        return replace(chain_of(pki.server()), memory=memory)
+def test_chains_with_one_memory_share_what_is_read_from_a_leaf_unless_it_is_huge() -> None:
+    def chain(memory: Memory | None, issued: IssuedCertificate | None = None) -> PeerChain:
+        return replace(chain_of(issued or pki.server()), memory=memory)
 
     memory = Memory()
     assert chain(memory).leaf is chain(memory).leaf
     assert chain(memory).leaf is not chain(Memory()).leaf
     assert chain(memory) == chain(None)
-    monkeypatch.setattr(peer, "_ORDINARY_BYTES", len(chain(None).certificates[0]) - 1)
-    assert chain(memory).leaf is not chain(memory).leaf
+    huge = pki.intermediate().issue(*(f"{number}.{'long' * 15}.test" for number in range(100)), key=pki.key())
+    assert len(huge.chain_der[0]) > 4_096
+    assert chain(memory, huge).leaf is not chain(memory, huge).leaf
 
 
 @pytest.mark.parametrize(

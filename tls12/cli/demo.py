@@ -19,7 +19,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """All steps; the exit code is 0 only if every check was made and passed."""
     with tempfile.TemporaryDirectory(prefix="tls12-demo-") as directory:
-        demo = Demo(choose(arguments), Path(directory))
-        for step in STEPS:
-            demo.play(step)
-    demo.output.summary(demo.passed, demo.failed)
-    return Exit.FAILED if demo.failed else Exit.OK
+        return Demo(choose(arguments), Path(directory)).play_all(STEPS)
 
 
 class Demo:
@@ -80,6 +76,13 @@ class Demo:
         self.issued = self.ca.issue(_NAME, "127.0.0.1")
         self.passed = 0
         self.failed = 0
+
+    def play_all(self, steps: Iterable[Step]) -> int:
+        """Run these steps, and give the exit code."""
+        for step in steps:
+            self.play(step)
+        self.output.summary(self.passed, self.failed)
+        return Exit.FAILED if self.failed else Exit.OK
 
     def play(self, step: Step) -> None:
         """Run one step; the checks that it leaves out count as failed."""
