@@ -73,9 +73,9 @@ sudo .ci/install-peers && .venv/bin/pip install -e '.[test,programs]'
 .venv/bin/pytest -q -m peers tests/programs --write-programs
 ```
 
-A client and two servers (threads, asyncio) were run through 10,000 connections each, after which they had no more
-descriptors and no more memory than after the first few (tests/programs/test_programs_many_connections.py). The same
-scripts pass on CPython 3.11 and 3.13.
+A client and two servers (threads, asyncio) were run through 10,000 connections each. Afterwards they had no more
+descriptors than after the first few, and their memory had grown by less than 8 MiB (the client) and 24 MiB (the
+servers), the bounds of tests/programs/test_programs_many_connections.py.
 
 A program counts only if connections of this library were made in it, which the key log of `tls12 run` shows. "ssl"
 is the module of CPython {python} with {openssl}, in a process of its own.
@@ -103,4 +103,4 @@ comparison.
 | anyio 4.16.0 | tests/streams/test_tls.py | 60 pass | 57 pass; 3 of TLS 1.3 are skipped |
 | aiosmtpd 1.4.6 | aiosmtpd/tests/test_starttls.py, test_smtps.py | 30 pass | 30 pass |
 
-What fails with the plain interpreter too needs the Internet or other versions of its test server."""
+What fails with the plain interpreter has nothing to do with this library."""
