@@ -604,7 +604,8 @@ def test_a_nonblocking_handshake_and_transfer_with_select() -> None:
             while True:
                 sent += LONG[: client.send(LONG)]
         except BlockingIOError:
-            assert client.makefile("wb", 0).write(b"full") is None
+            file = client.makefile("wb", 0)
+            assert file.write(b"full") is None
         with in_thread(lambda: b"".join(iter(server.recv, b""))) as received:
             while True:
                 try:
@@ -612,6 +613,7 @@ def test_a_nonblocking_handshake_and_transfer_with_select() -> None:
                     break
                 except BlockingIOError:
                     select.select([], [client], [], PATIENCE)
+            file.close()
             client.shutdown(socket.SHUT_WR)
             assert received.result() == sent
 
