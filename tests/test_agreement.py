@@ -129,12 +129,11 @@ def test_an_outcome_and_a_session_show_what_their_parts_say() -> None:
     agreed = Agreed(
         terms=terms,
         client_random=b"c",
-        server_random=b"s",
+        server_random=bytes(24) + b"DOWNGRD\x01",
         session_id=b"id",
         secure_renegotiation=True,
         record_size_limit=512,
         custom_extensions=(RawExtension(ExtensionType.of(0xFE01), b""),),
-        peer_sent_downgrade_sentinel=True,
     )
     negotiated = Negotiated(agreed=agreed, peer=peer, resumed=True)
     for shown, parts in ((negotiated, (agreed, terms, peer)), (replace(PLAIN, terms=terms, peer=peer), (terms, peer))):

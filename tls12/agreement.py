@@ -19,6 +19,9 @@ from tls12.registry import CipherSuite
 from tls12.wire.extensions import Extension
 from tls12.wire.records import MAX_PLAINTEXT
 
+DOWNGRADE_SENTINELS = (b"DOWNGRD\x01", b"DOWNGRD\x00")
+"""How the random of a server ends that speaks TLS 1.3 too and was asked for TLS 1.2, or for less (RFC 8446 4.1.3)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -60,8 +63,11 @@ class Agreed:
     """The largest plaintext, in bytes, that we accept in a protected record."""
     custom_extensions: tuple[Extension, ...] = ()
     """What the server answered to the extensions of the application's own (`ClientConfig.extensions`)."""
-    peer_sent_downgrade_sentinel: bool = False
-    """The server's random ends in the mark of RFC 8446 4.1.3."""
+
+    @property
+    def peer_sent_downgrade_sentinel(self) -> bool:
+        """The server's random ends in the mark of RFC 8446 4.1.3."""
+        return self.server_random.endswith(DOWNGRADE_SENTINELS)
 
     @property
     def parameters(self) -> Suite:

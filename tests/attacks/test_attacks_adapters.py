@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 import tls12.asyncio
-from tests.attacks.weakening import VICTIM, assert_defended, computing, removed
+from tests.attacks.weakening import DATA_ONLY_BEHIND_A_HANDSHAKE, VICTIM, assert_defended, computing, removed
 from tests.ends import Ours, our_client
 from tests.ends.loopback import PATIENCE, in_thread, server_config, tcp_pair
 from tests.providers import Indirect, WithoutShortcuts
@@ -20,7 +20,7 @@ from tls12.connection import Connection
 from tls12.driver import Driver
 from tls12.errors import BadRecordMac
 from tls12.events import Negotiated
-from tls12.handshake.grammar import Conversation, State
+from tls12.handshake.grammar import State
 from tls12.wire.records import Buffer
 
 INJECTED = b"MAIL FROM:<mallory@evil.test>\r\n"
@@ -111,7 +111,6 @@ def keep_what_came_before(self: Driver, negotiated: Negotiated) -> None:
 
 
 DROPS_WHAT_CAME_BEFORE = removed(Driver, "_handshake_completed", keep_what_came_before)
-DATA_ONLY_UNDER_KEYS = removed(Conversation, "data_allowed", lambda self, sender: True)
 ADAPTERS = {"sync": over_sync, "asyncio": over_asyncio}
 
 
@@ -122,7 +121,7 @@ def test_injected_plaintext_records(adapter: str) -> None:
     assert over(Injection()) == HONEST
     assert_defended(
         lambda: over(Injection(behind_hello=IN_A_RECORD)) == INJECTED + HONEST,
-        DATA_ONLY_UNDER_KEYS,
+        DATA_ONLY_BEHIND_A_HANDSHAKE,
         DROPS_WHAT_CAME_BEFORE,
     )
 

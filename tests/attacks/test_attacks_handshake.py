@@ -8,6 +8,7 @@ from typing import Any
 
 from tests import pki
 from tests.attacks.weakening import (
+    DATA_ONLY_BEHIND_A_HANDSHAKE,
     allowed,
     assert_defended,
     careless_client,
@@ -31,7 +32,7 @@ from tls12.crypto.suites import SUITES
 from tls12.handshake import server
 from tls12.handshake.client import ClientHandshake
 from tls12.handshake.engine import Unit
-from tls12.handshake.grammar import CCS, Conversation, Row, State
+from tls12.handshake.grammar import CCS, Row, State
 from tls12.handshake.proofs import VerifiedSignature
 from tls12.handshake.server import ServerHandshake
 from tls12.handshake.steps import Steps
@@ -139,7 +140,7 @@ def test_skipped_finished() -> None:
         talk(ours, script)
         return ours.data == b"and action"
 
-    assert_defended(attack, removed(Conversation, "data_allowed", lambda self, sender: True))
+    assert_defended(attack, DATA_ONLY_BEHIND_A_HANDSHAKE)
 
 
 def test_altered_hellos() -> None:

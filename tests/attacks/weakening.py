@@ -26,6 +26,7 @@ from unittest import mock
 from tests import pki
 from tests.ends import Ours, Scripted, credential, talk
 from tls12 import AcceptAnyPeer, ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
+from tls12.connection.core import Core
 from tls12.crypto.key_exchange import ExchangeInputs
 from tls12.crypto.provider import STANDARD, CryptoProvider
 from tls12.crypto.suites import Suite
@@ -43,6 +44,12 @@ Defence = Callable[[], AbstractContextManager[object]]
 def removed(target: Any, name: str, replacement: Any) -> Defence:
     """The library with `target.name` replaced, until the context ends."""
     return lambda: mock.patch.object(target, name, replacement)
+
+
+DATA_ONLY_BEHIND_A_HANDSHAKE = removed(
+    Core, "_refresh", lambda self: self.incoming.let_data_come(True, inside_messages=True)
+)
+"""The library that takes application data at any moment, whatever the grammar and the handshakes so far say."""
 
 
 def allowed(extra: Row) -> Defence:

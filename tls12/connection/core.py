@@ -242,8 +242,7 @@ class Core:
                 self.begin_handshake()
             if handshakes.current is not None:  # the clock has not ended the connection
                 self._carry_out(handshakes.take_message(message))
-        if handshakes.established is not None:
-            self._refresh()
+        self._refresh()
 
     def _take_invitation(self, message: bytes) -> bool:
         """Handle a message that may ask for another handshake; True if nothing else is to be done with it."""
@@ -394,11 +393,12 @@ class Core:
             self.close()
 
     def _refresh(self) -> None:
-        """After a change, decide whether application data may come."""
-        self.incoming.let_data_come(
-            self.lifecycle.may_read and self.handshakes.data_may_come,
-            inside_messages=self.config.policy.renegotiation is not Renegotiation.ALLOW,
-        )
+        """After a change, decide whether application data may come. None may before a handshake is complete."""
+        if self.handshakes.established is not None:
+            self.incoming.let_data_come(
+                self.lifecycle.may_read and self.handshakes.data_may_come,
+                inside_messages=self.config.policy.renegotiation is not Renegotiation.ALLOW,
+            )
 
     # -- the life cycle and its end ------------------------------------------------------------------------------
 
@@ -407,8 +407,8 @@ class Core:
 
         Returns the fatal alert that was sent.
         """
-        outgoing, config, lifecycle = self.outgoing, self.config, self.lifecycle
-        owed = lifecycle.move(happening, lambda: Conditions(config.half_close, bool(outgoing.held)))
+        outgoing, lifecycle = self.outgoing, self.lifecycle
+        owed = lifecycle.move(happening, self._conditions)
         sent: Alert | None = None
         if owed is Owed.CLOSE_NOTIFY:
             self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
@@ -421,11 +421,15 @@ class Core:
             outgoing.end()
         elif lifecycle.phase in DATA_FLOWS_OUT:
             # Cryptography or randomness of the application's own may call back while a record is made.
+            config = self.config
             calls_nobody = type(config.crypto) is StandardCrypto and config.draw is system_random
             outgoing.let_data_flow(packs=config.pack_small_writes, direct=calls_nobody)
         else:
             outgoing.hold_data_back()
         return sent
+
+    def _conditions(self) -> Conditions:
+        return Conditions(half_close=self.config.half_close, data_waits=bool(self.outgoing.held))
 
     def _send_alert(self, level: AlertLevel, description: Alert) -> None:
         self.outgoing.put(ContentType.ALERT, AlertMessage(level, description).to_bytes())

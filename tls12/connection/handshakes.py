@@ -17,14 +17,12 @@ from tls12.connection.renegotiation import Renegotiations
 from tls12.connection.roles import Hooks, Role
 from tls12.errors import LimitExceeded, UnexpectedMessage, UsageError
 from tls12.events import Event
-from tls12.handshake.engine import Complete, Handshake, Notify, Output, Story
+from tls12.handshake.engine import Ask, Complete, Handshake, Notify, Output, Story
 from tls12.handshake.grammar import CCS, Conversation, State, message_type_name
 from tls12.handshake.proofs import Established
 from tls12.registry import Alert
 from tls12.secrecy import Secret
 from tls12.wire.hello import HelloRequest
-
-_NO_OUTPUTS: tuple[Output, ...] = ()
 
 
 class Handshakes:
@@ -150,11 +148,21 @@ class Handshakes:
         return self._role.make_handshake(config, self.conversation, self._hooks, self.established)
 
     def _go_on(self, current: Handshake[Any], value: object) -> Sequence[Output]:
-        """Resume the story, unless a callback has ended it."""
-        if self._story is None:
-            return _NO_OUTPUTS
-        outputs = current.advance(self._story, value)
-        self.is_paused = current.asking is not None
+        """Run the story up to its next wait, unless a callback has ended it; what it wants done, in order.
+
+        `value` is what it waited for, an answer as a `Secret`; None at its beginning.
+        """
+        story = self._story
+        if story is None:
+            return ()
+        try:
+            step = story.send(value)
+            if type(step) is Ask:
+                current.asking = step.event
+                self.is_paused = True
+        except StopIteration:
+            pass
+        outputs, current.outputs = current.outputs, []
         return outputs
 
     def _end(self) -> None:

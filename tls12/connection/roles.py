@@ -37,6 +37,8 @@ class Hooks:
     @classmethod
     def checked(cls, pause_on: Iterable[type], rewrite: Rewrite | None, on_message: OnMessage | None) -> Hooks:
         """The hooks as the owner gives them. Raises `UsageError` for what cannot be one."""
+        if (pause_on, rewrite, on_message) == ((), None, None):
+            return NO_HOOKS
         try:
             classes = frozenset(pause_on)
         except TypeError:
@@ -49,7 +51,7 @@ class Hooks:
             require_function("rewrite", rewrite)
         if on_message is not None:
             require_function("on_message", on_message)
-        return cls(classes, rewrite, on_message) if classes or rewrite or on_message else NO_HOOKS
+        return cls(classes, rewrite, on_message)
 
 
 NO_HOOKS = Hooks(frozenset(), None, None)

@@ -42,8 +42,7 @@ def _expand(
         around.update(within.digest())
         a = around.digest()
         within, around = inner(), outer()
-        within.update(a)
-        within.update(seed)
+        within.update(a + seed)
         around.update(within.digest())
         output += around.digest()
     return output[:length]

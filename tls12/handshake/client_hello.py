@@ -67,7 +67,6 @@ from tls12.wire.records import MAX_PLAINTEXT
 # Used in every handshake, and slow to look up in an enum class before Python 3.12 (see docs/performance.md).
 _TLS_1_2, _NULL, _UNCOMPRESSED = ProtocolVersion.TLS_1_2, CompressionMethod.NULL, ECPointFormat.UNCOMPRESSED
 _extension_type = attrgetter("extension_type")
-_DOWNGRADE_SENTINELS = (b"DOWNGRD\x01", b"DOWNGRD\x00")
 _NEEDS_NO_OFFER = frozenset({ExtensionType.RENEGOTIATION_INFO, ExtensionType.SUPPORTED_GROUPS})
 """Answers tolerated without an offer: RFC 5746 3.6 after the SCSV, and what some servers send by mistake."""
 _ANSWERED = frozenset(kind for kind, row in TABLE.items() if row.server is not None)
@@ -380,7 +379,6 @@ class ClientHellos(Steps[ClientConfig]):
             record_size_limit=to_send,
             own_record_size_limit=to_receive,
             custom_extensions=tuple(e for e in answer.extensions or () if e.extension_type in own) if own else (),
-            peer_sent_downgrade_sentinel=answer.random.endswith(_DOWNGRADE_SENTINELS),
         )
 
     def check_record_sizes(

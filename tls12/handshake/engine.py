@@ -154,20 +154,6 @@ class Handshake(ABC, Generic[C]):
 
     # -- what the connection calls ------------------------------------------------------------------------
 
-    def advance(self, story: Story[None], value: object) -> list[Output]:
-        """Run this handshake's story up to its next wait, and return the outputs since the last call, in order.
-
-        `value` is what it waited for, an answer as a `Secret`; None at its beginning.
-        """
-        try:
-            step = story.send(value)
-            if type(step) is Ask:
-                self.asking = step.event
-        except StopIteration:
-            pass
-        outputs, self.outputs = self.outputs, []
-        return outputs
-
     def take_message(self, data: bytes) -> Message:
         """Check and parse one whole handshake message from the peer, header included; the story gets the result.
 

@@ -145,12 +145,12 @@ class Steps(Handshake[C]):
 
     def check_chain(self, chain: Any) -> None:
         """What a verifier of the application's own gave is a chain. Raises `UsageError`."""
-        wrong = name_value(chain)
-        if isinstance(chain, tuple):
-            others = [name_value(der) for der in chain if not isinstance(der, bytes)]
-            if not others:
-                return
-            wrong = f"a tuple with {others[0]}"
+        if not isinstance(chain, tuple):
+            wrong = name_value(chain)
+        elif others := [der for der in chain if not isinstance(der, bytes)]:
+            wrong = f"a tuple with {name_value(others[0])}"
+        else:
+            return
         raise UsageError(
             f"the verify() of {type(self.config.verifier).__name__} gave {wrong}; it gives the verified chain as a "
             "tuple of bytes (DER), () without one, or raises CertificateError"

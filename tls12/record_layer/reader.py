@@ -141,8 +141,12 @@ class RecordReader:
                     body = memoryview(held[HEADER:end])
                     del held[:end]  # moves the start of the buffer, not the bytes
                 else:
-                    state = self.state
-                    if size > position and self.flowing and isinstance(state, AeadReadState) and into is not None:
+                    if (
+                        self.flowing
+                        and size > position
+                        and into is not None
+                        and isinstance(state := self.state, AeadReadState)
+                    ):
                         assert wrap is not None
                         end = state.open_run(view, position, self.plaintext_limit, into, wrap)
                         if end > position:

@@ -14,8 +14,11 @@ malformed input. Any exception raised while a peer's certificate is read becomes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -175,9 +178,11 @@ def validity(chain: tuple[bytes, ...]) -> tuple[float, float]:
     if not chain:
         return float("-inf"), float("inf")
     certificates = [load(der) for der in chain]
-    begin = max(c.not_valid_before_utc.timestamp() for c in certificates)
-    end = min(c.not_valid_after_utc.timestamp() for c in certificates)
-    return begin, end
+    return max(map(_not_before, certificates)).timestamp(), min(map(_not_after, certificates)).timestamp()
+
+
+_not_before: Callable[[x509.Certificate], datetime] = attrgetter("not_valid_before_utc")
+_not_after: Callable[[x509.Certificate], datetime] = attrgetter("not_valid_after_utc")
 
 
 def _read_leaf(leaf: tuple[bytes, ConnectionEnd]) -> LeafKey:

@@ -7,8 +7,9 @@ without one and `()` for an empty one, since the two are different bytes. The Cl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from tls12.registry import CipherSuite, CompressionMethod, HandshakeType, ProtocolVersion
 from tls12.wire.context import Context
@@ -26,9 +27,10 @@ E = TypeVar("E")
 
 
 def _find(extensions: tuple[Extension, ...] | None, kind: type[E]) -> E | None:
-    if extensions is not None and kind in map(type, extensions):  # most that are looked for are not there
-        return next(extension for extension in extensions if type(extension) is kind)
-    return None
+    present: Sequence[Any] = extensions or ()
+    kinds = [*map(type, present)]
+    found: E | None = present[kinds.index(kind)] if kind in kinds else None
+    return found
 
 
 @dataclass(slots=True)

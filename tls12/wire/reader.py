@@ -40,7 +40,7 @@ class Reader:
     entries than `mode` allows raises LimitExceeded.
     """
 
-    __slots__ = ("_ends", "data", "end", "entries", "mode", "names", "pos", "structures")
+    __slots__ = ("_ends", "data", "end", "mode", "names", "pos", "structures")
 
     def __init__(self, data: bytes, name: str = "", mode: Mode = STRICT) -> None:
         self.data = data if type(data) is bytes else _as_bytes(data)
@@ -48,7 +48,6 @@ class Reader:
         self.end = len(self.data)
         self.names: list[object] = [name]
         self.mode = mode
-        self.entries = mode.entries
         self.structures = mode.structures
         """How many more structures this extension may have, or this message."""
         self._ends: list[int] = []
@@ -169,7 +168,7 @@ class Reader:
         if count * size != len(body):
             self.pos -= len(body)
             raise self.error(name, f"an odd length, {len(body)} bytes, for two-byte values")
-        if count > self.entries:
+        if count > self.mode.entries:
             raise self.too_many(name, count)
         if size == 2:
             values = (_U16S[count] if count < 64 else Struct(f">{count}H")).unpack(body)
@@ -194,7 +193,7 @@ class Reader:
         if stop > end or length < at_least:
             raise self._bad_length(name, length, end - pos, at_least, LARGEST[size])
         found: list[bytes] = []
-        for _ in range(self.structures if few else self.entries):
+        for _ in range(self.structures if few else self.mode.entries):
             if pos >= stop:
                 break
             body = pos + item
@@ -299,9 +298,13 @@ class Reader:
         return DecodeError(message, path=path_of(self.names, name), offset=self.pos, alert=alert)
 
     def too_many(self, name: str, count: int | None = None) -> LimitExceeded:
-        """The error of a list with more than `entries`, to be raised by the caller; `count` is how many, if known."""
-        found = f"{count} entries" if count is not None else f"more than {self.entries} entries"
-        return self._exceeded(name, found, "list_entries", self.entries)
+        """The error of a list with more entries than the mode allows, to be raised by the caller.
+
+        `count` is how many there are, if known.
+        """
+        most = self.mode.entries
+        found = f"{count} entries" if count is not None else f"more than {most} entries"
+        return self._exceeded(name, found, "list_entries", most)
 
     def too_many_structures(self, name: str) -> LimitExceeded:
         """The error of lists of structures that have more entries than the mode allows, to be raised by the caller."""

@@ -138,7 +138,7 @@ class NextProtocolNegotiation(ExtensionBody):
         """Read names up to the end of the extension; there is no length around them."""
         names: list[bytes] = []
         while r.remaining:
-            if len(names) == r.entries:
+            if len(names) == r.mode.entries:
                 raise r.too_many("protocol_name")
             names.append(r.vector8("protocol_name", at_least=1))
         return cls(tuple(names))

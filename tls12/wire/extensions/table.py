@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from struct import Struct
 from struct import error as StructError
 from typing import Any, NamedTuple, TypeVar
@@ -184,7 +185,6 @@ def _read_strictly(r: Reader, column: HelloColumn, memory: Memory | None) -> tup
     # One flat loop that moves the Reader's limits itself, since a scope for each extension costs more than most
     # bodies. The last of `names` is the type that is being read.
     found: list[Extension] = []
-    kinds: list[int] = []
     may_come_again = True
     data, pos, end, names = r.data, r.pos, r.end, r.names
     names += (found, "")
@@ -211,13 +211,13 @@ def _read_strictly(r: Reader, column: HelloColumn, memory: Memory | None) -> tup
             elif memory is not None and kind in readers:
                 memory.keep(key, extension, length)
         found.append(extension)
-        kinds.append(kind)
         pos = new
     r.pos = r.end = end
     del names[-2:]
+    kinds = [*map(_extension_type, found)]
     if len({*kinds}) != len(kinds):
         repeated, _ = Counter(kinds).most_common(1)[0]
-        raise r.error("", f"{ExtensionType.of(repeated)} twice")
+        raise r.error("", f"{repeated} twice")
     return tuple(found), may_come_again and len(found) <= _REPEATED_BLOCK_EXTENSIONS
 
 
@@ -281,6 +281,10 @@ def _cut_off(r: Reader) -> DecodeError:
     return r.error("", f"needs 4 bytes for type and length, {r.remaining} left")
 
 
+_extension_type: Callable[[Extension], ExtensionType] = attrgetter("extension_type")
+_encoded: Callable[[Extension], bytes] = attrgetter("encoded")
+
+
 class _ExtensionProgress(Progress[Extension]):
     """The index and the type of the extension that is being written."""
 
@@ -294,7 +298,7 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
         return
     try:
         # Those that tls12 itself sends keep their encoding, so nearly every block is joined.
-        block: bytes | bytearray = b"".join([extension.encoded for extension in extensions])  # type: ignore[attr-defined]
+        block: bytes | bytearray = b"".join(map(_encoded, extensions))
     except AttributeError:
         block = _encode(w, extensions)
     length = len(block)
