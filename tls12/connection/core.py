@@ -118,8 +118,9 @@ class Core:
     def leave(self) -> None:
         """The step is over: the next chunk may be opened without a look at anything else, if data flows."""
         self.inside = False
-        incoming = self.incoming
-        self.alone = incoming.reader.state if incoming.reader.flowing and self.handshakes.current is None else None
+        reader = self.incoming.reader
+        if reader.flowing and self.handshakes.current is None:
+            self.alone = reader.state
 
     # -- what comes and goes -------------------------------------------------------------------------------------
 
@@ -402,19 +403,11 @@ class Core:
 
     # -- the life cycle and its end ------------------------------------------------------------------------------
 
-    def _happens(self, happening: Happening, alert: Alert | None = None) -> Alert | None:
-        """Move in the life cycle and do what it says; a failure owes `alert`, if there is one.
-
-        Returns the fatal alert that was sent.
-        """
+    def _happens(self, happening: Happening) -> None:
+        """Move in the life cycle, other than by a failure, and do what it says."""
         outgoing, lifecycle = self.outgoing, self.lifecycle
-        owed = lifecycle.move(happening, self._conditions)
-        sent: Alert | None = None
-        if owed is Owed.CLOSE_NOTIFY:
+        if lifecycle.move(happening, self._conditions) is Owed.CLOSE_NOTIFY:
             self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
-        elif owed is Owed.FATAL_ALERT and alert is not None:
-            self._send_alert(AlertLevel.FATAL, alert)
-            sent = alert
         if lifecycle.has_ended:
             self._end_both()
         elif not lifecycle.may_write:
@@ -426,7 +419,6 @@ class Core:
             outgoing.let_data_flow(packs=config.pack_small_writes, direct=calls_nobody)
         else:
             outgoing.hold_data_back()
-        return sent
 
     def _conditions(self) -> Conditions:
         return Conditions(half_close=self.config.half_close, data_waits=bool(self.outgoing.held))
@@ -490,7 +482,9 @@ class Core:
         alert, error.alert = error.alert, None
         try:
             self.outgoing.seal_or_drop_packed()
-            error.alert = self._happens(Happening.FAILS, alert)
+            if self.lifecycle.move(Happening.FAILS) is Owed.FATAL_ALERT and alert is not None:
+                self._send_alert(AlertLevel.FATAL, alert)
+                error.alert = alert
         finally:
             self._end_both()
         if error.alert is not None or isinstance(error, PeerAlert):

@@ -190,12 +190,9 @@ def _read_strictly(r: Reader, column: HelloColumn, memory: Memory | None) -> tup
     names += (found, "")
     readers, unpack, most = column.readers, _EXTENSION_HEADER.unpack_from, r.mode.extensions
     recall = memory.get if memory is not None else _NO_CACHE.get
-    while pos < end:
-        if len(found) == most:
-            raise LimitExceeded(
-                f"the peer sent more than {most} extensions in one hello; Limits.extensions allows {most}",
-                remedy="raise Limits.extensions if that is normal for this peer",
-            )
+    for _ in range(most):
+        if pos >= end:
+            break
         body = pos + 4
         kind, length = unpack(data, pos) if body <= end else (0, 0)
         new = body + length
@@ -212,6 +209,11 @@ def _read_strictly(r: Reader, column: HelloColumn, memory: Memory | None) -> tup
                 memory.keep(key, extension, length)
         found.append(extension)
         pos = new
+    if pos < end:
+        raise LimitExceeded(
+            f"the peer sent more than {most} extensions in one hello; Limits.extensions allows {most}",
+            remedy="raise Limits.extensions if that is normal for this peer",
+        )
     r.pos = r.end = end
     del names[-2:]
     kinds = [*map(_extension_type, found)]
