@@ -27,7 +27,7 @@ def test_the_hash_is_the_same_wherever_hashing_along_began(before: list[bytes], 
     for message in after:
         transcript.append(message)
     assert transcript.messages == whole
-    assert transcript.digest("sha384") == hashlib.sha384(whole).digest()
+    assert transcript.digest() == transcript.digest("sha384") == hashlib.sha384(whole).digest()
     assert transcript.digest("sha256") == hashlib.sha256(whole).digest()
 
 
@@ -42,6 +42,11 @@ def test_a_digest_does_not_end_the_transcript() -> None:
 def test_before_the_suite_is_known_any_hash_can_be_asked_for() -> None:
     transcript = transcript_of([b"hello"])
     assert transcript.digest("sha256") == hashlib.sha256(b"hello").digest()
+
+
+def test_before_the_suite_is_known_the_hash_must_be_named() -> None:
+    with pytest.raises(UsageError, match="name one"):
+        transcript_of([b"hello"]).digest()
 
 
 def test_forgetting_the_messages_keeps_the_running_hash_only() -> None:

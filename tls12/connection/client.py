@@ -47,7 +47,7 @@ class ClientConnection(Connection):
     ) -> None:
         if not isinstance(config, ClientConfig):
             raise UsageError(f"a ClientConnection needs a ClientConfig, not a {type(config).__name__}")
-        if not isinstance(session, Session | None):
+        if session is not None and not isinstance(session, Session):
             raise UsageError(f"session is a {type(session).__name__}; give a Session, such as Session.from_bytes(...)")
         if server_name is not None:
             require("server_name", server_name, str, "a host name, an IP address, or None")

@@ -241,8 +241,9 @@ class Core:
                 if kind != self.role.opened_by:
                     raise handshakes.out_of_place(message_type_name(kind))
                 self.begin_handshake()
-            if handshakes.current is not None:  # the clock has not ended the connection
-                self._carry_out(handshakes.take_message(message))
+            current = handshakes.current
+            if current is not None:  # the clock has not ended the connection
+                self._carry_out(handshakes.go_on(current.take_message(message)))
         self._refresh()
 
     def _take_invitation(self, message: bytes) -> bool:

@@ -90,26 +90,39 @@ class Handshakes:
         """Begin a handshake, of which `so_far.begin` has been told."""
         self.current = current = self._make(config)
         self._story = current.story()
-        return self._go_on(current, None)
+        return self.go_on(None)
 
-    def take_message(self, message: bytes) -> Sequence[Output]:
-        """Show the handshake that goes on one whole message of the peer. Raises whatever is wrong with it."""
-        current = self.current
-        assert current is not None
-        return self._go_on(current, current.take_message(message))
+    def go_on(self, value: object) -> Sequence[Output]:
+        """Run the story up to its next wait, unless a callback has ended it; what it wants done, in order.
+
+        `value` is what it waited for: a message that `current` has taken, or an answer as a `Secret`; None at its
+        beginning. Raises whatever is wrong with it.
+        """
+        current, story = self.current, self._story
+        if current is None or story is None:
+            return ()
+        try:
+            step = story.send(value)
+            if type(step) is Ask:
+                current.asking = step.event
+                self.is_paused = True
+        except StopIteration:
+            pass
+        outputs, current.outputs = current.outputs, []
+        return outputs
 
     def take_change_cipher_spec(self, payload: bytes) -> Sequence[Output]:
         """Show it the payload of a ChangeCipherSpec. Raises whatever is wrong with it."""
         if self.current is None:
             raise self.out_of_place(message_type_name(CCS))
-        return self._go_on(self.current, self.current.take_change_cipher_spec(payload))
+        return self.go_on(self.current.take_change_cipher_spec(payload))
 
     def take_answer(self, decision: Secret[object]) -> Sequence[Output]:
         """Go on with the application's answer, of the right type."""
         assert self.current is not None
         self.current.asking = None
         self.is_paused = False
-        return self._go_on(self.current, decision)
+        return self.go_on(decision)
 
     def ask_for_another(self, config: ClientConfig | ServerConfig) -> Sequence[Output]:
         """A server's HelloRequest (RFC 5246 7.4.1.1)."""
@@ -146,24 +159,6 @@ class Handshakes:
 
     def _make(self, config: ClientConfig | ServerConfig) -> Handshake[Any]:
         return self._role.make_handshake(config, self.conversation, self._hooks, self.established)
-
-    def _go_on(self, current: Handshake[Any], value: object) -> Sequence[Output]:
-        """Run the story up to its next wait, unless a callback has ended it; what it wants done, in order.
-
-        `value` is what it waited for, an answer as a `Secret`; None at its beginning.
-        """
-        story = self._story
-        if story is None:
-            return ()
-        try:
-            step = story.send(value)
-            if type(step) is Ask:
-                current.asking = step.event
-                self.is_paused = True
-        except StopIteration:
-            pass
-        outputs, current.outputs = current.outputs, []
-        return outputs
 
     def _end(self) -> None:
         self.current = self._story = None

@@ -156,8 +156,7 @@ class ServerHandshake(ServerHellos):
 
     def resume(self, offer: Offer, session: Session, choice: Choice, alpn: str | None) -> Story[None]:
         """Figure 2: the master secret is known already; the server finishes first."""
-        config = self.config
-        suite = choice.parameters
+        config, suite, ticket = self.config, choice.parameters, offer.ticket
         self.transcript.start(suite.prf_hash)
         self.transcript.forget_messages()
         agreed = self.build_agreed(
@@ -166,9 +165,9 @@ class ServerHandshake(ServerHellos):
             alpn,
             session_id=offer.hello.session_id,
             staple_promised=False,
-            ticket_promised=offer.ticket is not None
+            ticket_promised=ticket is not None
             and config.ticket_keys is not None
-            and config.ticket_keys.should_renew(offer.ticket),
+            and config.ticket_keys.should_renew(ticket),
             scts=(),
             session=session,
         )

@@ -151,11 +151,11 @@ class ServerHellos(Steps[ServerConfig]):
 
     def find_session(self, offer: Offer) -> Story[Session | None]:
         """By ticket, and only without one by id (RFC 5077 3.4)."""
-        config, session_id = self.config, offer.hello.session_id
-        if offer.ticket:
+        config, session_id, ticket = self.config, offer.hello.session_id, offer.ticket
+        if ticket:
             if config.ticket_keys is None:
                 return None
-            state = config.ticket_keys.open(offer.ticket)
+            state = config.ticket_keys.open(ticket)
             try:
                 return Session.from_bytes(state) if state is not None else None
             except DecodeError:

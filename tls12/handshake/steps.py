@@ -62,10 +62,9 @@ class Steps(Handshake[C]):
 
     def master_secret(self, agreed: Agreed, premaster: bytes) -> bytes:
         """RFC 5246 8.1, or RFC 7627 4 over the transcript up to and including ClientKeyExchange."""
-        prf_hash = agreed.parameters.prf_hash
-        prf = self.config.crypto.make_prf(prf_hash, premaster)
+        prf = self.config.crypto.make_prf(agreed.parameters.prf_hash, premaster)
         if agreed.terms.extended_master_secret:
-            return key_schedule.extended_master_secret(prf, self.transcript.digest(prf_hash))
+            return key_schedule.extended_master_secret(prf, self.transcript.digest())
         return key_schedule.master_secret(prf, agreed.client_random, agreed.server_random)
 
     def derive_keys(self, agreed: Agreed, master: Secret[bytes]) -> Secrets:
@@ -77,9 +76,9 @@ class Steps(Handshake[C]):
         keys = key_schedule.key_block(suite, prf, agreed.client_random, agreed.server_random)
         return Secrets(master=master.value, prf=prf, keys=keys)
 
-    def verify_data(self, agreed: Agreed, secrets: Secrets, sender: ConnectionEnd) -> bytes:
+    def verify_data(self, secrets: Secrets, sender: ConnectionEnd) -> bytes:
         """The content of `sender`'s Finished over the transcript so far (RFC 5246 7.4.9)."""
-        return key_schedule.verify_data(secrets.prf, sender, self.transcript.digest(agreed.parameters.prf_hash))
+        return key_schedule.verify_data(secrets.prf, sender, self.transcript.digest())
 
     def send_finished(self, agreed: Agreed, secrets: Secrets) -> bytes:
         """Switch our keys on and send Finished; the verify_data sent."""
@@ -91,7 +90,7 @@ class Steps(Handshake[C]):
             random=for_purpose(self.config.draw, Purpose.RECORD_IV),
         )
         self.send_change_cipher_spec(sealer, min(agreed.record_size_limit, self.config.max_send_fragment))
-        verify_data = self.verify_data(agreed, secrets, self.side)
+        verify_data = self.verify_data(secrets, self.side)
         self.send(Finished(verify_data))
         return verify_data
 
@@ -103,7 +102,7 @@ class Steps(Handshake[C]):
         keys = secrets.keys.server if self.side is _CLIENT else secrets.keys.client
         opener = self.config.crypto.make_opener(agreed.parameters, keys, encrypt_then_mac=agreed.terms.encrypt_then_mac)
         self.outputs.append(InstallReadKeys(opener, agreed.own_record_size_limit))
-        expected = self.verify_data(agreed, secrets, self.peer)
+        expected = self.verify_data(secrets, self.peer)
         finished = yield from self.receive(Finished)
         if not hmac.compare_digest(finished.verify_data, expected):
             raise BadSignature(

@@ -39,14 +39,16 @@ class Transcript:
         """
         self._hash = hashlib.new(hash_name, self.messages)
 
-    def digest(self, hash_name: str) -> bytes:
-        """The hash of everything so far.
+    def digest(self, hash_name: str = "") -> bytes:
+        """The hash of everything so far: by the hash given to `start`, which is cheap, unless another is named.
 
-        Cheap for the hash given to `start`. Raises UsageError for another one once messages are forgotten.
+        Raises UsageError for another one once messages are forgotten, and for none before `start`.
         """
         running = self._hash
-        if running is not None and running.name == hash_name:
+        if running is not None and (not hash_name or running.name == hash_name):
             return running.digest()
+        if not hash_name:
+            raise UsageError("a transcript that does not hash along has no hash by itself; name one")
         return hashlib.new(hash_name, self.messages).digest()
 
     @property

@@ -291,9 +291,7 @@ class HandshakeReassembler:
         size = len(fragment) - MESSAGE_HEADER
         if self.pending or size < 0:
             return False
-        (header,) = _read_header(fragment)
-        length: int = header & MAX_BODY
-        return length == size <= self._limits.get(header >> 24, self._default)
+        return int.from_bytes(fragment[1:MESSAGE_HEADER]) == size <= self._limits.get(fragment[0], self._default)
 
     def feed(self, fragment: bytes) -> None:
         """Take the payload of one handshake record; then call `next_message` until it gives None."""

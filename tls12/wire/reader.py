@@ -43,9 +43,11 @@ class Reader:
     __slots__ = ("_ends", "data", "end", "mode", "names", "pos", "structures")
 
     def __init__(self, data: bytes, name: str = "", mode: Mode = STRICT) -> None:
-        self.data = data if type(data) is bytes else _as_bytes(data)
+        if type(data) is not bytes:
+            data = _as_bytes(data)
+        self.data = data
         self.pos = 0
-        self.end = len(self.data)
+        self.end = len(data)
         self.names: list[object] = [name]
         self.mode = mode
         self.structures = mode.structures
