@@ -2,6 +2,7 @@
 
     python -m benchmarks.operations              the hot paths, beside the committed counts
     python -m benchmarks.operations --write      commit to the present counts, for this minor version of Python
+    python -m benchmarks.operations --files "resumed by id"     one path, by the file whose code executes
 
 How it works: the interpreter tells of every instruction and of every call into C. What C does inside is not seen, so
 the counts say nothing of cryptography; they say what our own code costs, and a test in the default suite holds them
@@ -16,6 +17,7 @@ import argparse
 import gc
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -30,7 +32,12 @@ TOLERANCE = 0.02
 
 
 def operations(call: Callable[[], object]) -> int:
-    """How many bytecode instructions and calls into C the call executes; what C does inside is not seen.
+    """How many bytecode instructions and calls into C the call executes; what C does inside is not seen."""
+    return operations_by_file(call).total()
+
+
+def operations_by_file(call: Callable[[], object]) -> Counter[str]:
+    """The same for each file whose code executes them; constructors of dataclasses are those of "<string>".
 
     The garbage collector is off meanwhile: the finalizers of other tests' objects would be counted, or end the trace.
     """
@@ -42,20 +49,18 @@ def operations(call: Callable[[], object]) -> int:
         gc.enable()
 
 
-def _count_traced(call: Callable[[], object]) -> int:
+def _count_traced(call: Callable[[], object]) -> Counter[str]:
     """By a trace function, as Python 3.11 has it."""
-    count = 0
+    counts: Counter[str] = Counter()
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
-        count += event == "opcode"
+        counts[frame.f_code.co_filename] += event == "opcode"
         return trace
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
-        nonlocal count
-        count += event == "c_call"
+        counts[frame.f_code.co_filename] += event == "c_call"
 
     outer = sys.gettrace()
     sys.setprofile(profile)
@@ -65,22 +70,20 @@ def _count_traced(call: Callable[[], object]) -> int:
     finally:
         sys.settrace(outer)
         sys.setprofile(None)
-    return count
+    return counts
 
 
-def _count_monitored(call: Callable[[], object]) -> int:
+def _count_monitored(call: Callable[[], object]) -> Counter[str]:
     """By sys.monitoring (PEP 669), from Python 3.12 on; the trace functions of 3.13 miss most instructions."""
-    count = 0
+    counts: Counter[str] = Counter()
     monitoring = sys.monitoring
     tool, events = 4, monitoring.events
 
     def instruction(code: CodeType, offset: int) -> None:
-        nonlocal count
-        count += 1
+        counts[code.co_filename] += 1
 
     def called(code: CodeType, offset: int, callee: object, argument: object) -> None:
-        nonlocal count
-        count += not isinstance(callee, FunctionType)
+        counts[code.co_filename] += not isinstance(callee, FunctionType)
 
     monitoring.use_tool_id(tool, "operations")
     monitoring.register_callback(tool, events.INSTRUCTION, instruction)
@@ -91,7 +94,7 @@ def _count_monitored(call: Callable[[], object]) -> int:
     finally:
         monitoring.set_events(tool, 0)
         monitoring.free_tool_id(tool)
-    return count
+    return counts
 
 
 _COUNT = _count_monitored if sys.version_info >= (3, 12) else _count_traced
@@ -149,6 +152,14 @@ def count_all() -> dict[str, int]:
     return counts
 
 
+def count_files(path: str) -> Counter[str]:
+    """The operations of one hot path by file, once its caches are filled."""
+    call = hot_paths()[path]
+    for _ in range(WARM_UP):
+        call()
+    return operations_by_file(call)
+
+
 def reference() -> dict[str, int] | None:
     """The committed counts for this minor version of Python, if there are any."""
     counts: dict[str, dict[str, int]] = json.loads(REFERENCE.read_text())
@@ -168,7 +179,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 1 if a path has grown."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.operations", description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="commit to the present counts")
+    parser.add_argument("--files", metavar="PATH", help="count one path, by file")
     options = parser.parse_args(arguments)
+    if options.files:
+        if options.files not in hot_paths():
+            parser.error(f"no path is named {options.files!r}; there are: {', '.join(hot_paths())}")
+        for file, count in count_files(options.files).most_common():
+            print(f"{count:7d} {file}")
+        return 0
     counts, committed = count_all(), reference() or {}
     for name, count in counts.items():
         print(f"{name:<40} {count:7d} {committed.get(name, ''):>7}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.operations import PYTHON, TOLERANCE, count_all, grown, operations, reference
+from benchmarks.operations import PYTHON, TOLERANCE, count_all, grown, operations, operations_by_file, reference
+from tls12.wire.location import path_of
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,15 @@ def test_a_path_has_grown_only_beyond_the_tolerance() -> None:
     within = round(1000 * (1 + TOLERANCE))
     assert grown({"a": within, "b": 10}, {"a": 1000, "b": 1000}) == []
     assert grown({"a": within + 1, "b": 10}, {"a": 1000, "b": 1000}) == [f"a: {within + 1}, was 1000"]
+
+
+def test_a_count_by_file_says_whose_code_it_was() -> None:
+    def work() -> list[str]:
+        return [path_of([], str(step)) for step in range(10)]
+
+    counts = operations_by_file(work)
+    assert 0 < counts[__file__] < counts.total() == operations(work)
+    assert path_of.__code__.co_filename in counts
 
 
 def test_a_count_is_the_same_every_time_and_grows_with_the_work() -> None:
