@@ -26,11 +26,11 @@ _CLIENT, _SERVER = 1, 2
 _APPLICATION_JUDGES, _APPLICATION_CHOOSES = 4, 8
 _STAPLE, _SCTS, _CREDENTIAL_REQUIRED = 16, 32, 64
 _ASKS = 128
-"""Bits of the octet behind a verifier's fingerprint: a session that was made with less is not resumed by more."""
+"""Bits of the octet after the verifier's fingerprint. A session is resumed only where all of them are the same."""
 
 
 def client_trust(config: ClientConfig, pause_on: Collection[type]) -> bytes:
-    """How a client verifies: by whom, on what evidence, and whether the application is asked as well."""
+    """How a client verifies: with which verifier, on what evidence, and what the application is asked."""
     flags = _CLIENT
     if config.request_ocsp:
         flags |= _STAPLE
@@ -47,7 +47,8 @@ def client_trust(config: ClientConfig, pause_on: Collection[type]) -> bytes:
 
 
 def server_trust(config: ServerConfig, pause_on: Collection[type]) -> bytes:
-    """How a server verifies: by whom, whether it asks, and what it says about the identities that it wants."""
+    """How a server verifies: with which verifier, whether it asks for a certificate and whether the application judges
+    it, and what it tells clients about the identities that it wants."""
     flags = _SERVER
     if config.client_auth is not ClientAuth.NONE:
         flags |= _ASKS
@@ -60,7 +61,10 @@ def server_trust(config: ServerConfig, pause_on: Collection[type]) -> bytes:
 
 
 def _verified_by(config: ClientConfig | ServerConfig) -> bytes:
-    """Who judges the peer's certificate, and what computes: a session of `lab.NullCrypto` proves nothing elsewhere."""
+    """The verifier's fingerprint, and the name of the crypto provider if it is not the default.
+
+    With the name, a session of `lab.NullCrypto`, which proves nothing, is not resumed with real cryptography.
+    """
     fingerprint = config.verifier.fingerprint if config.verifier is not None else b""
     name = config.crypto.name
     return fingerprint if name == STANDARD.name else name.encode() + b":" + fingerprint
@@ -73,7 +77,7 @@ def client_policy(config: ClientConfig) -> bytes:
 
 
 def client_identity(config: ClientConfig) -> bytes:
-    """As whom a client may appear: its credentials in order, and the identity of its PSK; empty without either."""
+    """How a client may authenticate: its credentials in order, and the identity of its PSK; empty without either."""
     psk = config.psk
     if psk is None and not config.credentials:
         return b""
@@ -96,7 +100,7 @@ def of_client(config: ClientConfig, pause_on: Collection[type]) -> ClientBinding
 
 
 def server_identity(credential: Credential | None) -> bytes:
-    """The certificate that a server shows: its key and its names, which outlive a renewal; empty without one."""
+    """The key and the names of the server's certificate, which a renewal may keep; empty without a certificate."""
     return credential.key_digest + credential.names_digest if credential is not None else b""
 
 
@@ -104,7 +108,7 @@ def may_continue(credential: Credential, identity: bytes, server_name: str | Non
     """Whether a session that was made under `identity` may be resumed by a server that shows this credential now.
 
     The key must be the same, unless `across_keys`. The names must be the same, or cover the one that the client asked
-    for: so a host that shares our ticket keys does not resume under a name for which it has no certificate.
+    for. So two hosts that share ticket keys do not resume sessions under names for which they have no certificate.
     """
     half = len(identity) // 2
     if identity[:half] != credential.key_digest and not across_keys:
@@ -113,7 +117,7 @@ def may_continue(credential: Credential, identity: bytes, server_name: str | Non
 
 
 def client_store_key(config: ClientConfig, server_name: str | None, pause_on: Collection[type]) -> bytes:
-    """Where a client's store keeps the session for this server: its name, and a digest of all that binds the session.
+    """The key of a client's store for this server's session: its name, and a digest of all that binds the session.
 
     With the digest, two configurations that share a store do not replace each other's sessions. The key is longer than
     any session id, so that in a store shared with a server no client can name it.
@@ -124,5 +128,5 @@ def client_store_key(config: ClientConfig, server_name: str | None, pause_on: Co
 
 
 def _digest(*parts: bytes) -> bytes:
-    """SHA-256 of the parts, each behind its length."""
+    """SHA-256 of the parts, each preceded by its length."""
     return hashlib.sha256(b"".join([len(part).to_bytes(4) + part for part in parts])).digest()

@@ -33,10 +33,10 @@ def _tls_unique(established: Established) -> bytes:
 
 
 def _tls_server_end_point(established: Established) -> bytes:
-    """The hash of the certificate that the server showed, in a resumption that of the original handshake."""
+    """The hash of the server's certificate (RFC 5929 4.1); in a resumption that of the original handshake."""
     identity = established.identity
     kept = identity.session.end_point if isinstance(identity, ResumedSession) else None
-    if kept is not None:  # by a server, whose certificate may have been renewed since
+    if kept is not None:  # a server keeps it, because its certificate may have been renewed since
         if not kept:
             raise UsageError("tls-server-end-point is undefined for the certificate that was shown (RFC 5929 4.1)")
         return kept

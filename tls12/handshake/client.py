@@ -149,7 +149,10 @@ class ClientHandshake(ClientHellos):
         )
 
     def server_resumes(self, hello: ClientHello, answer: ServerHello) -> Story[bool]:
-        """By the echoed id, or, when a ticket was offered, by the message that follows (RFC 5077 3.4)."""
+        """Whether the server resumes our session.
+
+        It does if it echoes the session id. Where we offered a ticket, the message that follows tells (RFC 5077 3.4).
+        """
         if self.session is None:
             return False
         if answer.session_id and answer.session_id == hello.session_id:
@@ -165,7 +168,7 @@ class ClientHandshake(ClientHellos):
     # -- the server's flight ------------------------------------------------------------------------------
 
     def check_status(self, status: CertificateStatus | None) -> bytes | None:
-        """The staple, which must be of the type that we asked for."""
+        """The stapled OCSP response; OCSP is the only type of status that we ask for."""
         if status is None:
             return None
         if status.status_type != CertificateStatusType.OCSP:
@@ -176,7 +179,7 @@ class ClientHandshake(ClientHellos):
         return status.response
 
     def check_certificate(self, suite: Suite, message: Certificate, staple: bytes | None, agreed: Agreed) -> PeerChain:
-        """The form of the chain, and whether its leaf fits the suite; not yet whether to trust it."""
+        """Check the length of the chain, and that its leaf fits the suite; `verify_identity` then decides on trust."""
         chain = message.certificate_list
         if not chain:
             raise PeerMisbehaved(
@@ -224,7 +227,7 @@ class ClientHandshake(ClientHellos):
         return peer
 
     def receive_share(self, suite: Suite) -> Story[ServerKeyExchange | None]:
-        """Where the suite makes ServerKeyExchange optional, absent means: no hint (RFC 4279 2)."""
+        """ServerKeyExchange, if the suite has one. A PSK suite has it only if there is a hint (RFC 4279 2)."""
         if suite.key_exchange is Kx.RSA:
             return None
         if suite.key_exchange in (Kx.PSK, Kx.RSA_PSK):
@@ -232,7 +235,10 @@ class ClientHandshake(ClientHellos):
         return (yield from self.receive(ServerKeyExchange))
 
     def receive_request(self, suite: Suite) -> Story[CertificateRequest | None]:
-        """Only a server that authenticates by certificate alone may ask for one (RFC 5246 7.4.4, RFC 4279 2)."""
+        """CertificateRequest, if the server sends one.
+
+        Only a server that authenticates by certificate alone may do so (RFC 5246 7.4.4, RFC 4279 2).
+        """
         if not suite.uses_certificate or suite.uses_psk:
             return None
         return (yield from self.receive_if(CertificateRequest, then=(ServerHelloDone,)))
@@ -240,7 +246,7 @@ class ClientHandshake(ClientHellos):
     def verify_share(
         self, suite: Suite, exchange: ServerKeyExchange | None, peer: PeerChain | None, agreed: Agreed
     ) -> VerifiedSignature | Unauthenticated:
-        """The signature under the key share and both randoms (RFC 5246 7.4.3)."""
+        """Verify the server's signature over both randoms and the key share (RFC 5246 7.4.3)."""
         if exchange is None or peer is None or suite.key_exchange is Kx.RSA_PSK:
             return Unauthenticated(reason=f"{suite.suite} signs no key share; the Finished message proves the key")
         signature = exchange.signature
@@ -251,7 +257,7 @@ class ClientHandshake(ClientHellos):
     # -- our flight ---------------------------------------------------------------------------------------
 
     def choose_credential(self, request: CertificateRequest) -> Story[Credential | None]:
-        """The first of ours that the server can verify, unless the application decides (RFC 5246 7.4.6)."""
+        """The first of our credentials that fits the request, unless the application decides (RFC 5246 7.4.6)."""
         otherwise = next(
             (
                 credential
@@ -272,7 +278,7 @@ class ClientHandshake(ClientHellos):
         return credential
 
     def sign_transcript(self, credential: Credential, request: CertificateRequest) -> Story[SignatureScheme]:
-        """CertificateVerify over every message so far (RFC 5246 7.4.8); the scheme used."""
+        """Send CertificateVerify, which signs every message so far (RFC 5246 7.4.8). Returns the scheme used."""
         scheme = choose_scheme(credential, request.supported_signature_algorithms, self.config.policy)
         if scheme is None:
             raise PeerIncompatible("the server verifies no scheme that the client's key can sign with")
@@ -282,7 +288,7 @@ class ClientHandshake(ClientHellos):
         return scheme
 
     def find_psk(self, exchange: ServerKeyExchange | None) -> Story[Psk]:
-        """The key for the server's hint: configured, computed, or asked for."""
+        """The key for the server's hint: from the application if it answers that, else from the configuration."""
         hint = (exchange.psk_identity_hint or b"") if exchange is not None else b""
         psk: Psk | None
         if self.pauses_on(PskLookupRequested):

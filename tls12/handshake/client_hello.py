@@ -68,7 +68,8 @@ from tls12.wire.records import MAX_PLAINTEXT
 _TLS_1_2, _NULL, _UNCOMPRESSED = ProtocolVersion.TLS_1_2, CompressionMethod.NULL, ECPointFormat.UNCOMPRESSED
 _extension_type = attrgetter("extension_type")
 _NEEDS_NO_OFFER = frozenset({ExtensionType.RENEGOTIATION_INFO, ExtensionType.SUPPORTED_GROUPS})
-"""Answers tolerated without an offer: RFC 5746 3.6 after the SCSV, and what some servers send by mistake."""
+"""Extensions that a ServerHello may hold without an offer: renegotiation_info, which also answers the SCSV
+(RFC 5746 3.6), and supported_groups, which some servers send by mistake."""
 _ANSWERED = frozenset(kind for kind, row in TABLE.items() if row.server is not None)
 """Offers that a ServerHello may answer; padding or signature_algorithms, for example, it may not."""
 
@@ -84,7 +85,7 @@ class _Requirements(NamedTuple):
 
 
 def _requirements(suites: tuple[Suite, ...]) -> _Requirements:
-    """The same for every ClientHello of a configuration, so it is remembered."""
+    """What these suites need. It is the same for every ClientHello of a configuration, so the result is remembered."""
     return _Requirements(
         tuple(row.suite for row in suites),
         any(row.is_ecdhe for row in suites),
@@ -118,7 +119,8 @@ class ClientHellos(Steps[ClientConfig]):
         self.server_name = server_name
         self.session = session
         self.application_chose_identity = False
-        """The application, and not the configuration, said as whom we appear: no later handshake can know it."""
+        """The application chose our credential or PSK by an answer. No session is kept then, because a resumption has
+        no request that the application could answer again."""
 
     # -- the ClientHello ----------------------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ class ClientHellos(Steps[ClientConfig]):
         return pad(hello) if config.policy.pad_client_hello else hello
 
     def build_suites(self, suites: tuple[Suite, ...]) -> tuple[CipherSuite, ...]:
-        """The codes of what is offered. The fallback signal comes last, and not with a session (RFC 7507 4)."""
+        """The code points to offer. The fallback SCSV comes last, and is not sent with a session (RFC 7507 4)."""
         codes = remembered(self.config.memory, _requirements, suites, 2 * len(suites)).codes
         if self.config.fallback_scsv and self.session is None and self.previous is None:
             return (*codes, CipherSuite.TLS_FALLBACK_SCSV)
@@ -187,7 +189,7 @@ class ClientHellos(Steps[ClientConfig]):
         return (*extensions, *config.extensions)
 
     def protocols_to_offer(self) -> tuple[str, ...]:
-        """Those of the configuration; in a renegotiation the one that the connection speaks, if any."""
+        """The protocols of the configuration; in a renegotiation the one that the connection speaks, if any."""
         if self.previous is None:
             return self.config.alpn_protocols
         spoken = self.previous.negotiated.alpn_protocol
@@ -221,7 +223,10 @@ class ClientHellos(Steps[ClientConfig]):
         return session if session.ticket or session.session_id else None
 
     def has_psk_of(self, session: Session) -> bool:
-        """Whether our key for the server's hint is still that of the session; an application cannot be asked yet."""
+        """Whether our key for the session's hint is still the one that the session was made with.
+
+        False where the application answers PskLookupRequested: it is asked only once the server's hint has come.
+        """
         psk = None if self.pauses_on(PskLookupRequested) else self.configured_psk(session.psk_identity_hint or b"")
         if psk is None:
             return False
@@ -251,7 +256,8 @@ class ClientHellos(Steps[ClientConfig]):
         return session
 
     def keep_fragment_length(self, agreed: Agreed, answer: ServerHello) -> Agreed:
-        """A resumption keeps its session's max_fragment_length, unasked (RFC 6066 4), unless RFC 8449 replaces it."""
+        """Apply the session's max_fragment_length, which holds in a resumption without being negotiated again
+        (RFC 6066 4), unless the server answered record_size_limit, which replaces it (RFC 8449 5)."""
         session = self.session
         assert session is not None
         if session.max_fragment_length is None or answer.find(RecordSizeLimit) is not None:
@@ -271,7 +277,7 @@ class ClientHellos(Steps[ClientConfig]):
         psk: Psk | None,
         exchange: ServerKeyExchange | None,
     ) -> Session | None:
-        """What may be resumed later, if anything; kept in the store, if there is one."""
+        """The session that may be resumed later, if any; it goes into the store, if there is one."""
         config = self.config
         if self.application_chose_identity or not self.may_be_reused(agreed.terms.extended_master_secret):
             return None
@@ -328,7 +334,7 @@ class ClientHellos(Steps[ClientConfig]):
     # -- the ServerHello ----------------------------------------------------------------------------------
 
     def check_server_hello(self, hello: ClientHello, answer: ServerHello) -> Agreed:
-        """Everything that a ServerHello can get wrong (RFC 5246 7.4.1.3), and what it settles if it does not."""
+        """Check everything that a ServerHello can get wrong (RFC 5246 7.4.1.3). Returns what the hellos settle."""
         if answer.server_version != _TLS_1_2:
             raise PeerIncompatible(
                 f"the server chose {ProtocolVersion.of(answer.server_version)}; this client speaks TLS 1.2 only",
@@ -397,7 +403,8 @@ class ClientHellos(Steps[ClientConfig]):
             )
 
     def check_extensions_asked_for(self, hello: ClientHello, answer: ServerHello, own: set[ExtensionType]) -> None:
-        """Only what was offered may be answered, and of that only what has an answer: padding has none."""
+        """A server may answer only extensions that were offered, and of those only the kinds that have an answer, which
+        padding has not. `_NEEDS_NO_OFFER` are exceptions; `own` are the types that the configuration adds."""
         offered = set(map(_extension_type, hello.extensions or ()))
         answered = set(map(_extension_type, answer.extensions or ()))
         strange = answered - (offered & _ANSWERED) - _NEEDS_NO_OFFER - own
@@ -419,7 +426,7 @@ class ClientHellos(Steps[ClientConfig]):
         return SUITES[CipherSuite.of(answer.cipher_suite)]
 
     def check_renegotiation_info(self, answer: ServerHello) -> bool:
-        """RFC 5746 3.4 and 3.5; whether the server signals it at all."""
+        """Check renegotiation_info (RFC 5746 3.4, 3.5). Returns whether the server sent it."""
         info = answer.find(RenegotiationInfo)
         previous = self.previous
         if info is None:
@@ -440,7 +447,8 @@ class ClientHellos(Steps[ClientConfig]):
         return True
 
     def check_alpn(self, answer: ServerHello) -> str | None:
-        """The application protocol: one of ours (RFC 7301 3.1), or without an answer the one that is spoken already."""
+        """The application protocol: one of ours (RFC 7301 3.1), or, if the server names none, that of the handshake
+        before on this connection, if any."""
         chosen = answer.find(ApplicationLayerProtocolNegotiation)
         if chosen is None:
             return self.previous.negotiated.alpn_protocol if self.previous is not None else None

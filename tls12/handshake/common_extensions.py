@@ -1,4 +1,4 @@
-"""Extensions that stand in hello after hello.
+"""Extensions that are the same in many hellos.
 
 How it works: extensions do not change (`tls12.wire.extensions.base`), so one object serves any number of hellos and can
 keep its encoding. Those without a choice are constants. The others are made from a value of the configuration or of a
@@ -35,7 +35,7 @@ FIRST_HANDSHAKE = encode_once(RenegotiationInfo(b""))
 EXTENDED_MASTER_SECRET = encode_once(ExtendedMasterSecret())
 ENCRYPT_THEN_MAC = encode_once(EncryptThenMac())
 UNCOMPRESSED_POINTS = encode_once(ECPointFormats((ECPointFormat.UNCOMPRESSED,)))
-"""The one form of points that RFC 8422 5.1.2 leaves."""
+"""The one point format that RFC 8422 5.1.2 has not deprecated."""
 
 NO_TICKET_YET = encode_once(SessionTicket(b""))
 """In a ClientHello: the client takes tickets and has none for this server (RFC 5077 3.2)."""
@@ -62,7 +62,7 @@ def session_ticket(ticket: bytes, memory: Memory | None) -> SessionTicket:
 
 
 _ORDINARY_TICKET = 512
-"""Bytes; a longer one costs little to encode beside its bytes."""
+"""Bytes. A longer ticket is not remembered, because to encode it costs little beside copying its bytes."""
 
 
 def _session_ticket(ticket: bytes) -> SessionTicket:
@@ -88,7 +88,7 @@ def _signature_algorithms(schemes: tuple[SignatureScheme, ...]) -> SignatureAlgo
 
 
 def signature_algorithms_cert(schemes: tuple[SignatureScheme, ...], memory: Memory | None) -> SignatureAlgorithmsCert:
-    """The same for the signatures inside certificates, where a policy tells them apart."""
+    """The schemes of a policy for the signatures inside certificates, where it lists them apart."""
     return remembered(memory, _signature_algorithms_cert, schemes, 2 * len(schemes))
 
 

@@ -43,7 +43,7 @@ _HANDSHAKE = int(ContentType.HANDSHAKE)
 _CHANGE_CIPHER_SPEC = int(ContentType.CHANGE_CIPHER_SPEC)
 
 Unit: TypeAlias = Message | ChangeCipherSpec
-"""What a handshake is made of: its messages, and the ChangeCipherSpec records between them."""
+"""One unit of a handshake: a message, or a ChangeCipherSpec record."""
 
 M = TypeVar("M", bound=Unit)
 T = TypeVar("T")
@@ -73,7 +73,7 @@ OnMessage: TypeAlias = Callable[[str, Unit, int], None]
 _REWRITE = "it gives a list of messages: [message] to send it as it is, [] to send nothing"
 
 Send: TypeAlias = tuple[int, bytes]
-"""Output: a content type and what to send under it. A plain tuple, because half of all outputs are these."""
+"""Output: a content type and what to send under it. A plain tuple, because no other output is as frequent."""
 
 
 @dataclass(slots=True)

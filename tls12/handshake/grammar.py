@@ -6,9 +6,9 @@ its extensions, and so on). Every message of either side is shown to it twice: `
 parsed, and refuses a message that may not come now; `learn` gets the parsed message and changes the state.
 
 The generators in `client.py` and `server.py` are the same protocol as straight-line code, and refuse a message for
-which they do not wait. They share no facts with the grammar, although some have the same names: so a check that is
-forgotten in one is still made by the other. The observer, the diagram in the docs and the exhaustive tests use these
-same rows.
+which they do not wait. They work out for themselves what the hellos settle, although some of the grammar's facts have
+the same names: a check that is forgotten in one is still made by the other. The observer, the diagram in the docs and
+the exhaustive tests use these same rows.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class State(Enum):
 _START, _ESTABLISHED = State.START, State.ESTABLISHED
 
 CCS = -1
-"""What stands for the ChangeCipherSpec record in the column of handshake types."""
+"""Stands for a ChangeCipherSpec record, which has no handshake type."""
 
 MessageKind = int
 """A handshake type, or `CCS`."""
@@ -63,9 +63,9 @@ MessageKind = int
 
 @dataclass(init=False)
 class ConversationFacts:
-    """What the guards of the rows depend on; each is learnt from one message that went over the wire.
+    """What the guards of the rows depend on; `Conversation.learn` takes it from the messages.
 
-    An instance has the defaults of the class until it learns better.
+    The defaults of the class hold until a message says otherwise.
     """
 
     cipher_suite: CipherSuite | None = None
@@ -244,7 +244,8 @@ ROWS: tuple[Row, ...] = (
     Row(State.ESTABLISHED,         _S, _H.HELLO_REQUEST,       State.ESTABLISHED),
     Row(State.ESTABLISHED,         _C, _H.CLIENT_HELLO,        State.CLIENT_HELLO),
 )  # fmt: skip
-"""The protocol. A HelloRequest during a handshake is ignored by the client (RFC 5246 7.4.1.1) before it gets here."""
+"""The protocol. A HelloRequest during a handshake has no row: the client ignores it (RFC 5246 7.4.1.1) without asking
+the grammar."""
 
 _BEFORE_ANY_CCS = frozenset(
     {
@@ -267,8 +268,8 @@ DATA_STATES: dict[tuple[ConnectionEnd, bool], frozenset[State]] = {
     (_C, True): _BEFORE_ANY_CCS | {State.NEW_SESSION_TICKET, State.SERVER_CCS, State.SERVER_FINISHED},
     (_S, True): _BEFORE_ANY_CCS | {State.NEW_SESSION_TICKET},
 }
-"""By sender, in a full and in an abbreviated handshake: where its application data may arrive, once a first handshake
-is done. That is anywhere before its own ChangeCipherSpec, under the old keys (RFC 5246 7.1)."""
+"""The states in which application data may arrive after a first handshake, by its sender and by whether the handshake
+in progress is abbreviated: all states before the sender's own ChangeCipherSpec, under the old keys (RFC 5246 7.1)."""
 
 _BY_PLACE: dict[ConnectionEnd, dict[State, dict[MessageKind, tuple[Row, ...]]]] = {
     side: {
@@ -280,7 +281,7 @@ _BY_PLACE: dict[ConnectionEnd, dict[State, dict[MessageKind, tuple[Row, ...]]]] 
     }
     for side in ConnectionEnd
 }
-"""The rows by sender, state and message: `admit` is asked for every message of either side."""
+"""The rows indexed by sender, state and message, because `admit` looks one up for every message of either side."""
 _TYPE_NAMES: dict[MessageKind, str] = {
     CCS: "ChangeCipherSpec",
     **{kind: "".join(word.capitalize() for word in kind.name.split("_")) for kind in HandshakeType},
@@ -293,7 +294,7 @@ def message_type_name(kind: MessageKind) -> str:
 
 
 FLIGHT_ENDS = frozenset({HandshakeType.CLIENT_HELLO, HandshakeType.SERVER_HELLO_DONE, HandshakeType.FINISHED})
-"""Behind these the sender must wait, or change keys, so nothing may follow in the same record."""
+"""After these the sender must wait or change keys, so nothing may follow in the same record."""
 
 
 def surplus(sender: ConnectionEnd, kind: MessageKind) -> UnexpectedMessage:
@@ -307,7 +308,7 @@ def interruption(sender: ConnectionEnd, what: str) -> UnexpectedMessage:
 
 
 class Conversation:
-    """One place in the grammar, with the facts that led there; sees both directions."""
+    """The state and the facts of one conversation; every message of both directions is shown to it."""
 
     __slots__ = ("context", "established_once", "facts", "state")
 
@@ -343,7 +344,7 @@ class Conversation:
         return f"the {sender.value} sent {what} {place}; {due}"
 
     def learn(self, row: Row, message: Message | None) -> None:
-        """Move along `row`, and keep from the message what later guards ask about."""
+        """Go to the row's next state, and keep from the message what later guards ask about."""
         learner = _LEARNERS.get(row.message)
         if learner is not None and message is not None:
             learner(self, row, message)

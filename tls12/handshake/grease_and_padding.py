@@ -1,8 +1,8 @@
 """What a client may add to its ClientHello besides what it wants: GREASE and padding.
 
 How it works: two pure functions from hello to hello, used where the policy says so. GREASE (RFC 8701 3.1) puts
-reserved values among suites, groups and extensions, so that servers which trip over the unknown are found early.
-Padding (RFC 7685) keeps a hello out of the sizes 256 to 511, over which some old servers trip.
+reserved values among suites, groups and extensions, so that servers that fail on unknown values are found early.
+Padding (RFC 7685) keeps a hello out of the sizes 256 to 511, on which some old servers fail.
 """
 
 from __future__ import annotations

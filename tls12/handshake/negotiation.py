@@ -68,7 +68,7 @@ _TLS_1_2, _NULL, _UNCOMPRESSED = ProtocolVersion.TLS_1_2, CompressionMethod.NULL
 _OCSP, _HOST_NAME = CertificateStatusType.OCSP, NameType.HOST_NAME
 
 _IMPLIED_SCHEMES = (SignatureScheme.RSA_PKCS1_SHA1, SignatureScheme.DSA_SHA1, SignatureScheme.ECDSA_SHA1)
-"""What a client without signature_algorithms verifies (RFC 5246 7.4.1.4.1); only the laboratory signs so."""
+"""What a client without signature_algorithms verifies (RFC 5246 7.4.1.4.1)."""
 
 
 def key_fits(suite: Suite, kind: KeyKind) -> bool:
@@ -79,18 +79,18 @@ def key_fits(suite: Suite, kind: KeyKind) -> bool:
 
 
 _SHORT = 64
-"""Code points that may repeat; the lists of clients are shorter."""
+"""A list of more code points loses its duplicates first. The lists of ordinary clients are shorter."""
 _LONGEST_HOST_NAME = 255
-"""Bytes of a DNS name (RFC 1035 2.3.4). What is longer would stay in every session and ticket of the client."""
+"""Bytes of a DNS name (RFC 1035 2.3.4). A longer one would be kept in every session and ticket of the client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A ClientHello as a server asks about it. `None` means that the client did not send the extension."""
+    """What a server needs to know of a ClientHello. `None` means that the client did not send the extension."""
 
     hello: ClientHello
     extensions: Mapping[type, Any]
-    """The extensions by class: see `find` and `has`."""
+    """The extensions by class: see `find`."""
     server_name: str | None
     """The host name of server_name (RFC 6066 3), in lower case."""
     groups: tuple[NamedGroup, ...] | None
@@ -102,7 +102,7 @@ class Offer:
 
     @classmethod
     def read(cls, hello: ClientHello) -> Offer:
-        """Read a ClientHello. Raises `PeerMisbehaved` for what a single extension makes illegal by its value."""
+        """Read a ClientHello. Raises `PeerMisbehaved` for padding that is not zeros and for too long a host name."""
         sent = hello.extensions or ()
         extensions: dict[type, Any] = dict(zip(map(type, sent), sent, strict=True))
         names = extensions.get(ServerNameList)
@@ -136,7 +136,7 @@ class Offer:
 
     @property
     def signals_secure_renegotiation(self) -> bool:
-        """Whether the client speaks RFC 5746, and says so by its extension or by the SCSV (3.3)."""
+        """Whether the client supports RFC 5746: it says so by the extension or by the SCSV (3.3)."""
         return (
             RenegotiationInfo in self.extensions
             or CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV in self.hello.cipher_suites
@@ -144,7 +144,7 @@ class Offer:
 
     @property
     def ticket(self) -> bytes | None:
-        """The session ticket (RFC 5077), empty where the client would like to get one."""
+        """The session ticket (RFC 5077); empty if the client has none and would like to get one."""
         found: SessionTicket | None = self.extensions.get(SessionTicket)
         return found.ticket if found is not None else None
 
@@ -162,7 +162,7 @@ class Offer:
 
 
 def _distinct(codes: tuple[CP, ...]) -> tuple[CP, ...]:
-    """The code points of a list, each once, since each is asked about for every suite, group and credential."""
+    """Drop the duplicates of a long list: it is searched for each suite, group and credential."""
     return codes if len(codes) <= _SHORT else tuple(dict.fromkeys(codes))
 
 
@@ -179,7 +179,7 @@ def _host_name(names: ServerNameList) -> str | None:
 
 
 def check_offer(offer: Offer) -> None:
-    """What a ClientHello must fulfil whatever is chosen: version, compression, point formats."""
+    """Check what a ClientHello must offer whatever is chosen: version, compression, point formats."""
     hello = offer.hello
     supported = offer.find(SupportedVersions)
     if supported is not None:
@@ -240,7 +240,10 @@ def choose(offer: Offer, config: ServerConfig) -> Choice:
 def first_choice(
     offer: Offer, config: ServerConfig, candidates: tuple[Credential, ...], misses: list[_Unusable] | None = None
 ) -> Choice | None:
-    """The first suite that can be completed with one of these credentials; why the others cannot goes to `misses`."""
+    """The first suite for which everything can be found among these credentials, or None.
+
+    Why the suites before it cannot be used is appended to `misses`.
+    """
     for credentials in _by_chain(candidates, offer.certificate_schemes):
         for suite in candidate_suites(offer.hello.cipher_suites, config.policy):
             try:
@@ -303,7 +306,11 @@ class _Unusable(Exception):
 
 
 def candidate_credentials(server_name: str | None, config: ServerConfig) -> tuple[Credential, ...]:
-    """Those for the requested name; all of them where none matches, unless config or policy is strict."""
+    """The credentials for the requested name; all of them where none matches.
+
+    Raises `PeerIncompatible` if the name is none of `server_names`, or if no credential matches it and the policy says
+    `require_known_server_name`.
+    """
     if config.server_names and server_name is not None and server_name not in config.server_names:
         raise PeerIncompatible(
             f"the client asks for {server_name!r}, which is none of the server_names",
@@ -363,7 +370,7 @@ def _choose_credential(
 
 
 def choose_scheme(credential: Credential, offered: Iterable[SignatureScheme], policy: Policy) -> SignatureScheme | None:
-    """The scheme to sign with: what the key does best among what the peer verifies and the policy allows."""
+    """The scheme to sign with: the first of the credential's that the peer verifies and the policy allows, or None."""
     verifiable = set(offered)
     for scheme in credential.schemes:
         if scheme in verifiable and scheme in policy.signature_schemes:
@@ -396,7 +403,10 @@ def _choose_ff_group(offer: Offer, config: ServerConfig, credential: Credential 
 
 
 def choose_alpn(offered: tuple[bytes, ...], config: ServerConfig) -> str | None:
-    """Our best protocol among those offered; None without the extension. Raises `PeerIncompatible` (RFC 7301 3.2)."""
+    """The first of our protocols that the client offers; None if either side names none.
+
+    Raises `PeerIncompatible` if there are both and nothing is common (RFC 7301 3.2).
+    """
     if not config.alpn_protocols or not offered:
         return None
     for protocol in config.alpn_protocols:

@@ -1,6 +1,6 @@
 """The remedy of an error: the smallest change of the policy that would have helped, as an expression to type.
 
-How it works: an error is raised under a policy, so it is known what that policy lacks. `replacing` writes the change
+How it works: the code that raises an error knows which fields of the policy led to it. `replacing` writes the change
 of single fields: `Policy.default().replace(require_extended_master_secret=False)`. Where client and server have no
 suite in common, the policy is compared with `Policy.compatible()`, because no ordinary policy offers more: a server
 tries which of its fields would have led to a choice (`smallest_addition`), a client says which of them it did not offer
@@ -47,7 +47,7 @@ def permit(policy: Policy, risk: str, **changes: bool | int | Enum) -> str:
 
 
 _POLICY_BYTES = 4_096
-"""What a policy takes in a memory, or less."""
+"""The size at which a memory counts a policy: more than it takes."""
 
 
 def smallest_addition(
@@ -86,7 +86,7 @@ def offering_more(config: ClientConfig) -> str:
 
 
 def _offering_certificates(policy: Policy) -> str:
-    """What a client without a verifier lacks before a server that authenticates with a certificate."""
+    """What a client without a verifier needs for a server that authenticates with a certificate."""
     rows = (SUITES[suite] for suite in policy.cipher_suites)
     has_some = any(row.uses_certificate and not row.uses_psk for row in rows)
     suites = "" if has_some else ", and a policy with suites for certificates, such as Policy.default()"
@@ -94,7 +94,7 @@ def _offering_certificates(policy: Policy) -> str:
 
 
 def _extended(config: ClientConfig, base: Policy) -> list[str]:
-    """The fields in which this base offers all that the policy in force does, and more that this client can use."""
+    """The fields in which this base has all that the policy in force has, and more that this client can use."""
     policy = config.policy
     suites = replace(config, policy=base).suites
     useful = {
@@ -106,7 +106,7 @@ def _extended(config: ClientConfig, base: Policy) -> list[str]:
 
 
 def _widened(of: tuple[Policy, tuple[str, ...]]) -> Policy:
-    """A policy, and in these fields whatever `Policy.compatible()` has behind it."""
+    """A policy to whose given fields everything of `Policy.compatible()` is appended."""
     policy, fields = of
     widest = Policy.compatible()
     return policy.replace(**{name: dict.fromkeys((*getattr(policy, name), *getattr(widest, name))) for name in fields})

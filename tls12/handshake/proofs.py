@@ -2,7 +2,7 @@
 
 How it works: a handshake ends in an `Established`, which cannot be made without a proof of who the peer is, of who
 owns the key share, and of the Finished message. Each proof is made in exactly one function of `steps.py` (a test counts
-the places), behind the check that it stands for: code that leaves a check out does not type-check. Where the protocol
+the places), after the check that it stands for: code that leaves a check out does not type-check. Where the protocol
 proves nothing, the story says so with an `Unauthenticated` and its reason.
 """
 
@@ -50,7 +50,7 @@ class ResumedSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unauthenticated:
-    """Nothing is proved, and the reason why that is right: anonymous and PSK suites, optional client certificates."""
+    """Nothing is proved, for a reason that the protocol allows: an anonymous or PSK suite, no client certificate."""
 
     reason: str
 
@@ -65,8 +65,8 @@ class Established:
     negotiated: Negotiated
     session: Session | None
     server_certificate: bytes | None
-    """The server's leaf, DER, whichever side we are; for tls-server-end-point. A server that resumes has only the
-    hash of it, in the session."""
+    """The server's leaf, DER, on either side, for tls-server-end-point. None without one, and in a server that resumes:
+    its session has the hash."""
     encrypt_then_mac_ever: bool
     """Encrypt-then-MAC was used on this connection, so that no later handshake may drop it (RFC 7366 3.1)."""
     renegotiated: bool
@@ -75,7 +75,7 @@ class Established:
     client_verify_data: bytes = field(repr=False)
     server_verify_data: bytes = field(repr=False)
     crypto: CryptoProvider = field(repr=False)
-    """What the handshake computed with, and exporters compute with."""
+    """The provider that the handshake used, and that exporters use."""
 
     def prf(self) -> Prf:
         """The PRF with the master secret, for exporters (RFC 5705)."""
@@ -91,8 +91,9 @@ class Established:
     def obstacle_to_renegotiation(self, policy: Policy, *, with_extended_master_secret: bool = False) -> str:
         """Why no other handshake may follow this one on its connection; empty if one may.
 
-        A handshake without extended master secret is followed only by one with it (RFC 7627 5.2), or by policy; once
-        it is resumed by none, since its Finished may stand on two connections then (RFC 7627 5.4).
+        After a handshake without extended master secret only one with it may follow (RFC 7627 5.2), unless the policy
+        allows more. After a resumption without it none may follow, because its Finished may be that of another
+        connection too (RFC 7627 5.4).
         """
         agreed = self.negotiated
         if not agreed.secure_renegotiation:

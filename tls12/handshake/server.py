@@ -47,7 +47,7 @@ _KEYS_OF_TYPE = {
     ClientCertificateType.RSA_SIGN: frozenset({KeyKind.RSA, KeyKind.RSA_PSS}),
     ClientCertificateType.DSS_SIGN: frozenset({KeyKind.DSA}),
 }
-"""Which keys come under which type of certificate (RFC 5246 7.4.4; EdDSA under ecdsa_sign: RFC 8422 5.5)."""
+"""The kinds of key that each ClientCertificateType covers (RFC 5246 7.4.4; EdDSA under ecdsa_sign: RFC 8422 5.5)."""
 
 _NO_CLIENT_CERTIFICATE = Unauthenticated(reason="client certificates are not required")
 
@@ -215,7 +215,10 @@ class ServerHandshake(ServerHellos):
         self.send(share)
 
     def build_certificate_request(self, choice: Choice) -> CertificateRequest | None:
-        """Asked only by servers that authenticate with a certificate (RFC 5246 7.4.4)."""
+        """The CertificateRequest, or None where the configuration asks for no certificate.
+
+        Only a server that authenticates by certificate alone may send one (RFC 5246 7.4.4, RFC 4279 2).
+        """
         config = self.config
         if (
             config.client_auth is ClientAuth.NONE
@@ -231,7 +234,7 @@ class ServerHandshake(ServerHellos):
     # -- the client's flight ------------------------------------------------------------------------------
 
     def receive_certificate(self, request: CertificateRequest | None) -> Story[PeerChain | None]:
-        """The client's chain, if it was asked for one and has one (RFC 5246 7.4.6)."""
+        """The client's chain, or None if it was not asked for one or sent an empty one (RFC 5246 7.4.6)."""
         if request is None:
             return None
         message = yield from self.receive(Certificate)
@@ -264,7 +267,7 @@ class ServerHandshake(ServerHellos):
         check_size("a PSK identity", len(identity), self.limits.psk_identity, Alert.ILLEGAL_PARAMETER)
         key = yield from self.ask_for_psk(identity)
         if not key and self.config.policy.conceal_psk_identities:
-            return self.config.draw(Purpose.UNKNOWN_PSK, 32)  # fails at Finished, as a wrong key does
+            return self.config.draw(Purpose.UNKNOWN_PSK, 32)  # the handshake fails at Finished, as with a wrong key
         if not key:
             raise PeerIncompatible(
                 "the client names a PSK identity that is not configured",

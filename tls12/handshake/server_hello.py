@@ -1,7 +1,7 @@
 """The server's hellos: what it makes of the ClientHello, what it answers, and the sessions that it keeps.
 
 How it works: the ClientHello has been read into an `Offer` (`negotiation.py`). The steps here show it to the
-application, check it against the handshakes before on this connection, and look for a session; what is chosen becomes
+application, check it against the earlier handshakes of this connection, and look for a session; what is chosen becomes
 an `Agreed` and a ServerHello. Everything is chosen before the first byte of the answer is queued, so a server that
 refuses a hello has sent nothing.
 """
@@ -73,7 +73,7 @@ class ServerHellos(Steps[ServerConfig]):
     # -- the ClientHello ----------------------------------------------------------------------------------
 
     def consult_application(self, offer: Offer) -> Story[None]:
-        """Offer the ClientHello to the application, which may change the configuration or refuse."""
+        """Show the ClientHello to the application, which may answer with another configuration or refuse."""
         event = ClientHelloReceived(
             offer.hello,
             offer.server_name,
@@ -86,7 +86,7 @@ class ServerHellos(Steps[ServerConfig]):
             self.adopt(decision)
 
     def check_renegotiation_info(self, offer: Offer) -> None:
-        """RFC 5746 3.6 and 3.7."""
+        """Check renegotiation_info, in a first handshake by RFC 5746 3.6 and in a later one by 3.7."""
         previous = self.previous
         info = offer.find(RenegotiationInfo)
         renegotiated_connection = info.renegotiated_connection if info is not None else b""
@@ -115,7 +115,7 @@ class ServerHellos(Steps[ServerConfig]):
             )
 
     def check_same_name(self, offer: Offer) -> None:
-        """A renegotiation goes to the server that the connection is with. A name may come where there was none."""
+        """A renegotiation must ask for the same server name as before. It may ask for one if there was none before."""
         before = self.previous.negotiated.server_name if self.previous is not None else None
         if before is not None and offer.server_name != before:
             raise PeerMisbehaved(
@@ -125,8 +125,8 @@ class ServerHellos(Steps[ServerConfig]):
             )
 
     def choose_alpn(self, offer: Offer) -> str | None:
-        """Our best protocol among those offered. In a renegotiation the one that the connection speaks, and no other:
-        the application speaks it already. A client that offers none then, as OpenSSL does, keeps it."""
+        """The first of our protocols that the client offers; in a renegotiation the one that the application speaks
+        already, and no other. A client that offers none in a renegotiation, as OpenSSL does, keeps it."""
         previous = self.previous
         if previous is None:
             return choose_alpn(offer.protocols, self.config)
@@ -150,7 +150,8 @@ class ServerHellos(Steps[ServerConfig]):
     # -- sessions -----------------------------------------------------------------------------------------
 
     def find_session(self, offer: Offer) -> Story[Session | None]:
-        """By ticket, and only without one by id (RFC 5077 3.4)."""
+        """The session that the client offers, if it is known: by its ticket, or without a ticket by its id
+        (RFC 5077 3.4)."""
         config, session_id, ticket = self.config, offer.hello.session_id, offer.ticket
         if ticket:
             if config.ticket_keys is None:
@@ -159,7 +160,7 @@ class ServerHellos(Steps[ServerConfig]):
             try:
                 return Session.from_bytes(state) if state is not None else None
             except DecodeError:
-                return None  # sealed by us, but by another release: a full handshake follows
+                return None  # another release of this library sealed it: a full handshake follows
         if not session_id:
             return None
         if self.pauses_on(SessionLookupRequested):
@@ -173,7 +174,7 @@ class ServerHellos(Steps[ServerConfig]):
         return found
 
     def check_resumption(self, session: Session, offer: Offer) -> Choice | None:
-        """What a full handshake would choose now, if the session may go on instead; None if it may not.
+        """What a full handshake would choose now, if the session may be resumed; None if it may not.
 
         What the ClientHello offers for the key exchange does not matter, because a resumption has none. Raises
         `PeerMisbehaved` where the RFC demands an alert instead of a full handshake.
@@ -212,8 +213,8 @@ class ServerHellos(Steps[ServerConfig]):
         )
 
     def choice_for_session(self, session: Session, offer: Offer) -> Choice | None:
-        """What a full handshake would choose among the credentials that may resume the session; None if that is another
-        suite than the session's."""
+        """What a full handshake would choose among the credentials that may resume the session; None if it would choose
+        nothing, or another suite than the session's."""
         try:
             candidates = candidate_credentials(offer.server_name, self.config)
         except PeerIncompatible:
@@ -224,8 +225,9 @@ class ServerHellos(Steps[ServerConfig]):
         return choice if choice is not None and choice.parameters.suite == session.cipher_suite else None
 
     def credentials_for_session(self, session: Session, candidates: tuple[Credential, ...]) -> tuple[Credential, ...]:
-        """The credentials under which a session may go on: those with the key and the names of the one it was made
-        under, so that it outlives a renewal and a certificate that is added beside, but goes to no other host."""
+        """The credentials under which the session may be resumed: those with the key and the names of the credential
+        that it was made under (see `bindings.may_continue`). So a session remains usable when the certificate is
+        renewed or another one is added, but not on a server for another host."""
         identity, name, across_keys = session.identity, session.server_name, self.config.resume_across_keys
         return tuple(
             credential
@@ -244,20 +246,20 @@ class ServerHellos(Steps[ServerConfig]):
         )
 
     def digest_psk(self, secrets: Secrets, identity: bytes | None, psk: Secret[bytes | None]) -> bytes:
-        """What the session keeps of the PSK, if one takes part."""
+        """What the session keeps to recognise the PSK; empty without one."""
         if psk.value is None:
             return b""
         return digest_psk(secrets.master, identity or b"", psk.value)
 
     def ask_for_psk(self, identity: bytes) -> Story[bytes | None]:
-        """The key of this identity: from the application where it answers that, else from the configuration."""
+        """The key of this identity: from the application if it answers that, else from the configuration."""
         if self.pauses_on(PskLookupRequested):
             key: bytes | None = yield from self.ask(PskLookupRequested(identity=identity), None)
             return key
         return self.look_up_psk(identity)
 
     def look_up_psk(self, identity: bytes) -> bytes | None:
-        """From the mapping or the function of the configuration."""
+        """The key of this identity in the configuration's mapping, or from its function."""
         source = self.config.psk
         assert source is not None, "no PSK suite is chosen without a source of keys"
         if callable(source):
@@ -274,14 +276,14 @@ class ServerHellos(Steps[ServerConfig]):
         credential: Credential | None,
         psk_digest: bytes,
     ) -> Session | None:
-        """What may be resumed later, if anything here can resume."""
+        """The session that may be resumed later; None where this server could not find it again."""
         config = self.config
         if not self.may_be_reused(agreed.terms.extended_master_secret):
             return None
         if not self.keeps_sessions() and config.ticket_keys is None:
             return None
         created = config.now()
-        lifetime = max(int(config.session_lifetime), 1)  # 0 would leave it unspecified
+        lifetime = max(int(config.session_lifetime), 1)  # 0 means unspecified (RFC 5077 3.3)
         return Session(
             terms=agreed.terms,
             peer=peer,
@@ -299,20 +301,20 @@ class ServerHellos(Steps[ServerConfig]):
         )
 
     def send_ticket(self, agreed: Agreed, session: Session | None) -> None:
-        """NewSessionTicket, exactly when the ServerHello promised it (RFC 5077 3.3).
+        """Send NewSessionTicket if the ServerHello promised it (RFC 5077 3.3).
 
-        It is empty, which means none, where the session's certificates would make a ticket so long that the hello
-        that brings it back would exceed our own limit.
+        The ticket is empty, which means none, where the session's certificates make it so long that the ClientHello
+        that carries it would exceed our own limit.
         """
         if agreed.ticket_promised and session is not None and self.config.ticket_keys is not None:
             ticket = self.config.ticket_keys.seal(session.to_bytes())
-            if len(ticket) > self.limits.size_of(HandshakeType.CLIENT_HELLO) // 2:  # the rest is for the rest
+            if len(ticket) > self.limits.size_of(HandshakeType.CLIENT_HELLO) // 2:  # half for the rest of the hello
                 ticket = b""
             hint = min(self.config.session_lifetime, self.config.ticket_keys.lifetime)
             self.send(NewSessionTicket(int(hint), ticket))
 
     def keep_session(self, session: Session | None) -> None:
-        """Into the store, for resumption by id."""
+        """Put the session into the store, if there is one, for resumption by id."""
         if session is not None and session.session_id and self.config.sessions is not None:
             put_session(self.config.sessions, session.session_id, session)
 
@@ -330,12 +332,12 @@ class ServerHellos(Steps[ServerConfig]):
         scts: tuple[bytes, ...],
         session: Session | None = None,
     ) -> Agreed:
-        """What the two hellos settle; with a `session`, in a resumption."""
+        """What the two hellos settle. A resumption gives its `session`."""
         config, policy, suite = self.config, self.config.policy, choice.parameters
         asked = offer.find(RecordSizeLimit) if policy.record_size_limit else None
         code: int | None = None
         if asked is None and session is not None:
-            code = session.max_fragment_length  # RFC 6066 4: it holds for resumptions, unasked
+            code = session.max_fragment_length  # it holds without being asked for again (RFC 6066 4)
         elif asked is None and policy.max_fragment_length:
             wanted = offer.find(MaxFragmentLength)
             code = wanted.max_fragment_length if wanted is not None else None
@@ -368,9 +370,9 @@ class ServerHellos(Steps[ServerConfig]):
         return server_name in config.server_names or any(c.matches(server_name) for c in config.credentials)
 
     def build_server_hello(self, offer: Offer, agreed: Agreed, *, resumed: bool = False) -> ServerHello:
-        """The answer, with exactly those extensions that the client offered (RFC 5246 7.4.1.3).
+        """The answer, only with extensions that the client offered (RFC 5246 7.4.1.4).
 
-        A resumption answers none of RFC 6066: what they settled is the session's.
+        In a resumption it has no extension of RFC 6066: what they settled is kept with the session.
         """
         terms, policy = agreed.terms, self.config.policy
         extensions: list[Extension] = []

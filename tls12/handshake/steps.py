@@ -1,8 +1,8 @@
 """The steps that both sides share: keys, Finished, signatures, proofs, the end of a handshake.
 
 How it works: what RFC 5246 says for both sides is written here once. Four of these methods are the only ones that
-make a proof, each behind its check: `verify_identity`, `verify_signature`, `receive_finished`, and `accept_resumption`,
-whose proof is the Finished under the session's master secret. `finish` puts the proofs together.
+make a proof, each after its check: `verify_identity`, `verify_signature`, `receive_finished`, and `accept_resumption`,
+which is given the Finished under the session's master secret. `finish` puts the proofs together.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Steps(Handshake[C]):
     """A handshake with the steps that do not depend on the side; the stories build on it."""
 
     def output_record_rules(self, agreed: Agreed) -> None:
-        """Tell the connection what holds for every further record: its version, and its length (RFC 6066 4)."""
+        """Tell the connection that the version is agreed, and how long records may be from here on (RFC 6066 4)."""
         self.outputs.append(RecordRules(agreed.max_fragment_size, self.config.max_send_fragment))
 
     # -- keys ---------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ class Steps(Handshake[C]):
         return key_schedule.verify_data(secrets.prf, sender, self.transcript.digest())
 
     def send_finished(self, agreed: Agreed, secrets: Secrets) -> bytes:
-        """Switch our keys on and send Finished; the verify_data sent."""
+        """Send ChangeCipherSpec, switch our keys on and send Finished. Returns its verify_data."""
         keys = secrets.keys.client if self.side is _CLIENT else secrets.keys.server
         sealer = self.config.crypto.make_sealer(
             agreed.parameters,
@@ -97,7 +97,7 @@ class Steps(Handshake[C]):
     # -- proofs -------------------------------------------------------------------------------------------
 
     def receive_finished(self, agreed: Agreed, secrets: Secrets) -> Story[VerifiedFinished]:
-        """Switch the peer's keys on, and compare its Finished with ours: the one place that proves a Finished."""
+        """Take ChangeCipherSpec, switch the peer's keys on, and check its Finished. Only here is a Finished proved."""
         yield from self.receive(ChangeCipherSpec)
         keys = secrets.keys.server if self.side is _CLIENT else secrets.keys.client
         opener = self.config.crypto.make_opener(agreed.parameters, keys, encrypt_then_mac=agreed.terms.encrypt_then_mac)
@@ -113,7 +113,10 @@ class Steps(Handshake[C]):
         return VerifiedFinished(verify_data=finished.verify_data)
 
     def check_key_size(self, peer: PeerChain) -> None:
-        """The policy's bounds for RSA and what is as strong of ECDSA, whatever the verifier makes of it."""
+        """Apply the policy's bounds on RSA keys, and those on curves that follow from them, to the peer's leaf.
+
+        This does not depend on the verifier, which may accept any key.
+        """
         leaf, policy, whose = peer.leaf_key, self.config.policy, f"the {peer.role}'s certificate"
         bits, curve = leaf.rsa_bits, leaf.curve_bits
         if bits is not None and bits < peer.minimum_rsa_bits:
@@ -131,7 +134,7 @@ class Steps(Handshake[C]):
             raise weak_curve(whose, curve, allowed)
 
     def verify_identity(self, peer: PeerChain) -> Story[VerifiedIdentity]:
-        """Ask the verifier, then the application: the one place that proves an identity."""
+        """Ask the verifier, then the application. Only here is an identity proved."""
         assert self.config.verifier is not None
         chain = self.config.verifier.verify(peer)
         self.check_chain(chain)
@@ -143,7 +146,7 @@ class Steps(Handshake[C]):
         return VerifiedIdentity(certificates=peer.certificates, chain=chain)
 
     def check_chain(self, chain: Any) -> None:
-        """What a verifier of the application's own gave is a chain. Raises `UsageError`."""
+        """Raises `UsageError` if the verifier, which may be the application's own, returned no tuple of bytes."""
         if not isinstance(chain, tuple):
             wrong = name_value(chain)
         elif others := [der for der in chain if not isinstance(der, bytes)]:
@@ -158,7 +161,7 @@ class Steps(Handshake[C]):
     def verify_signature(
         self, peer: PeerChain, scheme: SignatureScheme, signature: bytes, signed: bytes
     ) -> VerifiedSignature:
-        """A scheme that we offered and that fits the key, and a good signature: the one place that proves it."""
+        """Check that the scheme was offered and fits the key, and verify the signature. Only here is one proved."""
         if scheme not in self.config.policy.signature_schemes:
             raise PeerMisbehaved(f"the {peer.role} signed with {scheme}, which was not offered", rule="RFC 5246 7.4.3")
         leaf = peer.leaf_key
@@ -177,7 +180,7 @@ class Steps(Handshake[C]):
     # -- our signature ------------------------------------------------------------------------------------
 
     def sign(self, credential: Credential, scheme: SignatureScheme, data: bytes) -> Story[bytes]:
-        """Our signature: by the credential, or by the application that keeps its key elsewhere."""
+        """Our signature: from the application if it answers SignatureRequested, else made with the credential."""
         if self.pauses_on(SignatureRequested):
             signature: bytes = yield from self.ask(SignatureRequested(credential, scheme, data), b"")
             return signature
@@ -190,7 +193,10 @@ class Steps(Handshake[C]):
     # -- extended master secret, renegotiation and the end --------------------------------------------------
 
     def check_extended_master_secret(self, offered: bool) -> None:
-        """Whether the peer may leave it out (RFC 7627 5.2): by policy, and never after a handshake that used it."""
+        """Raise an error if the peer leaves extended master secret out and must not (RFC 7627 5.2, 5.4).
+
+        The policy decides, except in a renegotiation after a handshake that used it: that must use it again.
+        """
         if offered:
             return
         peer, policy, previous = self.peer, self.config.policy, self.previous
@@ -224,7 +230,7 @@ class Steps(Handshake[C]):
         return extended_master_secret or self.config.policy.reuse_legacy_sessions
 
     def check_continuity(self, agreed: Agreed) -> None:
-        """What a renegotiation may not change, besides extended master secret (RFC 7366 3.1)."""
+        """Refuse a renegotiation that goes from encrypt-then-MAC back to MAC-then-encrypt (RFC 7366 3.1)."""
         previous = self.previous
         if previous is None:
             return
@@ -236,7 +242,7 @@ class Steps(Handshake[C]):
             )
 
     def is_same_peer(self, peer: PeerIdentity) -> bool:
-        """Whether this is the peer of the connection's last handshake; an anonymous one may become anyone."""
+        """Whether this is the peer of the connection's last handshake. One that was anonymous may now authenticate."""
         before = self.previous.negotiated.peer if self.previous is not None else None
         return before is None or (
             before.certificates[:1] in ((), peer.certificates[:1]) and before.psk_identity in (None, peer.psk_identity)
@@ -281,7 +287,7 @@ class Steps(Handshake[C]):
         sent_verify_data: bytes,
         server_certificate: bytes | None,
     ) -> None:
-        """Gather the proofs into `Established`: nothing else ends a handshake."""
+        """Gather the proofs into `Established` and complete the handshake. Nothing else completes one."""
         ours, theirs = sent_verify_data, finished.verify_data
         previous = self.previous
         established = Established(

@@ -1,10 +1,10 @@
 """The handshake messages so far, as every signature and Finished covers them (RFC 5246 7.4.8, 7.4.9).
 
 How it works: every handshake message is appended as it went over the wire, header included, without record
-headers, ChangeCipherSpec, alerts and HelloRequest. Three readers want it in two shapes:
+headers, ChangeCipherSpec, alerts and HelloRequest. It is needed in two forms:
 
-* Finished and the session hash of RFC 7627 want a hash, by the PRF's hash. That is known only once the
-  ServerHello has chosen the suite, so the bytes are kept first and `start` begins to hash along.
+* Finished and the session hash of RFC 7627 need the hash of the PRF. That is known only once the ServerHello has
+  chosen the suite, so the bytes are kept first, and `start` begins a running hash.
 * CertificateVerify signs the bytes themselves, under whatever hash the scheme names. They are kept until
   `forget_messages` says that none can follow.
 """
@@ -33,22 +33,22 @@ class Transcript:
             self._hash.update(message)
 
     def start(self, hash_name: str) -> None:
-        """From now on hash along with `hash_name`, the PRF's hash.
+        """Begin the running hash with `hash_name`, the PRF's hash.
 
         Raises UsageError once messages are forgotten.
         """
         self._hash = hashlib.new(hash_name, self.messages)
 
     def digest(self, hash_name: str = "") -> bytes:
-        """The hash of everything so far: by the hash given to `start`, which is cheap, unless another is named.
+        """The hash of everything so far: the running hash, which is cheap, unless `hash_name` names another.
 
-        Raises UsageError for another one once messages are forgotten, and for none before `start`.
+        Raises UsageError for another one once messages are forgotten, and without a name before `start`.
         """
         running = self._hash
         if running is not None and (not hash_name or running.name == hash_name):
             return running.digest()
         if not hash_name:
-            raise UsageError("a transcript that does not hash along has no hash by itself; name one")
+            raise UsageError("this transcript has no running hash; name a hash, or call start() before")
         return hashlib.new(hash_name, self.messages).digest()
 
     @property
@@ -61,7 +61,7 @@ class Transcript:
     def forget_messages(self) -> None:
         """Keep the running hash only: no CertificateVerify can follow. Raises UsageError before `start`."""
         if self._hash is None:
-            raise UsageError("a transcript that does not hash along cannot forget its messages")
+            raise UsageError("this transcript has no running hash; call start() before forget_messages()")
         self._messages = None
 
     def copy(self) -> Transcript:
