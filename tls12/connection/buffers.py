@@ -1,8 +1,8 @@
 """Buffers of callers: taken as they come, handed out in portions, never kept.
 
-How it works: everything that Python calls a buffer is read as bytes, item size and shape aside. Output waits as the
-pieces that the record layer made, in a list, which takes a tenth of a deque's memory; a portion cuts the first one by a
-view, so that fetching a large output in small portions takes linear time.
+How it works: everything that Python calls a buffer is read as bytes, whatever its item size and shape. Output waits as
+the pieces that the record layer made, in a list, which takes less memory than a deque. A portion is cut off the first
+piece, of which a view remains, so that fetching a large output in small portions takes linear time.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def take_portion(pieces: list[Buffer], amount: int) -> bytes:
     if not pieces:
         return b""
     if len(pieces) > 1 and len(pieces[0]) <= amount:
-        # What a portion left of the first is copied once more, but it is less than this portion: still linear.
+        # What an earlier portion left of the first piece is copied again, but is no longer than this one: still linear.
         pieces[:] = [b"".join(pieces)]
     first = memoryview(pieces[0])
     portion, rest = bytes(first[:amount]), first[amount:]
-    # From here to the caller there is no call, and so no moment for a signal to lose the portion in.
+    # No call follows before the return, so no signal handler runs in between and loses the portion.
     if rest:
         pieces[0] = rest
     else:

@@ -73,4 +73,4 @@ class ClientConnection(Connection):
         if core.handshakes.so_far.handshakes or not core.lifecycle.may_write:
             raise UsageError("initiate_handshake() is called once, first")
         core.run(core.begin_handshake)
-        core.outgoing.writer.version = _TLS_1_2  # an alert may follow before the ServerHello is read
+        core.outgoing.writer.version = _TLS_1_2  # for an alert that is sent before the ServerHello is read

@@ -4,8 +4,8 @@ How it works: `Connection` has the public methods of `ClientConnection` and `Ser
 asks for, and when; what happens then is decided in `core.py`, which ties the parts together.
 
 The path of application data is short on purpose (docs/performance.md): a chunk that is exactly one record goes from
-`receive_data` to its opener, a write of at most one record from `send_data` to its sealer, and everything rare is
-decided when the state changes.
+`receive_data` to its opener, a write of at most one record from `send_data` to its sealer. Whether they may go there is
+decided when the state changes, not for each record.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Connection:
 
     def __init__(self, role: Role, config: ClientConfig | ServerConfig, hooks: Hooks) -> None:
         self._core = core = Core(role, config, hooks)
-        self._incoming, self._outgoing = core.incoming, core.outgoing  # here as well for the short paths below
+        self._incoming, self._outgoing = core.incoming, core.outgoing  # kept here too, for the short paths below
         self._ahead: list[Event] | None = None  # events in reverse order, for next_event
 
     def __reduce__(self) -> NoReturn:
@@ -67,7 +67,7 @@ class Connection:
             if type(data) is bytes and (state := self._core.alone) is not None:
                 reader = self._incoming.reader
                 if not reader.held:
-                    # The commonest chunk. Without the reader, which would do the same: see docs/performance.md.
+                    # The commonest chunk, opened without the reader, which would do the same: see docs/performance.md.
                     fragment = state.open_alone(data, reader.plaintext_limit)
                     if fragment:
                         reader.empty_run = 0
@@ -84,8 +84,8 @@ class Connection:
     def answer(self, decision: object) -> None:
         """Answer the event that paused the handshake; see each event for what it takes.
 
-        Raises `UsageError` when nothing was asked, and for an answer of the wrong type; the question then stands.
-        If the connection ended while the answer was sought, it is dropped.
+        Raises `UsageError` when nothing was asked, and for an answer of the wrong type; the question then remains.
+        An answer that comes after the connection has ended is dropped.
         """
         core = self._core
         core.refuse_inside("answer")
@@ -110,7 +110,7 @@ class Connection:
         return self._outgoing.data_to_send(amount)
 
     def send_data(self, data: Buffer) -> None:
-        """Queue application data; it is sealed at once, or, with `pack_small_writes`, together with other writes.
+        """Queue application data. It is sealed at once, or, with `pack_small_writes`, together with other writes.
 
         Raises `UsageError` before `HandshakeCompleted` and after one's own `close()`. After the peer's close or a
         failure the data is dropped, since the caller may not have read those events yet. During a renegotiation it is
@@ -121,7 +121,7 @@ class Connection:
             outgoing = self._outgoing
             if type(data) is bytes:
                 if 0 < len(data) <= outgoing.largest_direct_write:
-                    # The commonest write. Without the writer, which would do the same: see docs/performance.md.
+                    # The commonest write, sealed without the writer, which would do the same: see docs/performance.md.
                     record = outgoing.state.seal_alone(data)
                     if record is not None:
                         outgoing.queue.append(record)
@@ -158,7 +158,7 @@ class Connection:
     def events(self) -> list[Event]:
         """What has happened since the last call, in order."""
         core = self._core
-        if core.inside:  # the step that goes on appends to this very list
+        if core.inside:  # a step is running and appends to this list
             events = core.events.copy()
             del core.events[:]
         else:
@@ -171,12 +171,12 @@ class Connection:
         """The next event alone, or None."""
         ahead = self._ahead
         if not ahead:
-            # Turned over once, and taken from its end: from the front each would move all that wait behind it.
+            # Events are taken from the end of a reversed list, because taking one from the front moves all the others.
             ahead = self._ahead = self.events()[::-1]
         if not ahead:
             return None
         event = ahead[-1]
-        del ahead[-1]  # no call, and so no moment for a signal, lies between this and the caller
+        del ahead[-1]  # no call follows before the return, so no signal handler runs in between and loses the event
         return event
 
     # -- acts ---------------------------------------------------------------------------------------------
@@ -184,8 +184,8 @@ class Connection:
     def close(self) -> None:
         """End our direction with close_notify. May be called twice, in any state, and inside a callback.
 
-        A handshake that is not through is given up, which ends both directions; but if data waits for the end of a
-        renegotiation, close_notify waits behind it. Nothing follows close_notify.
+        A handshake that is not complete is given up, which ends both directions; but if data waits for the end of a
+        renegotiation, the handshake goes on, and close_notify follows the data. Nothing follows close_notify.
         """
         core = self._core
         self._outgoing.refuse_while_sealing("close")
@@ -262,14 +262,14 @@ class Connection:
     @property
     def session(self) -> Session | None:
         """What can be resumed later, or None: before `HandshakeCompleted`, when the peer offers nothing, and after a
-        fatal alert of either side (RFC 5246 7.2.2). A failure that sent none, as behind our close_notify, is no reason.
+        fatal alert of either side (RFC 5246 7.2.2). A failure without an alert, as after our close_notify, keeps it.
         """
         established = self._core.handshakes.established
         return established.session if established is not None else None
 
     @property
     def error(self) -> TLSError | None:
-        """Why the connection failed; its `alert` is the one that we sent."""
+        """Why the connection failed, or None; its `alert` is the one that we sent, if any."""
         return self._core.error
 
     @property
@@ -279,7 +279,7 @@ class Connection:
 
     @property
     def trailing_data(self) -> bytes:
-        """Bytes that came behind the peer's close_notify, up to `Limits.buffered`."""
+        """Bytes that came after the peer's close_notify, up to `Limits.buffered`."""
         return self._incoming.trailing_data
 
     @property

@@ -1,6 +1,6 @@
-"""What an established connection gives to other protocols: keying material for them, and what they ask to know.
+"""The exporter: keying material for other protocols, made from the secrets of the last handshake (RFC 5705).
 
-How it works: the exporter of RFC 5705 over the secrets of the last handshake. Channel bindings are in
+How it works: this file checks what is asked for, and `crypto/key_schedule.py` computes. Channel bindings are in
 `handshake/channel_bindings.py`.
 """
 
@@ -11,7 +11,7 @@ from tls12.errors import UsageError
 from tls12.handshake.proofs import Established
 
 _LONGEST_EXPORT = 1 << 16
-"""Bytes that one export gives at most: each 32 of them cost an HMAC or two."""
+"""Bytes that one export gives at most, because its cost grows with its length."""
 
 
 def export_keying_material(

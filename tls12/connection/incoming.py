@@ -13,7 +13,7 @@ warning counts as one of a run unless a handshake message or a record with appli
 application data does not touch that counter. Instead each warning looks at how many records with content have been
 opened since the last one.
 
-After the peer's close_notify the bytes behind it are kept, within the same bound, as the plain protocol that follows.
+The bytes after the peer's close_notify are kept, within the same bound: a protocol in the clear may follow.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Incoming:
     # -- reading ------------------------------------------------------------------------------------------
 
     def feed(self, data: Buffer, events: list[Event]) -> Generator[tuple[int, bytes]]:
-        """Read what `data` completes, behind what waits: pairs of a content type and its payload, in order.
+        """Read what waits and then `data`: pairs of a content type and its payload, in order.
 
         The payload of the handshake type is one whole message. Application data that may come is appended to `events`.
         The caller may install keys between two pairs and may stop at any of them; it closes the iterator then.
@@ -97,7 +97,7 @@ class Incoming:
                         raise interruption(self._peer, what)
                     yield kind, fragment
         finally:
-            records.close()  # here, where an interrupt of what the reader puts back is raised and not swallowed
+            records.close()  # an exception in the reader's clean-up is raised here; in garbage collection it were lost
 
     def _whole_messages(self) -> Generator[tuple[int, bytes]]:
         reassembler = self.reassembler
@@ -125,7 +125,7 @@ class Incoming:
 
     @property
     def opened(self) -> int:
-        """How many records have been opened under the keys of now."""
+        """How many records have been opened under the current keys; 0 in the clear."""
         state = self.reader.state
         return state.sequence if state is not None else 0
 
@@ -140,13 +140,13 @@ class Incoming:
         return AlertMessage(level, description)
 
     def count_warning(self, *, excused: bool) -> None:
-        """Count one more warning alert in a row; an excused one, an answer to us, ends the run.
+        """Count one more warning alert in a row. An excused one, which answers our own request, resets the count.
 
         Raises LimitExceeded beyond `Limits.warnings`.
         """
         state = self.reader.state
         useful = self._useful_records + 1 if state is None else state.sequence - self.reader.empty_records
-        in_a_row = useful == self._useful_records + 1
+        in_a_row = useful == self._useful_records + 1  # this warning is the only record with content since the last one
         self._warnings = 0 if excused else self._warnings + 1 if in_a_row else 1
         self._useful_records = useful
         if self._warnings > self._limits.warnings:
@@ -178,12 +178,12 @@ class Incoming:
         self.keep_trailing(unread)
 
     def keep_trailing(self, data: Buffer) -> None:
-        """Keep what comes behind the peer's close_notify, up to `Limits.buffered`; behind any other end, nothing."""
+        """Keep what comes after the peer's close_notify, up to `Limits.buffered`. Without one, nothing is kept."""
         if self.keeps_trailing:
             room = self._limits.buffered - len(self._trailing)
             self._trailing += data[: max(room, 0)]
 
     @property
     def trailing_data(self) -> bytes:
-        """What came behind the peer's close_notify."""
+        """What came after the peer's close_notify."""
         return bytes(self._trailing)

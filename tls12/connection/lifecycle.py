@@ -1,13 +1,13 @@
 """What comes before, around and after a handshake: the phases of a connection, as a table.
 
 How it works: `TRANSITIONS` lists every phase, everything that can happen in it, the phase that follows, and what the
-peer is owed then. A `Lifecycle` is one place in that table; the connection tells it what has happened and does what
-it answers. Which messages a handshake consists of stands in `handshake/grammar.py`, whose table has the same form.
+peer must be sent then. A `Lifecycle` holds the phase of one connection, which tells it what has happened and sends what
+it returns. The messages of a handshake are listed in `handshake/grammar.py`, in a table of the same form.
 
 A connection has two directions that end apart. The peer's direction ends with its close_notify, ours with our own
-(RFC 5246 7.2.1); a failure ends both. During the first handshake nothing can be closed alone, so a close_notify from
-either side ends both directions. Two conditions decide between rows: whether the configuration allows `half_close`, and
-whether application data waits for the end of a renegotiation, in which case our close_notify waits behind it.
+(RFC 5246 7.2.1); a failure ends both. During the first handshake no direction can end alone, so a close_notify from
+either side ends both. Two conditions decide between rows: whether the configuration allows `half_close`, and whether
+application data waits for the end of a renegotiation, in which case our close_notify is sent after that data.
 
 A pause (`answer()`) is not a phase: it can only happen during a handshake, and the handshake knows what it asked.
 """
@@ -162,7 +162,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_P.CLOSED,         _H.FAILS,         _P.FAILED),
     Transition(_P.FAILED,         _H.OWNER_CLOSES,  _P.FAILED),
 )  # fmt: skip
-"""The life of a connection. What is not listed cannot happen; the connection sees to that before it asks."""
+"""The life of a connection. What is not listed cannot happen: the connection checks that before it calls `move`."""
 
 MAY_READ = frozenset({Phase.IDLE, Phase.HANDSHAKING, Phase.OPEN, Phase.RENEGOTIATING, Phase.WRITE_ENDED})
 """The phases in which the peer's records are read."""
@@ -185,7 +185,7 @@ _BY_PHASE: dict[tuple[Phase, Happening], tuple[Transition, ...]] = {
 
 
 class Lifecycle:
-    """One place in the table."""
+    """The phase of one connection, and what that phase allows."""
 
     __slots__ = ("has_ended", "may_read", "may_write", "phase")
 
@@ -201,16 +201,16 @@ class Lifecycle:
         self.enter(Phase.IDLE)
 
     def enter(self, phase: Phase) -> None:
-        """Be in this phase."""
+        """Set the phase."""
         self.phase = phase
         self.may_read, self.may_write, self.has_ended = _FACTS[phase]
 
     def end(self) -> None:
-        """Be at an end: an interrupt may have come in the middle of a move to one."""
+        """Set FAILED, unless the phase is CLOSED. An interrupt may have come in the middle of a move to either."""
         self.enter(Phase.CLOSED if self.phase is Phase.CLOSED else Phase.FAILED)
 
     def move(self, happening: Happening, conditions: Callable[[], Conditions] = Conditions) -> Owed:
-        """Go where `happening` leads, and say what the peer is owed. Raises KeyError for what cannot happen here."""
+        """Go to the phase that follows; returns what must be sent. Raises KeyError for what cannot happen here."""
         rows = _BY_PHASE[self.phase, happening]
         row = rows[0]
         if len(rows) > 1 and not row.only_if(conditions()):

@@ -1,8 +1,9 @@
-"""Why the peer has ended the connection, and what to do about it, as far as what went before lets one guess.
+"""Why the peer has ended the connection, and what to do about it, guessed from what happened before.
 
 How it works: an alert is one byte and gives no reason. What it is likely to mean depends on who we are, on how far
 the handshake had come, which the guard's facts say, and on what our configuration offers. `_REMEDIES` goes from the
-particular to the general; the first row that fits gives the clause for the error, and none is better than a wrong one.
+particular to the general. The first row that fits gives a clause that the error adds. If none fits, the error has none,
+which is better than a wrong one.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from tls12.registry import Alert, ConnectionEnd
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What was known when the alert came."""
+    """What was known when the alert or the end of the stream came."""
 
     side: ConnectionEnd
-    """Ours."""
+    """Our end."""
     facts: ConversationFacts
-    """The guard's."""
+    """What the guard has learnt of the last handshake."""
     established: bool
     """A handshake was complete."""
     config: ClientConfig | ServerConfig
-    """In force."""
+    """The configuration in force."""
     refusal: str
-    """Why the last wish of the peer to renegotiate was refused; empty if none was."""
+    """Why the peer's last wish to renegotiate was refused; empty if none was."""
 
 
 _Fits = Callable[[Circumstances], bool]

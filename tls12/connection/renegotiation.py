@@ -24,7 +24,7 @@ from tls12.wire.hello import ClientHello
 
 
 class RenegotiationReply(Enum):
-    """What the peer's wish for another handshake is answered."""
+    """What becomes of the peer's wish for another handshake."""
 
     BEGIN = "the message begins the handshake"
     ASK_OWNER = "the owner is told, and may begin the handshake"
@@ -91,7 +91,7 @@ def obstacle(
     if during:
         return "renegotiate() was called during a handshake"
     if config.policy.renegotiation is not Renegotiation.ALLOW:
-        remedy = permit(config.policy, "work for whoever asks", renegotiation=Renegotiation.ALLOW)
+        remedy = permit(config.policy, "handshakes whenever the peer asks", renegotiation=Renegotiation.ALLOW)
         return f"the policy forbids renegotiation; {remedy}"
     unsafe = established.obstacle_to_renegotiation(config.policy)
     if unsafe:
@@ -121,7 +121,7 @@ def judge_hello_request(
 def judge_client_hello(
     config: ClientConfig | ServerConfig, established: Established, so_far: Renegotiations, message: bytes
 ) -> RenegotiationReply:
-    """What a server answers a ClientHello behind a finished handshake. Raises LimitExceeded for too many."""
+    """What a server answers a ClientHello after a finished handshake. Raises LimitExceeded for too many."""
     wish = config.policy.renegotiation
     if wish is Renegotiation.ALLOW and _may_begin(config, established, message):
         return RenegotiationReply.BEGIN

@@ -28,7 +28,7 @@ from tls12.resumption.sessions import Session
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What the owner wants to see, to decide or to replace in every handshake of a connection."""
+    """What the owner watches, decides or replaces in every handshake of a connection."""
 
     pause_on: frozenset[type]
     rewrite: Rewrite | None
@@ -55,7 +55,7 @@ class Hooks:
 
 
 NO_HOOKS = Hooks(frozenset(), None, None)
-"""What most connections have."""
+"""No hooks, as in most connections."""
 
 
 class Role(Protocol):
@@ -117,11 +117,12 @@ class ClientRole:
     def judge_invitation(
         self, message: bytes, config: Any, established: Established | None, so_far: Renegotiations, *, during: bool
     ) -> RenegotiationReply:
-        """A HelloRequest asks for a handshake; during one it means nothing (RFC 5246 7.4.1.1)."""
+        """A HelloRequest asks for a handshake; during one it is ignored (RFC 5246 7.4.1.1), or out of place where the
+        policy says FATAL."""
         return judge_hello_request(config, established, so_far, during=during)
 
     def session_key(self, config: ClientConfig, hooks: Hooks, established: Established | None) -> bytes:
-        """By the name of the server, and by the identity that the client presents to it."""
+        """The server's name, and a digest of everything that binds the session (`bindings.client_store_key`)."""
         return client_store_key(config, self.server_name, hooks.pause_on)
 
 
@@ -152,12 +153,13 @@ class ServerRole:
     def judge_invitation(
         self, message: bytes, config: Any, established: Established | None, so_far: Renegotiations, *, during: bool
     ) -> RenegotiationReply:
-        """A ClientHello behind a finished handshake asks for another one; the first one and those during one do not."""
+        """A ClientHello after a finished handshake asks for another one. The first ClientHello, and one that comes
+        during a handshake, are for the handshake to take or refuse."""
         if established is None or during:
             return RenegotiationReply.BEGIN
         return judge_client_hello(config, established, so_far, message)
 
     def session_key(self, config: ServerConfig, hooks: Hooks, established: Established | None) -> bytes:
-        """By the session's id."""
+        """The session's id."""
         session = established.session if established is not None else None
         return session.session_id if session is not None else b""

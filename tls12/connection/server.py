@@ -15,12 +15,12 @@ from tls12.handshake.server import ServerHandshake
 
 
 class ServerConnection(Connection):
-    """A TLS 1.2 server, without I/O; it answers what comes in, no call begins it.
+    """A TLS 1.2 server, without I/O. It begins when the client's bytes come; no method has to be called before.
 
     `rewrite` replaces outgoing messages, `pause_on` names the event classes that wait for `answer`,
     `on_message(sender, message, size)` watches both directions. `handshake` is a subclass of `ServerHandshake` that
     overrides some of its steps, for research. Raises `UsageError` for a configuration with which no handshake could
-    succeed, unless another one may be the answer to `ClientHelloReceived`.
+    succeed, unless the connection pauses on `ClientHelloReceived`, which may be answered with another one.
     """
 
     __slots__ = ()

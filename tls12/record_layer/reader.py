@@ -6,15 +6,16 @@ records, or stop. Whole records are read straight out of the chunk; only a recor
 is slower: see docs/performance.md.)
 
 Application data changes no keys and stops nothing. So while it is `flowing` it is not handed over by a step of the
-generator but put into a list, and an AEAD opens a run of such records in one loop (`shortcuts.py`). A chunk that is one
-record of data and no more, the connection opens without asking the reader; `held`, `state`, `empty_run` and
-`judge_fragment` are public for that.
+generator but put into a list, and an AEAD opens a run of such records in one loop (`shortcuts.py`). The connection
+opens a chunk that is exactly one record of data without the reader; `held`, `state`, `empty_run` and `judge_fragment`
+are public for that.
 
-The facts that the connection adds are `version_fixed`, once the ServerHello is through, the plaintext limit that was
-agreed, and whether application data is `flowing`.
+The connection sets `version_fixed` once the ServerHello is taken or sent, the plaintext limit that was agreed, and
+whether application data is `flowing`.
 
-Each check has one place: the header in `_judge_header`, as soon as it is there, and the content type already when its
-byte is there, so that nonsense fails instead of waiting for more; emptiness and the plaintext limit after opening.
+Each check has one place. `_judge_header` checks the header as soon as it is there. The content type is checked as soon
+as its byte is there, so that bytes that are not TLS fail at once instead of waiting for more. Emptiness and the
+plaintext limit are checked after opening.
 """
 
 from __future__ import annotations
@@ -62,19 +63,19 @@ class RecordReader:
         self.plaintext_limit = MAX_PLAINTEXT
         """Bytes of plaintext that a record may carry from now on (RFC 5246 6.2.1, RFC 6066 4, RFC 8449 4)."""
         self.version_fixed = False
-        """Whether the ServerHello has fixed the version; until then any 3.x will do, and for an alert in the clear
-        behind it too, since it may have crossed the ServerHello (RFC 5246 E.1)."""
+        """Whether the ServerHello has fixed the version. Until then a record may have any version 3.x (RFC 5246 E.1);
+        an alert in the clear may have it later too, because its sender may not have read the ServerHello yet."""
         self.flowing = False
-        """Whether application data is welcome, so that `records` need not stop at it."""
+        """Whether application data is expected, so that `records` need not stop at it."""
         self.held = bytearray()
-        """Bytes that have arrived and are not read: part of a record, or more after an early stop."""
+        """Bytes that have arrived and are not read yet: part of a record, or more after an early stop."""
         self.state: ReadState | None = None
         """What opens the records, and counts them; None in the clear."""
         self._maximum = MAX_PLAINTEXT
         self.empty_run = 0
-        """How many of the last records, one behind the other, were empty."""
+        """How many records in a row have been empty up to now."""
         self.empty_records = 0
-        """How many empty records there have been; `Connection._take_warning` does not count them as useful."""
+        """How many empty records there have been; `Incoming.count_warning` does not count them as useful."""
         self._begun = False
 
     @property
@@ -93,7 +94,7 @@ class RecordReader:
         return bytes(self.held)
 
     def hold(self, data: Buffer) -> None:
-        """Put bytes behind those that wait to be read."""
+        """Append bytes to those that wait to be read."""
         self.held += data
 
     def install(self, opener: Opener, most_records: int | None = None) -> ReadState:
@@ -180,7 +181,7 @@ class RecordReader:
                 self._begun = True
             if position < size:
                 held += view[position:]
-            # The traceback of an error keeps the frames alive, and with them the views of the caller's buffer.
+            # Views are released, because the traceback of an error would keep them, and with them the caller's buffer.
             if type(body) is memoryview:
                 body.release()
             view.release()
@@ -188,7 +189,7 @@ class RecordReader:
     def _complete_held(self, data: memoryview, position: int) -> tuple[int, int]:
         """Move the bytes from `data` that the record at the start of `held` lacks, header first.
 
-        Returns the position behind them, and the length of the whole record, or 0 if more is missing.
+        Returns the position after them, and the length of the whole record, or 0 if more is missing.
         """
         held = self.held
         position = self._top_up(HEADER, data, position)
@@ -201,7 +202,7 @@ class RecordReader:
         return position, end if len(held) >= end else 0
 
     def _top_up(self, wanted: int, data: memoryview, position: int) -> int:
-        """Move bytes from `data` until `held` has `wanted` of them; returns the position behind."""
+        """Move bytes from `data` until `held` has `wanted` of them; returns the position after them."""
         missing = wanted - len(self.held)
         if missing <= 0:
             return position
@@ -225,13 +226,13 @@ class RecordReader:
     def _may_be_early(self, kind: int) -> bool:
         """Whether this may come from a peer that does not know yet which version was agreed.
 
-        A client that fails before it has read the ServerHello tells it with an alert in a record of the version of
-        its ClientHello, 3.1 most often; it says why it failed, and proves as little as any record in the clear.
+        A client that fails before it has read the ServerHello sends an alert in a record with the version of its
+        ClientHello, 3.1 most often. The alert is accepted because it says why the client failed.
         """
         return kind == _ALERT and self.state is None
 
     def _refuse_kind(self, data: Buffer, position: int) -> None:
-        """Raise for an unknown content type, as another protocol if nothing of TLS has been seen yet."""
+        """Raise for an unknown content type; if no TLS record has been seen yet, say which other protocol it may be."""
         start = bytes(data[position : position + 64])
         if self._begun or position:
             raise UnexpectedMessage(f"the peer sent a record of the unknown content type {start[0]}")

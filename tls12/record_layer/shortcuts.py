@@ -10,11 +10,12 @@ by far the commonest protection, do four things by themselves instead of asking 
 
 Each has the formulas of `crypto/aead.py` once more, and the tests compare the two. What is not ordinary application
 data is left to `states.py` and `reader.py`: alerts and handshake messages, empty and overlong fragments, records that
-are cut, and everything at a limit. But a record that does not authenticate is refused here, so that it is decrypted
+span chunks, and everything at a limit. But a record that does not authenticate is refused here, so that it is decrypted
 once, and not a second time there.
 
 docs/performance.md ("What was learnt") says what the shortcuts gain and what else was tried; that is why the code looks
-as it does. `benchmarks/operations.py` counts its instructions. Without this file everything works as well, and slower.
+as it does. `benchmarks/operations.py` counts its instructions. Without the shortcuts everything would work the same,
+only slower.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ COPY = 512
 """Bytes up to which it is faster to copy a slice than to take a view of it."""
 
 _EXPLICIT_END = HEADER + 8
-"""Where the ciphertext begins behind an explicit nonce."""
+"""Where the ciphertext begins after an explicit nonce."""
 
 _pack_start = Struct(">3sH").pack
 _pack_start_and_nonce = Struct(">3sHQ").pack
 _unpack_start_and_nonce = Struct(">3sH8s").unpack_from
 _put_header, _put_header_and_nonce = Struct(">BHH").pack_into, Struct(">BHHQ").pack_into
-_about_data = Struct(">Q3sH").pack
+_additional_data = Struct(">Q3sH").pack
 
 T = TypeVar("T")
 
@@ -73,10 +74,10 @@ class AeadWriteState(WriteState):
         length = len(data)
         if cipher.explicit:
             return _pack_start_and_nonce(DATA, length + cipher.overhead, sequence) + cipher.aead.encrypt(
-                pack_nonce(cipher.salt, sequence), data, _about_data(sequence, DATA, length)
+                pack_nonce(cipher.salt, sequence), data, _additional_data(sequence, DATA, length)
             )
         return _pack_start(DATA, length + cipher.overhead) + cipher.aead.encrypt(
-            pack_nonce(cipher.salt, cipher.mask ^ sequence), data, _about_data(sequence, DATA, length)
+            pack_nonce(cipher.salt, cipher.mask ^ sequence), data, _additional_data(sequence, DATA, length)
         )
 
     def seal_many(self, kind: int, data: Buffer, fragment_size: int) -> bytearray:
@@ -132,12 +133,12 @@ class AeadReadState(ReadState):
                 return cipher.aead.decrypt(
                     cipher.salt + nonce,
                     memoryview(chunk)[_EXPLICIT_END:] if length > COPY else chunk[_EXPLICIT_END:],
-                    _about_data(sequence, start, length),
+                    _additional_data(sequence, start, length),
                 )
             return cipher.aead.decrypt(
                 pack_nonce(cipher.salt, cipher.mask ^ sequence),
                 memoryview(chunk)[HEADER:] if length > COPY else chunk[HEADER:],
-                _about_data(sequence, start, length),
+                _additional_data(sequence, start, length),
             )
         except InvalidTag:
             raise BadRecordMac from None
@@ -162,7 +163,7 @@ class AeadReadState(ReadState):
                 plaintext = decrypt(
                     salt + nonce if explicit else pack_nonce(salt, mask ^ sequence),
                     data[position + front : end],
-                    _about_data(sequence, start, length),
+                    _additional_data(sequence, start, length),
                 )
             except InvalidTag:
                 raise BadRecordMac from None

@@ -1,7 +1,7 @@
 """The read state and the write state of RFC 5246 6.1: keys, the sequence number, and how much they may still protect.
 
 How it works: a state is made for each ChangeCipherSpec, around a cipher that knows nothing but its keys, and lasts
-until the next one. So a sequence number never restarts under the same key, and stands in one place.
+until the next one. So a sequence number never restarts under the same key, and is kept in one place.
 
 Two limits apply. The sequence number must not wrap (RFC 5246 6.1): beyond 2^64 nothing passes. And a key may protect
 only so much application data (`crypto/limits.py`); alerts and handshake messages still pass then, so that the
@@ -49,7 +49,7 @@ class Counters:
         self._room = usage.volume or _BOUNDLESS  # bytes
 
     def refuse(self, kind: int, records: int = 1) -> None:
-        """Raise KeysExhausted if `records` more of this content type may not follow; asked only at a limit."""
+        """Raise KeysExhausted if `records` more of this content type may not follow. Called only at a limit."""
         if self.sequence + records > SEQUENCE_NUMBERS:
             raise KeysExhausted("the sequence numbers of one direction are used up")
         if kind == APPLICATION_DATA:
@@ -69,10 +69,10 @@ class WriteState(Counters):
         usage = USAGE_LIMITS[sealer.name]
         Counters.__init__(self, usage, most_records)
         self.cipher = sealer
-        """What makes the records; ask it for the nonce and the additional data of one."""
+        """Makes the records; it also tells the nonce and the additional data of one."""
         self.attention = self.limit - (self.limit >> 3) - 1
-        """Behind the record with this number the connection should look at the limit; see `near_limit`."""
-        self._reserve = usage.volume >> 3  # bytes behind `_room`; 0 once they are acknowledged
+        """After the record with this number the connection should look at the limit; see `near_limit`."""
+        self._reserve = usage.volume >> 3  # bytes that follow those of `_room`; 0 once `acknowledge` has added them
         if self._reserve:
             self._room -= self._reserve
 
@@ -96,7 +96,7 @@ class WriteState(Counters):
         record = self.cipher.seal(sequence, kind, data)
         self._room -= len(record) - HEADER
         if self._room <= 0:
-            self._leave_room()
+            self._reach_limits()
         return record
 
     def seal_alone(self, data: Buffer) -> bytes | None:
@@ -130,7 +130,7 @@ class WriteState(Counters):
                 target[begin:end] = record
         return out
 
-    def _leave_room(self) -> None:
+    def _reach_limits(self) -> None:
         """The bytes up to the reserve, or all of them, are used up: set `attention`, and at the end `limit`."""
         if self._room + self._reserve <= 0:
             self.limit = min(self.limit, self.sequence)
@@ -147,7 +147,7 @@ class ReadState(Counters):
         """Application data is refused after `most_records`, or earlier if the cipher's own limit is lower."""
         Counters.__init__(self, USAGE_LIMITS[opener.name], most_records)
         self.cipher = opener
-        """What opens the records; ask it for the nonce and the additional data of one."""
+        """Opens the records; it also tells the nonce and the additional data of one."""
 
     def open(self, kind: int, body: Buffer) -> bytes:
         """The plaintext of the next record, whose header has been checked.
@@ -168,7 +168,7 @@ class ReadState(Counters):
     def open_alone(self, chunk: bytes, most: int) -> bytes | None:
         """The plaintext if `chunk` is exactly one record of application data, and no limit is near; else None.
 
-        The caller judges empty ones. Raises BadRecordMac, and RecordOverflow for a plaintext of more than
+        The caller judges an empty plaintext. Raises BadRecordMac, and RecordOverflow for one of more than
         `most` bytes.
         """
         if len(chunk) < HEADER:

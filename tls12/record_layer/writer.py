@@ -21,7 +21,8 @@ class RecordWriter:
         self.fragment_size = MAX_PLAINTEXT
         """Bytes of plaintext per record, at most (RFC 5246 6.2.1, RFC 6066 4, RFC 8449 4)."""
         self.version = VERSION
-        """Of records in the clear; 0x0301 suits old servers before they know ours (RFC 5246 E.1)."""
+        """The version of records in the clear. The first ClientHello is sent with 0x0301, which old servers accept
+        (RFC 5246 E.1)."""
         self.state: WriteState | None = None
         """What protects the records, and counts them; None in the clear."""
 
