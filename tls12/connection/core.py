@@ -128,8 +128,7 @@ class Core:
         """Take any chunk, in one step."""
         if type(data) is not bytes:
             data = byte_buffer(data)
-        if self.inside:
-            self.refuse_inside("receive_data")
+        self.refuse_inside("receive_data")
         try:
             self.inside = True
             self.alone = None

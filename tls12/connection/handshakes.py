@@ -37,7 +37,6 @@ class Handshakes:
         "current",
         "dropped_question",
         "established",
-        "is_paused",
         "so_far",
     )
 
@@ -54,12 +53,15 @@ class Handshakes:
         """The last handshake that was completed."""
         self.so_far = Renegotiations()
         """What decides about another handshake."""
-        self.is_paused = False
-        """Whether the handshake waits for an answer of the application."""
         self.dropped_question = False
         """Whether the connection ended while the application was asked something."""
 
     # -- facts --------------------------------------------------------------------------------------------
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the handshake waits for an answer of the application."""
+        return self.current is not None and self.current.asking is not None
 
     @property
     def data_may_come(self) -> bool:
@@ -105,7 +107,6 @@ class Handshakes:
             step = story.send(value)
             if type(step) is Ask:
                 current.asking = step.event
-                self.is_paused = True
         except StopIteration:
             pass
         outputs, current.outputs = current.outputs, []
@@ -121,7 +122,6 @@ class Handshakes:
         """Go on with the application's answer, of the right type."""
         assert self.current is not None
         self.current.asking = None
-        self.is_paused = False
         return self.go_on(decision)
 
     def ask_for_another(self, config: ClientConfig | ServerConfig) -> Sequence[Output]:
@@ -162,7 +162,6 @@ class Handshakes:
 
     def _end(self) -> None:
         self.current = self._story = None
-        self.is_paused = False
         self._began = None
 
     def check_duration(self, config: ClientConfig | ServerConfig) -> None:

@@ -132,11 +132,7 @@ class Outgoing:
         """Send what is not application data, behind packed writes; nothing behind `end`. Raises KeysExhausted."""
         if self.packed is not None:
             self.seal_packed()
-        if self._ended:
-            return
-        if self.writer.state is None:  # in the clear, nothing of the application's is called
-            self.queue.append(self.writer.write(kind, data))
-        else:
+        if not self._ended:
             self.queue.append(self._records(kind, data))
 
     def seal_or_drop_packed(self) -> None:
