@@ -23,12 +23,10 @@ from typing import Protocol
 from tls12.registry import ContentType
 from tls12.sslcompat.errors import want_read, want_write
 from tls12.sync.outbox import Outbox
+from tls12.wire.records import HEADER, MAX_CIPHERTEXT, MAX_PLAINTEXT
 
-_HEADER = 5
 _ALERT = int(ContentType.ALERT)
-_TYPES = frozenset(range(20, 25))
-_LONGEST = 16_384 + 2_048
-_ANYTHING = 16_384
+_TYPES = frozenset(range(ContentType.CHANGE_CIPHER_SPEC, ContentType.HEARTBEAT + 1))
 _FIRST = 64  # enough to name a protocol that is not TLS; the first record is no end that plain data could follow
 
 
@@ -191,11 +189,11 @@ class Records:
         if not self._has_begun:
             return _FIRST
         if self._is_foreign:
-            return _ANYTHING
-        if len(held) < _HEADER:
-            return _HEADER - len(held)
-        missing = _HEADER + (held[3] << 8 | held[4]) - len(held)
-        return missing if held[0] == _ALERT else missing + _HEADER
+            return MAX_PLAINTEXT
+        if len(held) < HEADER:
+            return HEADER - len(held)
+        missing = HEADER + (held[3] << 8 | held[4]) - len(held)
+        return missing if held[0] == _ALERT else missing + HEADER
 
     def cut(self, data: bytes) -> list[bytes]:
         """The records that are complete with `data`; what follows them is kept. At the end (b"") what is kept."""
@@ -206,9 +204,9 @@ class Records:
         if held and (not data or self._is_foreign):
             whole.append(bytes(held))
             held.clear()
-        while len(held) >= _HEADER:
-            end = _HEADER + (held[3] << 8 | held[4])
-            if held[0] not in _TYPES or held[1] != 3 or end > _HEADER + _LONGEST:
+        while len(held) >= HEADER:
+            end = HEADER + (held[3] << 8 | held[4])
+            if held[0] not in _TYPES or held[1] != 3 or end > HEADER + MAX_CIPHERTEXT:
                 self._is_foreign = True
                 whole.append(bytes(held))
                 held.clear()

@@ -44,6 +44,7 @@ from tls12.sslcompat.sockets import SSLSocket
 from tls12.sslcompat.statistics import Statistics
 from tls12.sslcompat.verification import ContextVerifier, NothingTrusted
 from tls12.trust.credentials import Credential
+from tls12.trust.der import element_end
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verifier import AcceptAnyPeer, Verifier
 
@@ -434,8 +435,8 @@ class SSLContext(_Settings):
         self._trusted += _certificates(pem)
 
     def _trust_der(self, data: bytes) -> None:
-        while data:
-            size = _der_size(data)
+        while len(data) > 1:
+            size = element_end(data, 0)
             self._trusted += _certificates(ssl.DER_cert_to_PEM_cert(data[:size]).encode())
             data = data[size:]
 
@@ -468,14 +469,6 @@ def _certificates(pem: bytes) -> list[x509.Certificate]:
         return list(TrustStore.from_pem(pem).certificates)
     except UsageError:
         return []
-
-
-def _der_size(data: bytes) -> int:
-    """How many bytes the first element has."""
-    if len(data) < 2 or data[1] < 0x80:
-        return 2 + data[1] if len(data) > 1 else len(data)
-    count = data[1] & 0x7F
-    return 2 + count + int.from_bytes(data[2 : 2 + count])
 
 
 def _is_curve(group: NamedGroup) -> bool:

@@ -49,6 +49,7 @@ from tls12.sslcompat.statistics import Statistics
 from tls12.sslcompat.watching import Watcher, on_message
 from tls12.sync.outbox import Outbox
 from tls12.trust.peercert import peercert
+from tls12.wire.records import MAX_PLAINTEXT
 
 if TYPE_CHECKING:
     import socket
@@ -425,7 +426,7 @@ class Engine:
         portion = whole[self._sealed : self._sealed + _PORTION]
         after = self._sealed + len(portion)
         with self._stepping:
-            self._driver.send(bytes(portion) if len(portion) <= 16_384 else portion)
+            self._driver.send(bytes(portion) if len(portion) <= MAX_PLAINTEXT else portion)
             self._sealed = after
         portion.release()
         self._deliver(bound)

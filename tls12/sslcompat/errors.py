@@ -11,7 +11,6 @@ time-out, an exception out of an application's callback) stays what it is.
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +42,7 @@ from tls12.errors import (
     to_raise,
 )
 from tls12.registry import Alert
+from tls12.trust.names import is_ip_address
 
 _EOF_WORDS = "EOF occurred in violation of protocol"
 
@@ -187,7 +187,7 @@ def closed() -> ssl.SSLZeroReturnError:
 def verify_result(error: CertificateError, server_hostname: str | None) -> tuple[int, str]:
     """OpenSSL's number for the reason why a certificate was refused, and its words."""
     if isinstance(error, NameMismatch):
-        is_address = server_hostname is not None and _is_address(server_hostname)
+        is_address = server_hostname is not None and is_ip_address(server_hostname)
         code, kind = (_IP_ADDRESS_MISMATCH, "IP address") if is_address else (_HOSTNAME_MISMATCH, "Hostname")
         return code, f"{kind} mismatch, certificate is not valid for '{server_hostname}'."
     return next((code, words) for kind, part, code, words in _VERIFY_CODES if _fits(error, kind, part))
@@ -214,11 +214,3 @@ def _made(kind: Callable[..., Any], number: int, reason: str, words: str, explan
     error = kind(int(number), f"{text} ({explanation})" if str(explanation) else text)
     error.library, error.reason = "SSL", reason
     return error
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -19,9 +19,10 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from tls12.errors import CertificateExpired, NameMismatch, UnknownIssuer
+from tls12.errors import NameMismatch, UnknownIssuer
 from tls12.trust.names import CertificateNames, is_ip_address, subject_name
 from tls12.trust.peer import PeerChain
+from tls12.trust.rules import date_fault
 from tls12.trust.truststore import TrustStore
 from tls12.trust.verifier import X509Verifier
 
@@ -51,7 +52,8 @@ class ContextVerifier:
             return self._named.verify(peer)
         whose = f"the {peer.role}'s certificate {subject_name(leaf)}"
         if is_trusted:
-            _check_dates(leaf, whose, peer.time)
+            if (fault := date_fault(leaf, whose, datetime.fromtimestamp(peer.time, UTC))) is not None:
+                raise fault
             chain = peer.certificates[:1]
         else:
             chain = self._nameless.verify(peer)
@@ -86,12 +88,3 @@ class NothingTrusted:
             "no certificate to trust",
             remedy="call load_verify_locations() or load_default_certs()",
         )
-
-
-def _check_dates(leaf: x509.Certificate, whose: str, time: float) -> None:
-    now = datetime.fromtimestamp(time, UTC)
-    begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
-    if now > end:
-        raise CertificateExpired(f"{whose} expired on {end:%Y-%m-%d %H:%M:%S} UTC", rule="RFC 5280 4.1.2.5")
-    if now < begin:
-        raise CertificateExpired(f"{whose} is not valid before {begin:%Y-%m-%d %H:%M:%S} UTC", rule="RFC 5280 4.1.2.5")

@@ -25,12 +25,12 @@ def raw_fields(certificate: x509.Certificate) -> RawFields:
     body = certificate.tbs_certificate_bytes
     position = content_start(body, 0)
     if body[position] == 0xA0:  # the version, which version 1 leaves out
-        position = _end(body, position)
-    issuer = _end(body, _end(body, position))  # behind serialNumber and signature
-    validity = _end(body, issuer)
-    subject = _end(body, validity)
-    key = _end(body, subject)
-    return RawFields(body[issuer:validity], body[subject:key], body[key : _end(body, key)])
+        position = element_end(body, position)
+    issuer = element_end(body, element_end(body, position))  # behind serialNumber and signature
+    validity = element_end(body, issuer)
+    subject = element_end(body, validity)
+    key = element_end(body, subject)
+    return RawFields(body[issuer:validity], body[subject:key], body[key : element_end(body, key)])
 
 
 def subject_public_key_info(certificate: x509.Certificate) -> bytes:
@@ -44,8 +44,8 @@ def content_start(der: bytes, position: int) -> int:
     return position + 2 + (length & 0x7F if length & 0x80 else 0)
 
 
-def _end(der: bytes, position: int) -> int:
-    """Where the element at `position` ends."""
+def element_end(der: bytes, position: int) -> int:
+    """Where the DER element at `position` ends."""
     length = der[position + 1]
     start = content_start(der, position)
     return start + (int.from_bytes(der[position + 2 : start], "big") if length & 0x80 else length)

@@ -91,8 +91,12 @@ class PathStep:
 
 
 def _dates(step: PathStep) -> CertificateError | None:
-    now = datetime.fromtimestamp(step.peer.time, UTC).replace(microsecond=0)
-    begin, end = step.certificate.not_valid_before_utc, step.certificate.not_valid_after_utc
+    return date_fault(step.certificate, step.what, datetime.fromtimestamp(step.peer.time, UTC).replace(microsecond=0))
+
+
+def date_fault(certificate: x509.Certificate, what: str, now: datetime) -> CertificateExpired | None:
+    """What is wrong with the dates of a certificate, which the sentence calls `what`; None if nothing is."""
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now > end:
         reason = f"expired on {end:%Y-%m-%d %H:%M:%S} UTC"
     elif now < begin:
@@ -100,7 +104,7 @@ def _dates(step: PathStep) -> CertificateError | None:
     else:
         return None
     return CertificateExpired(
-        f"{step.what} {reason}",
+        f"{what} {reason}",
         rule="RFC 5280 4.1.2.5",
         remedy=f"renew it, or set the clock, which says {now:%Y-%m-%d %H:%M:%S} UTC",
     )

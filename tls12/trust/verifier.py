@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -146,6 +146,10 @@ class X509Verifier:
         names = "" if self.check_names else "any name "
         return _sha256((rules + names).encode(), self.trust_store.fingerprint)
 
+    @cached_property
+    def _nameless_policies(self) -> tuple[ExtensionPolicy, ExtensionPolicy]:
+        return _nameless_server_policies(self.strict)
+
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
         """The chain from the peer's certificate to a trusted root, or the reason why there is none."""
         key = _digest(peer)
@@ -168,7 +172,7 @@ class X509Verifier:
         leaf_policy = self._client_policy if subject is None else self._server_policy
         ca_policy = self._ca_policy
         if subject is None and peer.role == "server":  # the backend knows servers by name only
-            leaf_policy, ca_policy = _nameless_server_policies(self.strict)
+            leaf_policy, ca_policy = self._nameless_policies
         builder = builder.extension_policies(ca_policy=ca_policy, ee_policy=leaf_policy)
         try:
             if subject is None:
@@ -283,14 +287,14 @@ def _leaf_policy(strict: bool, role: ConnectionEnd) -> ExtensionPolicy:
         policy = policy.require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
     if strict:
         return policy
-    return _lenient_leaf(policy).may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _serves_the_purpose)
+    return _lenient_leaf(policy).may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _serves)
 
 
 def _ca_policy(strict: bool) -> ExtensionPolicy:
     policy = ExtensionPolicy.webpki_defaults_ca()
     if strict:
         return policy
-    return _lenient_ca(policy).may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _issues_for_the_purpose)
+    return _lenient_ca(policy).may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _issues)
 
 
 def _nameless_server_policies(strict: bool) -> tuple[ExtensionPolicy, ExtensionPolicy]:
@@ -300,9 +304,10 @@ def _nameless_server_policies(strict: bool) -> tuple[ExtensionPolicy, ExtensionP
     if not strict:
         leaf, ca = _lenient_leaf(leaf), _lenient_ca(ca)
     criticality = Criticality.NON_CRITICAL if strict else Criticality.AGNOSTIC
+    purpose = ExtendedKeyUsageOID.SERVER_AUTH
     return (
-        leaf.may_be_present(x509.ExtendedKeyUsage, criticality, _serves_servers),
-        ca.may_be_present(x509.ExtendedKeyUsage, criticality, _issues_for_servers),
+        leaf.may_be_present(x509.ExtendedKeyUsage, criticality, partial(_serves, purpose=purpose)),
+        ca.may_be_present(x509.ExtendedKeyUsage, criticality, partial(_issues, purpose=purpose)),
     )
 
 
@@ -318,23 +323,25 @@ def _lenient_ca(policy: ExtensionPolicy) -> ExtensionPolicy:
     )
 
 
-def _serves_servers(_: BackendPolicy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
-    if usage is not None and ExtendedKeyUsageOID.SERVER_AUTH not in usage:
+def _serves(
+    policy: BackendPolicy,
+    _: x509.Certificate,
+    usage: x509.ExtendedKeyUsage | None,
+    purpose: x509.ObjectIdentifier | None = None,
+) -> None:
+    """A leaf that is restricted to purposes has this one; that of the backend's policy, unless given."""
+    if usage is not None and (purpose or policy.extended_key_usage) not in usage:
         raise ValueError("extendedKeyUsage lacks the purpose")
 
 
-def _issues_for_servers(_: BackendPolicy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
-    if usage is not None and not {ExtendedKeyUsageOID.SERVER_AUTH, ANY_PURPOSE} & set(usage):
-        raise ValueError("extendedKeyUsage lacks the purpose")
-
-
-def _serves_the_purpose(policy: BackendPolicy, _: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
-    if usage is not None and policy.extended_key_usage not in usage:
-        raise ValueError("extendedKeyUsage lacks the purpose")
-
-
-def _issues_for_the_purpose(policy: BackendPolicy, _: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
-    if usage is not None and not {policy.extended_key_usage, ANY_PURPOSE} & set(usage):
+def _issues(
+    policy: BackendPolicy,
+    _: x509.Certificate,
+    usage: x509.ExtendedKeyUsage | None,
+    purpose: x509.ObjectIdentifier | None = None,
+) -> None:
+    """A CA that is restricted to purposes has this one, or any."""
+    if usage is not None and not {purpose or policy.extended_key_usage, ANY_PURPOSE} & set(usage):
         raise ValueError("extendedKeyUsage lacks the purpose")
 
 
