@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import CodeType, FrameType
 from typing import Any
 
@@ -51,13 +52,23 @@ _TOOL = 3
 
 
 def _is_counted(code: CodeType) -> bool:
-    """Whether interrupts come in this code: in the library's, but not in the few functions that take a lock.
+    """Whether interrupts come in this code: in the library's, the laboratory's left out."""
+    return code.co_filename.startswith(PACKAGE) and not code.co_filename.startswith(f"{PACKAGE}/lab/")
 
-    CPython takes no signal between the body of `with lock:` and the release of the lock. These interrupts come between
-    any two instructions: there they would leave the lock taken, and the next connection would wait for ever.
+
+def _leaves_a_lock(code: CodeType, offset: int) -> bool:
+    """Whether an exception before this instruction would come between the body of `with lock:` and the release.
+
+    CPython takes no signal there. These interrupts come between any two instructions: there they would leave the lock
+    taken, and the next connection would wait for ever. Inside the body the lock is released, so they come there.
     """
-    in_library = code.co_filename.startswith(PACKAGE) and not code.co_filename.startswith(f"{PACKAGE}/lab/")
-    return in_library and "_lock" not in code.co_names
+    return "_lock" in code.co_names and not any(start <= offset < end for start, end in _guarded(code))
+
+
+@cache
+def _guarded(code: CodeType) -> list[tuple[int, int]]:
+    """The ranges of instructions whose exceptions are handled in the same function, such as the body of a `with`."""
+    return [(entry.start, entry.end) for entry in dis.Bytecode(code).exception_entries]  # type: ignore[attr-defined]
 
 
 class Interrupt:
@@ -102,7 +113,7 @@ class Interrupt:
         if not _is_counted(code):
             return
         self.left -= 1
-        if self.left == 0:
+        if self.left <= 0 and not _leaves_a_lock(code, offset):
             self.function = code.co_name
             sys.monitoring.set_events(_TOOL, 0)
             raise KeyboardInterrupt
@@ -116,7 +127,7 @@ class Interrupt:
     def _step(self, frame: FrameType, event: str, _: object) -> Callable[..., Any]:
         if event == "opcode":
             self.left -= 1
-            if self.left == 0:
+            if self.left <= 0 and not _leaves_a_lock(frame.f_code, frame.f_lasti):
                 self.function = frame.f_code.co_name
                 sys.settrace(None)
                 raise KeyboardInterrupt
