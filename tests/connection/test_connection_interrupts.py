@@ -56,19 +56,24 @@ def _is_counted(code: CodeType) -> bool:
     return code.co_filename.startswith(PACKAGE) and not code.co_filename.startswith(f"{PACKAGE}/lab/")
 
 
-def _leaves_a_lock(code: CodeType, offset: int) -> bool:
-    """Whether an exception before this instruction would come between the body of `with lock:` and the release.
-
-    CPython takes no signal there. These interrupts come between any two instructions: there they would leave the lock
-    taken, and the next connection would wait for ever. Inside the body the lock is released, so they come there.
-    """
-    return "_lock" in code.co_names and not any(start <= offset < end for start, end in _guarded(code))
-
-
 @cache
-def _guarded(code: CodeType) -> list[tuple[int, int]]:
-    """The ranges of instructions whose exceptions are handled in the same function, such as the body of a `with`."""
-    return [(entry.start, entry.end) for entry in dis.Bytecode(code).exception_entries]  # type: ignore[attr-defined]
+def _never_interrupted(code: CodeType) -> frozenset[int]:
+    """The instructions before which CPython takes no signal, and an exception would do what no signal can do.
+
+    These interrupts come between any two instructions. Before one that ends a generator, some of which belong to no
+    line, the exception would reach no caller. Between the body of `with lock:` and the release it would leave the lock
+    taken, and the next connection would wait for ever; inside the body the lock is released.
+    """
+    guarded = [range(entry.start, entry.end) for entry in dis.Bytecode(code).exception_entries]  # type: ignore[attr-defined]
+    takes_lock = "_lock" in code.co_names
+    return frozenset(
+        instruction.offset
+        for instruction in dis.get_instructions(code)
+        if instruction.opname == "CLEANUP_THROW"
+        or instruction.positions is None
+        or instruction.positions.lineno is None
+        or (takes_lock and not any(instruction.offset in each for each in guarded))
+    )
 
 
 class Interrupt:
@@ -113,7 +118,7 @@ class Interrupt:
         if not _is_counted(code):
             return
         self.left -= 1
-        if self.left <= 0 and not _leaves_a_lock(code, offset):
+        if self.left <= 0 and not self.function and offset not in _never_interrupted(code):
             self.function = code.co_name
             sys.monitoring.set_events(_TOOL, 0)
             raise KeyboardInterrupt
@@ -127,7 +132,7 @@ class Interrupt:
     def _step(self, frame: FrameType, event: str, _: object) -> Callable[..., Any]:
         if event == "opcode":
             self.left -= 1
-            if self.left <= 0 and not _leaves_a_lock(frame.f_code, frame.f_lasti):
+            if self.left <= 0 and not self.function and frame.f_lasti not in _never_interrupted(frame.f_code):
                 self.function = frame.f_code.co_name
                 sys.settrace(None)
                 raise KeyboardInterrupt
