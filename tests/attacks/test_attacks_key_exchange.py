@@ -115,7 +115,7 @@ def impersonate(suite: CipherSuite, certificate: Credential, client: Ours) -> Sc
 
 
 def test_bleichenbacher_and_robot() -> None:
-    """A server that tells good padding from bad, by whatever it does, decrypts for anybody."""
+    """A server that tells good padding from bad, by whatever it does, lets an attacker decrypt."""
     key = pki.key("rsa-2048")
     assert isinstance(key, rsa.RSAPrivateKey)
     numbers = key.public_key().public_numbers()

@@ -1,7 +1,7 @@
 """AEAD records: AES-GCM, AES-CCM, AES-CCM_8 and ChaCha20-Poly1305.
 
 How it works: the additional data is always sequence number, type, version and plaintext length (RFC 5246 6.2.3.3).
-A nonce is always twelve bytes: a salt of four and eight more. Where the eight come from depends on the cipher.
+A nonce is always twelve bytes: a salt of four and eight more. Where those eight come from depends on the cipher.
 
 *Explicit* (GCM and CCM; RFC 5288 3, RFC 6655 3): the key block gives the salt, and the eight bytes travel in front of
 the ciphertext. We send the sequence number, which cannot repeat; from the peer any eight bytes are taken.
@@ -15,8 +15,8 @@ the mask, exclusive-or the sequence number, and nothing travels.
 
 So both send `mask ^ sequence`, with a mask of 0 where the nonce is explicit, and differ only in whether it travels.
 
-`tls12.record_layer.shortcuts` has the same formulas once more, without a call of Python for each record, and
-docs/performance.md says what that gains.
+`tls12.record_layer.shortcuts` repeats these formulas with fewer Python calls for each record; docs/performance.md says
+what that gains.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ AEADS: Mapping[str, Callable[[bytes], Aead]] = MappingProxyType(
         "CHACHA20_POLY1305": ChaCha20Poly1305,
     }
 )
-"""The cipher object for a key, by IANA's words."""
+"""The cipher object for a key, by IANA's name."""
 
 pack_nonce = Struct(">4sQ").pack
-"""A nonce out of the salt and of the eight bytes behind it, as a number."""
+"""Makes a nonce of the salt and of the eight bytes after it, given as a number."""
 
 pack_header_and_nonce = Struct(">BHHQ").pack
-"""A record header and the explicit nonce behind it, as a number."""
+"""Makes a record header and the explicit nonce after it, given as a number."""
 
 
 class TicketCipher:
@@ -78,20 +78,20 @@ class TicketCipher:
 
 
 class AeadCipher:
-    """One direction's AEAD under its keys. Its attributes are secret; only `shortcuts` reads them."""
+    """One direction's AEAD under its keys. Its attributes hold secrets; besides itself only `shortcuts` reads them."""
 
     __slots__ = ("aead", "explicit", "mask", "name", "overhead", "salt")
 
     def __init__(self, cipher: BulkCipher, keys: DirectionKeys) -> None:
         self.name = name = cipher.name
-        """IANA's words for the cipher."""
+        """IANA's name for the cipher."""
         self.aead = AEADS[name](keys.key)
         """The cipher object of the backend."""
         iv = keys.iv
         self.salt = iv[:4]
         """The first four bytes of every nonce."""
         self.mask = int.from_bytes(iv[4:], "big")
-        """What the sequence number is combined with to give the other eight; 0 where the nonce is explicit."""
+        """Exclusive-or the sequence number it gives the other eight bytes; 0 where the nonce is explicit."""
         self.explicit = explicit = cipher.record_iv_length
         """How many bytes of the nonce travel in each record: 8 or 0."""
         self.overhead = explicit + cipher.tag_length

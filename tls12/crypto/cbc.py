@@ -1,6 +1,6 @@
 """CBC records with an HMAC: AES, Camellia and 3DES, in both orders.
 
-How it works: RFC 5246 6.2.3.2 authenticates, then pads, then encrypts; RFC 7366 turns that round.
+How it works: RFC 5246 6.2.3.2 authenticates, then pads, then encrypts; RFC 7366 authenticates last.
 
     MAC-then-encrypt:  header(5) | IV | encrypted(data | MAC | padding)
     encrypt-then-MAC:  header(5) | IV | encrypted(data | padding) | MAC over everything before it
@@ -46,10 +46,10 @@ BLOCK_CIPHERS: Mapping[str, Callable[[bytes], BlockCipherAlgorithm]] = MappingPr
         "3DES_EDE_CBC": TripleDES,
     }
 )
-"""The block cipher for a key, by IANA's words."""
+"""The block cipher for a key, by IANA's name."""
 
 _PADDING = tuple(bytes([length]) * (length + 1) for length in range(256))
-"""What a padding_length of 0 to 255 looks like, itself included."""
+"""The padding for a padding_length of 0 to 255, that byte included."""
 
 
 class CbcCipher(ABC):
@@ -61,9 +61,9 @@ class CbcCipher(ABC):
     """Whether the MAC is encrypted with the data."""
 
     def __init__(self, cipher: BulkCipher, key: bytes, mac: RecordMac, random: Random | None = None) -> None:
-        """Seals, with IVs out of `random`, or opens, without it: one object does not do both."""
+        """With `random`, which gives the IVs, the object seals; without it, the object opens."""
         self.name = cipher.name
-        """IANA's words for the cipher."""
+        """IANA's name for the cipher."""
         self._block = cipher.block_length
         both_ways = Cipher(BLOCK_CIPHERS[cipher.name](key), CBC(bytes(cipher.block_length)))
         context: CipherContext = both_ways.decryptor() if random is None else both_ways.encryptor()

@@ -2,8 +2,8 @@
 
 How it works: this is the only module that touches the backend's finite-field arithmetic, which `cryptography` has
 deprecated (50.0) and will remove. Its names are fetched once, here, without the warning that fetching them gives.
-Where they are gone, `is_available()` is False, no DHE suite is offered or chosen, and a call that computes all the
-same raises a UsageError that says so.
+Where they are gone, `is_available()` is False, no DHE suite is offered or chosen, and a function that would compute
+raises a UsageError that says so.
 
 A server takes a named group (`generate`); a client takes what the server sends (`check`, then `answer`). An unknown
 group is expensive, because the backend proves that p is a safe prime before it computes with it: up to seconds
@@ -131,7 +131,7 @@ def _load_backend() -> _Backend | None:
     """The backend's classes, or None where it has dropped them."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # once, at import: the top of this file is the user's warning
+            warnings.simplefilter("ignore")  # the user cannot act on it: see the beginning of this file
             module = importlib.import_module("cryptography.hazmat.primitives.asymmetric.dh")
             return _Backend(module.DHParameterNumbers, module.DHPublicNumbers, module.DHPrivateNumbers)
     except (ImportError, AttributeError):
@@ -141,7 +141,7 @@ def _load_backend() -> _Backend | None:
 _BACKEND = _load_backend()
 
 SMALLEST_MODULUS = 1024
-"""Bits below which no policy goes."""
+"""Bits. No policy accepts a shorter modulus."""
 
 
 MISSING = "the cryptography behind this configuration no longer computes finite-field Diffie-Hellman"
@@ -168,7 +168,7 @@ def named_group(p: int, g: int) -> NamedGroup | None:
 
 
 def check(p: int, g: int, ys: int, *, minimum_bits: int, maximum_bits: int) -> None:
-    """Refuse a server's parameters that are bad on sight (RFC 7919 3 and 5.1, RFC 5246 F.1.1.3).
+    """Refuse a server's parameters that comparing numbers shows to be bad (RFC 7919 3 and 5.1, RFC 5246 F.1.1.3).
 
     Raises InvalidKeyShare for numbers out of range and for a p that is even or, without being a named group,
     longer than `maximum_bits`; PeerIncompatible for an honest p shorter than `minimum_bits`.
@@ -211,7 +211,7 @@ class FiniteFieldShare:
         p, g = numbers.p, numbers.g
         self.group = named_group(p, g)
         if random is os.urandom:
-            # With the short exponent of RFC 7919 5.2: ten times as fast as the other way (docs/performance.md).
+            # The backend uses the short exponent of RFC 7919 5.2, which is much faster (docs/performance.md).
             self._private = parameters.generate_private_key()
         else:
             backend = _backend()
@@ -219,7 +219,7 @@ class FiniteFieldShare:
             public = backend.public_numbers(pow(g, x, p), numbers)
             self._private = backend.private_numbers(x, public).private_key()
         y = self._private.public_key().public_numbers().y
-        # As long as p: some peers read it as a fixed-length number, and the length then tells nothing.
+        # As long as p, because some peers read a number of fixed length, and so that the length reveals nothing.
         self.public = y.to_bytes((p.bit_length() + 7) // 8)
 
     def exchange(self, peer_public: bytes) -> bytes:

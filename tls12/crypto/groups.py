@@ -147,7 +147,7 @@ class _WeierstrassShare:
     def __init__(self, group: WeierstrassGroup, random: Random) -> None:
         self._group = group
         if random is os.urandom:
-            # The backend draws and multiplies in one go, twice as fast as deriving from a given number
+            # The backend draws and multiplies in one call, which is faster than to derive from a given number
             # (docs/performance.md).
             self._private = ec.generate_private_key(group.curve)
         else:

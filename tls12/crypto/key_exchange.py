@@ -9,8 +9,8 @@ How it works: one class for each kind, with the steps of the handshake as method
                                                   make_client_key_exchange() -> message, premaster secret
     take_client_key_exchange(message) -> premaster secret
 
-The client checks before the signature is verified, so that what is wrong on sight costs no computation. Either side
-ends with the premaster secret:
+The client checks the numbers before the signature is verified, because comparing costs less. Either side ends with the
+premaster secret:
 
     ECDHE    the x-coordinate, as wide as the field                    RFC 8422 5.10
     DHE      the shared number without leading zeros                   RFC 5246 8.1.2
@@ -112,7 +112,7 @@ class KeyExchange(Protocol):
         """Server: the message to send, without its signature; None where the suite has none."""
 
     def check_server_key_exchange(self, message: ServerKeyExchange | None) -> None:
-        """Client: refuse a group that was not offered, or numbers that are bad on sight, before anything is computed.
+        """Client: refuse a group that was not offered, or numbers that are bad, before anything is computed.
 
         Raises PeerMisbehaved (InvalidKeyShare among them) and PeerIncompatible, and UsageError for the parameters of
         another kind of key exchange.
@@ -223,9 +223,9 @@ class Dhe:
 class RsaTransport:
     """RSA key transport (RFC 5246 7.4.7.1): the client encrypts the premaster secret to the server's key.
 
-    A server that tells a well-padded ciphertext from a badly padded one decrypts for anybody (Bleichenbacher 1998).
-    So `take_client_key_exchange` never fails: whatever is wrong ends in a premaster secret that the client does not
-    have, and so at Finished.
+    A server that reveals whether a ciphertext is well padded lets an attacker decrypt others (Bleichenbacher 1998).
+    So `take_client_key_exchange` does not fail for a wrong ciphertext: it gives a premaster secret that the client does
+    not have, and the handshake fails at Finished.
     """
 
     __slots__ = ("_inputs",)
@@ -240,7 +240,7 @@ class RsaTransport:
         self._private_key()
 
     def check_server_key_exchange(self, message: ServerKeyExchange | None) -> None:
-        """Nothing: there is no share, and a hint may say anything."""
+        """Nothing is checked: there is no share, and a hint may say anything."""
 
     def make_client_key_exchange(self, psk: IdentifiedKey | None = None) -> tuple[ClientKeyExchange, bytes]:
         """Our version and 46 random bytes, encrypted to the key of the server's certificate."""
@@ -258,7 +258,7 @@ class RsaTransport:
         """
         inputs = self._inputs
         ciphertext = _expected(EncryptedPreMasterSecret, message.exchange_keys).ciphertext
-        # Drawn whether it will be needed or not, so that the draw tells nothing.
+        # Drawn whether it is needed or not, so that the draw does not reveal which.
         substitute = inputs.draw(Purpose.SUBSTITUTE_SECRET, PREMASTER_LENGTH - 2)
         plain = inputs.crypto.decrypt_premaster(self._private_key(), ciphertext)
         chosen = (substitute, plain[2:])[len(plain) == PREMASTER_LENGTH]
@@ -282,11 +282,11 @@ class PreSharedKey:
 
     @property
     def group(self) -> NamedGroup | None:
-        """That of the wrapped exchange."""
+        """The group of the wrapped exchange."""
         return self._inner.group if self._inner else None
 
     def make_server_key_exchange(self) -> ServerKeyExchange | None:
-        """The hint before the wrapped exchange's message; where there is neither, no ServerKeyExchange."""
+        """The wrapped exchange's message with the hint in front. If there is neither, there is no ServerKeyExchange."""
         message = self._inner.make_server_key_exchange() if self._inner else None
         if message is not None:
             message.psk_identity_hint = self._hint
@@ -295,12 +295,12 @@ class PreSharedKey:
         return message
 
     def check_server_key_exchange(self, message: ServerKeyExchange | None) -> None:
-        """That of the wrapped exchange; a hint may say anything."""
+        """Check what the wrapped exchange has in it; a hint may say anything."""
         if self._inner:
             self._inner.check_server_key_exchange(message)
 
     def make_client_key_exchange(self, psk: IdentifiedKey | None = None) -> tuple[ClientKeyExchange, bytes]:
-        """Our identity before the keys of the wrapped exchange. `psk` must be given."""
+        """The wrapped exchange's message with our identity in front. `psk` must be given."""
         assert psk is not None
         key = psk.key
         message, other = (
@@ -310,7 +310,7 @@ class PreSharedKey:
         return message, _premaster(other, key)
 
     def take_client_key_exchange(self, message: ClientKeyExchange, psk: bytes | None = None) -> bytes:
-        """Both secrets together. `psk` must be given."""
+        """The premaster secret out of the wrapped exchange's secret and the key. `psk` must be given."""
         assert psk is not None
         return _premaster(self._inner.take_client_key_exchange(message) if self._inner else bytes(len(psk)), psk)
 

@@ -9,7 +9,7 @@ functions take the PRF with the secret already in it, as the configuration's pro
     master ----"client finished" / "server finished", transcript hash--> 12 bytes of verify_data
     master ----a caller's label, both randoms, context--> exported keying material
 
-The randoms stand in the other order in the key expansion; RFC 5246 6.3 means it.
+In the key expansion alone the server's random comes first (RFC 5246 6.3).
 """
 
 from __future__ import annotations

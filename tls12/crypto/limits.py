@@ -1,8 +1,8 @@
 """How much one key may protect.
 
 How it works: a cipher reveals more about its plaintext the more of it one key has encrypted. So each has a limit in
-`USAGE_LIMITS`: in records for AEADs, and in bytes for CBC, so that a small record counts as what it is. The record
-layer counts, and refuses application data at the limit (`tls12.record_layer.states`).
+`USAGE_LIMITS`: in records for AEADs, and in bytes for CBC, so that a record counts by its length. The record layer
+counts, and refuses application data at the limit (`tls12.record_layer.states`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class UsageLimit:
     """How much application data one key of one cipher may protect."""
 
     source: str
-    """The document that says so, and how."""
+    """The document that sets the limit, and in which words."""
     records: int = SEQUENCE_NUMBERS
     """Records, of any length."""
     volume: int = 0
@@ -49,4 +49,4 @@ USAGE_LIMITS: Mapping[str, UsageLimit] = MappingProxyType(
         "NULL": UsageLimit("nothing is encrypted"),
     }
 )
-"""The limit of every bulk cipher, by IANA's words for it (`suites.CIPHERS`)."""
+"""The limit of every bulk cipher, by IANA's name for it (`suites.CIPHERS`)."""

@@ -16,7 +16,7 @@ class NullCipher:
     __slots__ = ()
 
     name = "NULL"
-    """IANA's words for the cipher."""
+    """IANA's name for the cipher."""
 
     def record_length(self, length: int) -> int:
         """How long a record around `length` bytes of plaintext is, its header included."""

@@ -6,7 +6,7 @@ How it works: PRF(secret, label, seed) = P_hash(secret, label + seed), and P_has
     output = HMAC(secret, A(1) + label + seed) + HMAC(secret, A(2) + label + seed) + ...
 
 Every HMAC begins with the same block of key. `make_prf` hashes it once (`hashes.py`), and every output of that secret
-copies it: the master secret of a handshake gives three.
+copies the result. A handshake takes three outputs of its master secret: the key block and both verify_data.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def make_prf(hash_name: str, secret: bytes) -> Prf:
 def _expand(
     inner: Callable[[], hashlib._Hash], outer: Callable[[], hashlib._Hash], label: bytes, seed: bytes, length: int
 ) -> bytes:
-    """`inner` and `outer` make the hashes of HMAC that have seen their block of key."""
+    """`inner` and `outer` copy the two hashes of HMAC, which have hashed their block of key."""
     a = seed = label + seed
     output = b""
     while len(output) < length:

@@ -10,8 +10,7 @@ record layer counts the records, and knows when a key has protected enough: it h
 CBC and RC4 keep the backend's context from record to record, because a new one for each is slow (CBC) or wrong (RC4).
 So one object serves one direction, and sees its records in order.
 
-What goes into a record beside the plaintext can be asked of its cipher afterwards, by `nonce` and `additional_data`;
-nothing is kept for it.
+For tools, `nonce` and `additional_data` compute afterwards what went into a record beside its plaintext.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Protection(Protocol):
 
     @property
     def name(self) -> str:
-        """IANA's words for the cipher, by which `limits.USAGE_LIMITS` is looked up."""
+        """IANA's name for the cipher, by which `limits.USAGE_LIMITS` is looked up."""
 
     def nonce(self, sequence: int, body: Buffer) -> bytes:
         """The nonce or IV of the record with this sequence number and body; empty where the cipher takes none."""

@@ -1,9 +1,9 @@
-"""Cryptography as one object that a configuration is given: what it computes, and the standard one.
+"""The crypto provider: the object with which a connection computes everything cryptographic, and the default one.
 
 How it works: everything in a connection that draws random bytes, makes or uses a key, or protects a record asks
 `config.crypto`. `StandardCrypto`, the default, rests on the package `cryptography` and on hashlib and has no state. An
 application gives another one to record or replay what was drawn, to compute in hardware, or to compute nothing at all
-(`tls12.lab.NullCrypto`). Most are a subclass of `StandardCrypto` with one method more.
+(`tls12.lab.NullCrypto`). Most providers are a subclass of `StandardCrypto` that overrides one method.
 
 What is TLS stays outside: which groups and schemes are allowed (policy, negotiation), what the messages of a key
 exchange say and in what order they come (`key_exchange.py`), how secrets follow from one another (`key_schedule.py`),
@@ -42,7 +42,7 @@ class CryptoProvider(Protocol):
 
     @property
     def name(self) -> str:
-        """What sessions are bound to: one that was made with one name is not resumed with another."""
+        """A session that was made with a provider of one name is not resumed with one of another name."""
 
     @property
     def finite_fields(self) -> bool:
@@ -61,10 +61,10 @@ class CryptoProvider(Protocol):
         """
 
     def encrypt_premaster(self, public_key: object, premaster: bytes) -> bytes:
-        """The 48 bytes, encrypted to the server's RSA key. Raises PeerMisbehaved for a key that cannot (7.4.7.1)."""
+        """The 48 bytes, encrypted to the server's RSA key (RFC 5246 7.4.7.1). Raises PeerMisbehaved for other keys."""
 
     def decrypt_premaster(self, private_key: rsa.RSAPrivateKey, ciphertext: bytes) -> bytes:
-        """What a client encrypted; where that is badly padded, other bytes, and no sign of it (RFC 5246 7.4.7.1)."""
+        """What a client encrypted; for bad padding unpredictable bytes, never an error (RFC 5246 7.4.7.1)."""
 
     def sign(self, private_key: Any, scheme: SignatureScheme, data: bytes, *, deterministic: bool = False) -> bytes:
         """A signature with a key of `cryptography` that a `Credential` holds.

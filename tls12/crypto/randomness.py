@@ -4,10 +4,10 @@ How it works: a connection draws all of its random bytes through one function, `
 configuration makes (`provider.draw_of`). The list of purposes is closed. So a source that records what is drawn, or
 replays it, knows every draw by name, and a new kind of draw in a later version is a new name and shifts no others.
 
-Code below the handshake, which draws for one purpose only, takes a plain `random(count)`; `for_purpose` makes it. Where
-nothing was replaced that is `os.urandom` itself, by which the key shares see that the backend may draw for itself.
+Code below the handshake, which draws for one purpose only, takes a plain `random(count)`; `for_purpose` makes it. If
+the configuration replaces nothing, that is `os.urandom` itself, and key shares then let the backend draw by itself.
 
-A source of the application's own is checked: fewer bytes than were asked for would be a weak secret, not an error.
+A source of the application's own is checked, because too few bytes would make a weak secret without any error.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Purpose(Enum):
     KEY_SHARE = "key_share"
     """An ephemeral private key: as many as the group's private keys have, and 8 more if they are out of range."""
     PREMASTER_SECRET = "premaster_secret"
-    """What a client encrypts to the server's RSA key behind the version: 46 (RFC 5246 7.4.7.1)."""
+    """What a client encrypts to the server's RSA key after the version: 46 (RFC 5246 7.4.7.1)."""
     SUBSTITUTE_SECRET = "substitute_secret"
-    """What a server goes on with instead if that was not well encrypted: 46 (RFC 5246 7.4.7.1)."""
+    """What a server uses instead if that does not decrypt to 48 bytes: 46 (RFC 5246 7.4.7.1)."""
     UNKNOWN_PSK = "unknown_psk"
-    """The key of a PSK identity that the server does not know, and does not admit not to know: 32 (RFC 4279 2)."""
+    """A key for an unknown PSK identity, where the server conceals that it does not know it: 32 (RFC 4279 2)."""
     RECORD_IV = "record_iv"
     """The IV of a CBC record: one block, 8 or 16 (RFC 5246 6.2.3.2)."""
     TICKET_KEY = "ticket_key"

@@ -39,7 +39,7 @@ class RecordMac:
         return outer.digest()
 
     def compute_evenly(self, header: bytes, data: Buffer, most: int) -> bytes:
-        """As `compute`, with the work that `most` bytes of data would have cost, for at most 256 fewer."""
+        """Like `compute`, with the work that `most` bytes of data would cost. `data` is at most 256 bytes shorter."""
         block, around = self._block, len(header) + self._around
         fewer = (most + around) // block - (len(data) + around) // block
         waste = self._inner.copy()

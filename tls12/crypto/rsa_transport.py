@@ -1,7 +1,7 @@
 """RSA encryption of a premaster secret (RFC 5246 7.4.7.1), so that a server is no oracle.
 
-How it works: a server that tells a well-padded ciphertext from a badly padded one, by an alert, an error or by time,
-decrypts for anybody (Bleichenbacher 1998). The backend rejects implicitly: for bad padding it returns pseudo-random
+How it works: a server that reveals whether a ciphertext is well padded, by an alert, an error or its duration, lets an
+attacker decrypt others (Bleichenbacher 1998). The backend rejects implicitly: for bad padding it returns pseudo-random
 bytes instead of raising. `decrypt_premaster` makes sure of that before it decrypts the first ciphertext. The rest of
 the defence, the substitute for what does not decrypt, is in `key_exchange.py`.
 """
@@ -31,7 +31,7 @@ def encrypt_premaster(public_key: object, premaster: bytes) -> bytes:
 
 
 def decrypt_premaster(private_key: rsa.RSAPrivateKey, ciphertext: bytes) -> bytes:
-    """What was encrypted, or bytes that nobody can predict; empty for a ciphertext that is no number below the modulus.
+    """What was encrypted, or unpredictable bytes; empty if the ciphertext is not a number below the modulus.
 
     Raises InternalError where the backend would tell bad padding from good.
     """
@@ -59,7 +59,7 @@ def assert_implicit_rejection(private_key: rsa.RSAPrivateKey) -> None:
         private_key.decrypt(pow(signature_padding, numbers.e, numbers.n).to_bytes(size), _PKCS1)
     except ValueError:
         raise InternalError(
-            "the backend tells bad RSA padding from good: RSA key transport would decrypt for anybody",
+            "the backend tells bad RSA padding from good: RSA key transport would let an attacker decrypt",
             remedy="leave out the RSA and RSA_PSK suites, or use a cryptography with OpenSSL 3.2 or later",
         ) from None
     _IMPLICITLY_REJECTING.add(type(private_key))

@@ -69,7 +69,7 @@ class SchemeParameters:
     digest: hashes.HashAlgorithm | None
     """None for Ed25519 and Ed448, which hash for themselves."""
     arguments: tuple[Any, ...]
-    """What the backend's `sign` and `verify` take behind the data."""
+    """What the backend's `sign` and `verify` take after the data."""
     deterministic: tuple[Any, ...]
     """The same for reproducible signatures (RFC 6979), where they differ."""
     minimum_rsa_bits: int

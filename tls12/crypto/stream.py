@@ -1,8 +1,8 @@
 """RC4 and NULL records with an HMAC, for the laboratory (RFC 5246 6.2.3.1).
 
-How it works: the MAC goes behind the data, and a stream cipher over both; the state of RC4 runs on from record to
-record (RC4_128 in TLS has no IV), so that records have to be sealed or opened in order. NULL is the stream cipher that
-changes nothing: integrity without secrecy.
+How it works: the MAC follows the data, and the stream cipher encrypts both. RC4 keeps its state from record to record
+(RC4_128 in TLS has no IV), so that records have to be sealed or opened in order. NULL is the stream cipher that changes
+nothing: integrity without secrecy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class StreamCipher:
 
     def __init__(self, cipher: BulkCipher, key: bytes, mac: RecordMac) -> None:
         self.name = cipher.name
-        """IANA's words for the cipher."""
+        """IANA's name for the cipher."""
         self._mac = mac
         self._update: Callable[[Buffer], bytes] = bytes
         if cipher.kind is CipherKind.STREAM:

@@ -1,10 +1,9 @@
 """The cipher suites that can be computed, one row each.
 
-How it works: the name of a TLS 1.2 suite is its specification. `TLS_<key exchange>_WITH_<cipher>_<hash>`
-reads off three small tables: what the key exchange is and who signs it, what the cipher needs, which hash
-belongs to it. A suite is spoken when all its words are in the tables; so a word is missing here exactly when
-it cannot be computed (ARIA, Camellia-GCM, GOST) or is not worth it (static (EC)DH, SEED, IDEA, DES, SRP,
-KRB5, export).
+How it works: the name of a TLS 1.2 suite is its specification. The words of `TLS_<key exchange>_WITH_<cipher>_<hash>`
+are looked up in three small tables: what the key exchange is and who signs it, what the cipher needs, which hash
+belongs to it. A suite is supported if all its words are in the tables. A word is missing there if it cannot be computed
+(ARIA, Camellia-GCM, GOST) or is not worth it (static (EC)DH, SEED, IDEA, DES, SRP, KRB5, export).
 
 What the last word means depends on the cipher. With CBC, stream and NULL ciphers it is the hash of the
 record's HMAC, and the PRF uses SHA-256 unless the word is SHA384 (RFC 5246 5, RFC 5289 3.1, RFC 5487 3). With
@@ -27,7 +26,7 @@ from tls12.wire.key_exchange import KeyExchangeAlgorithm as Kx
 
 
 class Authentication(Enum):
-    """Who proves what: the kind of certificate key, a pre-shared key alone, or neither side (RFC 5246 A.5)."""
+    """How the peers authenticate: by a kind of certificate key, by a pre-shared key alone, or not (RFC 5246 A.5)."""
 
     ECDSA = "ECDSA"
     """An ECDSA key, and Ed25519 and Ed448 likewise (RFC 8422 2.1)."""
@@ -55,7 +54,7 @@ class BulkCipher:
     """What a bulk cipher needs (the SecurityParameters of RFC 5246 6.1); lengths in bytes."""
 
     name: str
-    """IANA's words for it: "AES_128_GCM"."""
+    """IANA's name for it: "AES_128_GCM"."""
     kind: CipherKind
     key_length: int
     """enc_key_length: of each direction's key in the key block."""
@@ -96,7 +95,7 @@ class Suite:
     is_dhe: bool
     """Whether it needs a finite-field group (RFC 7919)."""
     is_ephemeral: bool
-    """Whether keys are forgotten after use: forward secrecy, and always a ServerKeyExchange."""
+    """Whether each handshake has keys of its own, which gives forward secrecy; it always has a ServerKeyExchange."""
     is_signed: bool
     """Whether the ServerKeyExchange carries a signature (RFC 5246 7.4.3)."""
     encrypts_premaster: bool
@@ -158,7 +157,7 @@ CIPHERS: Mapping[str, BulkCipher] = MappingProxyType(
         )
     }
 )
-"""Every bulk cipher by IANA's words."""
+"""Every bulk cipher by IANA's name."""
 
 # hashlib's name by the last word of a suite.
 _HASH_NAMES = {row.word: row.name for row in HASHES.values() if row.word}
@@ -206,5 +205,5 @@ SUITES: Mapping[CipherSuite, Suite] = MappingProxyType(
 
 
 def suite_of(suite: CipherSuite) -> Suite:
-    """The row of a suite, which a copy or a pickle of it is again. Raises KeyError for one that is not computed."""
+    """The row of a suite; copies and pickles of a row are it again. Raises KeyError for a suite without a row."""
     return SUITES[suite]
