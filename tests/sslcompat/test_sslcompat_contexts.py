@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests import pki
-from tests.ends import credential, files_of, intermediates_of, trusted_file
+from tests.ends import credential, dh_parameters, files_of, intermediates_of, trusted_file
 from tests.ends.loopback import in_thread, tcp_pair
 from tests.sslcompat.test_sslcompat_objects import Pair
 from tls12 import NamedGroup, Policy, UsageError, sslcompat
@@ -372,3 +372,81 @@ def test_a_machine_without_roots_trusts_no_server(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
     assert isinstance(sslcompat.create_default_context()._verifier(), NothingTrusted)
+
+
+# --- beside CPython's: which loaded certificates end a chain
+
+
+def outcome(trusting: ssl.SSLContext, serving: ssl.SSLContext) -> str | None:
+    """What a handshake comes to: a version, or a reason."""
+    try:
+        return Pair(trusting, serving).handshake().client.version()
+    except ssl.SSLError as error:
+        return error.reason
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize("loaded", [0, 1], ids=["the server's own certificate", "an intermediate"])
+def test_a_certificate_that_is_no_root_ends_a_chain_only_where_partial_chains_are_allowed(
+    loaded: int, partial: bool
+) -> None:
+    outcomes = []
+    for module in (ssl, sslcompat):
+        context = module.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.load_verify_locations(cadata=pki.server().chain_der[loaded])
+        context.verify_flags &= ~ssl.VERIFY_X509_PARTIAL_CHAIN
+        if partial:
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        outcomes.append(outcome(context, server()))
+    assert outcomes == ["TLSv1.2" if partial else "CERTIFICATE_VERIFY_FAILED"] * 2
+
+
+def test_what_is_loaded_between_the_peer_and_a_root_is_part_of_what_is_trusted() -> None:
+    context = client()
+    alone = context._verifier().fingerprint
+    context.load_verify_locations(intermediates_of(pki.server()))
+    assert context._verifier().fingerprint != alone
+
+
+def test_a_directory_that_is_not_there_holds_no_certificates(tmp_path: Path) -> None:
+    for module in (ssl, sslcompat):
+        context = module.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.load_verify_locations(capath=tmp_path / "none")
+        assert outcome(context, server()) == "CERTIFICATE_VERIFY_FAILED"
+
+
+# --- beside CPython's: Diffie-Hellman parameters, and one context for both ends
+
+
+@pytest.mark.parametrize("group", [NamedGroup.FFDHE2048, NamedGroup.FFDHE3072, NamedGroup.FFDHE4096])
+def test_the_group_of_load_dh_params_is_the_one_that_is_used(group: NamedGroup) -> None:
+    for module in (ssl, sslcompat):
+        context = module.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(*files_of(pki.server("rsa-2048")))
+        context.load_dh_params(dh_parameters(group))
+        asking = client()
+        asking.set_ciphers("DHE+AESGCM")
+        context.set_ciphers("DHE+AESGCM")
+        assert Pair(asking, context).handshake().client.negotiated.group is group
+
+
+def test_diffie_hellman_parameters_of_another_group_are_refused(tmp_path: Path) -> None:
+    prime = 2**2048 - 1942289  # the largest safe prime of 2048 bits
+    body = b"\x02\x82\x01\x01\x00" + prime.to_bytes(256) + b"\x02\x01\x02"
+    pem = ssl.DER_cert_to_PEM_cert(b"\x30\x82" + len(body).to_bytes(2) + body)
+    (tmp_path / "own.pem").write_text(pem.replace("CERTIFICATE", "DH PARAMETERS"))
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_dh_params(tmp_path / "own.pem")
+    with pytest.raises(UsageError, match="RFC 7919"):
+        server().load_dh_params(tmp_path / "own.pem")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_one_context_may_have_the_callbacks_of_both_ends() -> None:
+    context = SSLContext(ssl.PROTOCOL_TLS)
+    context.set_ciphers("PSK")
+    context.set_psk_client_callback(lambda hint: ("me", b"a key of 16 byte"))
+    context.set_psk_server_callback(lambda identity: b"a key of 16 byte")
+    assert "PSK" in Pair(context, context, None).handshake().client.cipher()[0]

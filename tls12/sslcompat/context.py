@@ -39,10 +39,11 @@ from tls12.resumption.tickets import TicketKeys
 from tls12.sslcompat.ciphers import check_words
 from tls12.sslcompat.engine import Engine, over_memory, over_socket
 from tls12.sslcompat.errors import ssl_error
+from tls12.sslcompat.groups import CURVES, dh_group, is_curve
 from tls12.sslcompat.objects import SSLObject
 from tls12.sslcompat.sockets import SSLSocket
 from tls12.sslcompat.statistics import Statistics
-from tls12.sslcompat.verification import ContextVerifier, NothingTrusted
+from tls12.sslcompat.verification import ContextVerifier, NothingTrusted, names_itself
 from tls12.trust.credentials import Credential
 from tls12.trust.der import element_end
 from tls12.trust.truststore import TrustStore
@@ -50,19 +51,6 @@ from tls12.trust.verifier import AcceptAnyPeer, Verifier
 
 _Base: Any = _ssl._SSLContext
 
-_CURVES = {
-    "prime256v1": NamedGroup.SECP256R1,
-    "secp256r1": NamedGroup.SECP256R1,
-    "P-256": NamedGroup.SECP256R1,
-    "secp384r1": NamedGroup.SECP384R1,
-    "P-384": NamedGroup.SECP384R1,
-    "secp521r1": NamedGroup.SECP521R1,
-    "P-521": NamedGroup.SECP521R1,
-    "X25519": NamedGroup.X25519,
-    "x25519": NamedGroup.X25519,
-    "X448": NamedGroup.X448,
-    "x448": NamedGroup.X448,
-}
 _KEY_BITS = {0: 1024, 1: 1024, 2: 2048, 3: 3072}
 """The smallest RSA key at each security level of OpenSSL (`@SECLEVEL` in a cipher string); no policy allows fewer."""
 _LEGACY_SERVER_CONNECT = 0x4
@@ -144,9 +132,11 @@ class SSLContext(_Settings):
     _trusts_system: bool
     _alpn_protocols: tuple[str, ...]
     _groups: tuple[NamedGroup, ...]
+    _dh_group: NamedGroup | None
     _sni_callback: Any
     _watcher: Any
-    _psk: Any
+    _client_psk: Any
+    _server_psk: Any
     _psk_hint: bytes | None
     _ticket_keys: TicketKeys
     _changes: int
@@ -162,7 +152,9 @@ class SSLContext(_Settings):
         self._credentials, self._trusted, self._directories = [], [], []
         self._trusts_system = False
         self._alpn_protocols, self._groups = (), ()
-        self._sni_callback = self._watcher = self._psk = self._psk_hint = None
+        self._sni_callback = self._watcher = None
+        self._client_psk = self._server_psk = self._psk_hint = None
+        self._dh_group = None
         self._ticket_keys = TicketKeys.generate()
         self._changes, self._made = 0, {}
         self.statistics = Statistics()
@@ -215,9 +207,23 @@ class SSLContext(_Settings):
         """As `set_ecdh_curve` of `ssl.SSLContext`. Raises UsageError for a curve that this library has not."""
         super().set_ecdh_curve(name)
         curve = name.decode() if isinstance(name, bytes) else name
-        if curve not in _CURVES:
-            raise UsageError(f"{curve} is no curve of this library; it has {', '.join(_CURVES)}")
-        self._groups = (_CURVES[curve],)
+        if curve not in CURVES:
+            raise UsageError(f"{curve} is no curve of this library; it has {', '.join(CURVES)}")
+        self._groups = (CURVES[curve],)
+        self._changes += 1
+
+    def load_dh_params(self, path: Any, /) -> None:
+        """As `load_dh_params` of `ssl.SSLContext`. Raises UsageError for another group than those of RFC 7919."""
+        super().load_dh_params(path)
+        group = dh_group(Path(os.fsdecode(path)).read_bytes())
+        if group is None:
+            raise UsageError(
+                f"the Diffie-Hellman group in {os.fsdecode(path)} is none of RFC 7919, and a server of this library "
+                "uses no other",
+                rule="RFC 7919 3",
+                remedy="load ffdhe2048 or a larger one, or leave load_dh_params() out",
+            )
+        self._dh_group = group
         self._changes += 1
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
@@ -255,7 +261,7 @@ class SSLContext(_Settings):
             raise _ssl.SSLError("Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context")
         if callback is not None and not callable(callback):
             raise TypeError("callback must be callable")
-        self._psk = callback and _client_psk(callback)
+        self._client_psk = callback and _client_psk(callback)
         self._changes += 1
 
     def set_psk_server_callback(self, callback: Any, identity_hint: str | None = None) -> None:
@@ -264,7 +270,7 @@ class SSLContext(_Settings):
             raise _ssl.SSLError("Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
         if callback is not None and not callable(callback):
             raise TypeError("callback must be callable")
-        self._psk = callback and _server_psk(callback)
+        self._server_psk = callback and _server_psk(callback)
         self._psk_hint = identity_hint.encode() if identity_hint else None
         self._changes += 1
 
@@ -287,7 +293,7 @@ class SSLContext(_Settings):
         if not suites:
             within = "" if bound is None else f" and the policy {bound.name}"
             raise ssl_error("NO_CIPHERS_AVAILABLE", f"tls12 speaks no cipher suite that the context{within} allows")
-        groups = tuple(group for group in usual.groups if not self._groups or not _is_curve(group))
+        groups = tuple(group for group in usual.groups if self._leaves(group))
         bits = _KEY_BITS[min(self.security_level, max(_KEY_BITS))]
         if bound is not None:
             bits = max(bits, bound.minimum_rsa_bits)
@@ -304,6 +310,12 @@ class SSLContext(_Settings):
             server_preference=bool(self.options & ssl.OP_CIPHER_SERVER_PREFERENCE),
             renegotiation=Renegotiation.WARN if self.options & ssl.OP_NO_RENEGOTIATION else Renegotiation.ALLOW,
         )
+
+    def _leaves(self, group: NamedGroup) -> bool:
+        """Whether the curve or the finite-field group that was set, if one was, is this one or of the other kind."""
+        if is_curve(group):
+            return not self._groups
+        return self._dh_group is None or group is self._dh_group
 
     # -- connections
 
@@ -375,7 +387,7 @@ class SSLContext(_Settings):
             "alpn_protocols": self._alpn_protocols,
             "credentials": tuple(self._credentials),
             "half_close": True,
-            "psk": self._psk,
+            "psk": self._server_psk if server_side else self._client_psk,
             "keylog": DEFAULTS.keylog if self.keylog_filename is None else KeyLog.to_file(self.keylog_filename),
         }
         if not server_side:
@@ -394,15 +406,21 @@ class SSLContext(_Settings):
             return AcceptAnyPeer()
         roots = list(self._trusted)
         for directory in self._directories:
-            for path in sorted(Path(directory).iterdir()):
+            paths = sorted(Path(directory).iterdir()) if os.path.isdir(directory) else ()  # OpenSSL passes over it too
+            for path in paths:
                 roots += _certificates(path.read_bytes()) if _HASHED.fullmatch(path.name) else ()
         if self._trusts_system:
             with contextlib.suppress(UsageError):  # a machine without roots: no certificate will be trusted
                 roots += TrustStore.system().certificates
+        between: list[x509.Certificate] = []
+        if not self.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN:
+            between = [one for one in roots if not names_itself(one)]
+            roots = [one for one in roots if names_itself(one)]
         if not roots:
             return NothingTrusted()
         return ContextVerifier(
             TrustStore(roots),
+            between,
             check_hostname=self.check_hostname,
             common_names=self.hostname_checks_common_name,
             strict=bool(self.verify_flags & ssl.VERIFY_X509_STRICT),
@@ -469,10 +487,6 @@ def _certificates(pem: bytes) -> list[x509.Certificate]:
         return list(TrustStore.from_pem(pem).certificates)
     except UsageError:
         return []
-
-
-def _is_curve(group: NamedGroup) -> bool:
-    return not 0x100 <= group < 0x200
 
 
 def _client_psk(callback: Callable[[str | None], tuple[str | None, bytes]]) -> Callable[[bytes], Psk | None]:
