@@ -55,6 +55,8 @@ _KEY_BITS = {0: 1024, 1: 1024, 2: 2048, 3: 3072}
 """The smallest RSA key at each security level of OpenSSL (`@SECLEVEL` in a cipher string); no policy allows fewer."""
 _LEGACY_SERVER_CONNECT = 0x4
 """SSL_OP_LEGACY_SERVER_CONNECT: a client accepts servers without RFC 5746. CPython 3.12 has a name for it."""
+_ALLOW_CLIENT_RENEGOTIATION = 0x100
+"""SSL_OP_ALLOW_CLIENT_RENEGOTIATION, for which CPython has no name: without it, servers of OpenSSL 3 refuse."""
 _NO_ENCRYPT_THEN_MAC = 0x80000
 """SSL_OP_NO_ENCRYPT_THEN_MAC, for which CPython has no name."""
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
@@ -282,8 +284,11 @@ class SSLContext(_Settings):
     def policy(self) -> Policy:
         """What the context asks for, as a policy of this library, within the policy that `install` was given.
 
-        Raises SSLError if no cipher suite is left.
+        A context of PROTOCOL_TLS, which is for both ends, shows a client's. Raises SSLError if no cipher suite is left.
         """
+        return self._policy(self.protocol == ssl.PROTOCOL_TLS_SERVER)
+
+    def _policy(self, server_side: bool) -> Policy:
         bound = DEFAULTS.policy
         usual = Policy.compatible() if bound is None else bound
         listed = [CipherSuite.from_openssl(row["name"]) for row in self.get_ciphers() if row["protocol"] != "TLSv1.3"]
@@ -308,8 +313,17 @@ class SSLContext(_Settings):
             require_secure_renegotiation=usual.require_secure_renegotiation
             and (bound is not None or not self.options & _LEGACY_SERVER_CONNECT),
             server_preference=bool(self.options & ssl.OP_CIPHER_SERVER_PREFERENCE),
-            renegotiation=Renegotiation.WARN if self.options & ssl.OP_NO_RENEGOTIATION else Renegotiation.ALLOW,
+            renegotiation=self._renegotiation(
+                server_side, Renegotiation.ALLOW if bound is None else bound.renegotiation
+            ),
         )
+
+    def _renegotiation(self, server_side: bool, most: Renegotiation) -> Renegotiation:
+        """What the options allow, and no more than `most`."""
+        allows = not server_side or bool(self.options & _ALLOW_CLIENT_RENEGOTIATION)
+        if allows and not self.options & ssl.OP_NO_RENEGOTIATION:
+            return most
+        return Renegotiation.WARN if most is Renegotiation.ALLOW else most
 
     def _leaves(self, group: NamedGroup) -> bool:
         """Whether the curve or the finite-field group that was set, if one was, is this one or of the other kind."""
@@ -383,7 +397,7 @@ class SSLContext(_Settings):
     def _make_config(self, server_side: bool) -> ClientConfig | ServerConfig:
         self._refuse_what_cannot_be()
         common: dict[str, Any] = {
-            "policy": self.policy,
+            "policy": self._policy(server_side),
             "alpn_protocols": self._alpn_protocols,
             "credentials": tuple(self._credentials),
             "half_close": True,
