@@ -7,6 +7,7 @@ An adapter makes a `Driver` of a connection, carries bytes to and from it, and d
 from __future__ import annotations
 
 from tls12.driver.answers import Answers
+from tls12.driver.descriptions import described
 from tls12.driver.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Driver, Renewal
 from tls12.driver.ends import Ending, TimeBound, closed_by_this_side, incomplete
 from tls12.driver.opening import check_timeouts, client_connection, server_connection
@@ -24,6 +25,7 @@ __all__ = [
     "check_timeouts",
     "client_connection",
     "closed_by_this_side",
+    "described",
     "incomplete",
     "server_connection",
 ]

@@ -35,13 +35,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from tls12.config import ServerConfig
 from tls12.connection import ClientConnection, Connection, ServerConnection
-from tls12.driver import Answers, Driver
+from tls12.driver import Answers, Driver, described
 from tls12.errors import TLSError, TruncatedError
 from tls12.events import ClientHelloReceived, Negotiated, Refuse
 from tls12.handshake.engine import OnMessage
 from tls12.resumption.sessions import Session
 from tls12.sslcompat.carriers import Bound, Carrier, MemoryCarrier, Records, SocketCarrier
-from tls12.sslcompat.descriptions import ChainCertificate, described
+from tls12.sslcompat.descriptions import ChainCertificate
 from tls12.sslcompat.errors import as_ssl, closed, ssl_error
 from tls12.sslcompat.server_names import ask_for_server_name, asking_no_less, without_common_protocol
 from tls12.sslcompat.sessions import SSLSession
