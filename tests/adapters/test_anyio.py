@@ -166,6 +166,7 @@ def test_a_receive_that_is_cancelled_loses_nothing_and_unwrap_gives_the_plain_st
             await stream.send(b"answer")
             plain, rest = await stream.unwrap()
             await plain.send(rest + b"plain")
+            await plain.aclose()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(serve)
