@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Not in __all__: `from tls12 import *` must not hide the asyncio of the standard library.
-_ON_FIRST_USE = frozenset({"sync", "asyncio", "sslcompat", "lab"})
+_ON_FIRST_USE = frozenset({"sync", "asyncio", "anyio", "sslcompat", "lab"})
 
 
 def __getattr__(name: str) -> ModuleType:
