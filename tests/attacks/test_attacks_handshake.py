@@ -96,8 +96,8 @@ def test_early_change_cipher_spec() -> None:
         keys = key_block(SUITES[suite], make_prf(SUITES[suite].prf_hash, b""), *randoms[-2:])
         self.incoming.reader.install(make_opener(SUITES[suite], keys.client, encrypt_then_mac=False))
 
-    takers = {**Core._TAKERS, ContentType.CHANGE_CIPHER_SPEC: at_any_time}
-    assert_defended(attack, removed(Core, "_TAKERS", takers))
+    takers = {**Core._BY_CONTENT_TYPE, ContentType.CHANGE_CIPHER_SPEC: at_any_time}
+    assert_defended(attack, removed(Core, "_BY_CONTENT_TYPE", takers))
 
 
 def test_skipped_certificate_verify() -> None:

@@ -321,6 +321,6 @@ def test_heartbleed() -> None:
 
     heartbeats_spoken = together(
         removed(reader, "_KINDS", reader._KINDS | {ContentType.HEARTBEAT}),
-        removed(Core, "_TAKERS", {**Core._TAKERS, ContentType.HEARTBEAT: answer}),
+        removed(Core, "_BY_CONTENT_TYPE", {**Core._BY_CONTENT_TYPE, ContentType.HEARTBEAT: answer}),
     )
     assert_defended(attack, heartbeats_spoken, removed(Heartbeat, "parse", parse_as_c_does))

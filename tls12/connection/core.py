@@ -1,4 +1,4 @@
-"""What happens in a connection: the parts tied together. The only place that begins handshakes, emits events and fails.
+"""The core of a connection ties its parts together, and alone begins handshakes, emits events and fails the connection.
 
 How it works: the parts know nothing of each other. `Incoming` turns the peer's bytes into messages, alerts and
 application data; `Outgoing` turns ours into records; `Handshakes` runs the handshake that goes on; `Lifecycle` says
@@ -9,10 +9,10 @@ The peer's fault is an event, never an exception: whatever is wrong with its byt
 the alert that the error carries and emits `ConnectionFailed`. What an application's own object raises (a verifier,
 a signer, a hook) reaches the caller, after internal_error was queued.
 
-An exception may come at any moment: out of a callback, or out of nowhere (KeyboardInterrupt, a time-out of gevent). So
-whatever changes the connection is a step that `run` runs inside a `try` that ends in `fail`: what was taken half is not
-gone on with. A callback may ask everything of its own connection and end it, by `close()` or `abort()`; what would
-begin another step inside the one that goes on raises `UsageError`.
+An exception may come at any moment: from a callback, or from outside (KeyboardInterrupt, a time-out of gevent). So
+whatever changes the connection is a step that `run` runs inside a `try` that ends in `fail`: an interrupted step is
+never continued. A callback may read its own connection, and end it by `close()` or `abort()`; a method that would begin
+another step inside the running one raises `UsageError`.
 """
 
 from __future__ import annotations
@@ -89,22 +89,22 @@ class Core:
         self.owner_closed = False
         """Whether the owner has called `close()`."""
         self.inside = False
-        """Whether a step goes on, so that what calls is a callback."""
+        """Whether a step is running, so that a method that is called now is called by a callback."""
         self.alone: ReadState | None = None
-        """What opens a chunk that is one record of application data, while nothing else goes on."""
+        """Opens a chunk that is one record of application data; None while anything else goes on."""
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def refuse_inside(self, act: str) -> None:
-        """Raise if a step of this connection goes on, which `act` would come into the middle of."""
+        """Raise `UsageError` if a step is running, because `act` would begin another one inside it."""
         if self.inside and not self.lifecycle.has_ended:
             raise UsageError(
-                f"{act}() was called inside a callback of the same connection; there one may ask and end it, with "
-                "close() or abort(), and do the rest when the method that led here has returned"
+                f"{act}() was called inside a callback of the same connection; a callback may read the connection, and "
+                "end it with close() or abort(); do the rest after the method that called it has returned"
             )
 
     def run(self, step: Callable[[], object]) -> None:
-        """Run a step; the peer's fault becomes an event, everything else has failed the connection and is raised."""
+        """Run a step. The peer's fault becomes an event; every other exception fails the connection and is raised."""
         outer = self.inside
         try:
             self.inside = True
@@ -116,7 +116,7 @@ class Core:
             self.fail(error)
 
     def leave(self) -> None:
-        """The step is over: the next chunk may be opened without a look at anything else, if data flows."""
+        """End the step. If data flows, the next chunk may be opened without asking anything else."""
         self.inside = False
         reader = self.incoming.reader
         if reader.flowing and self.handshakes.current is None:
@@ -154,13 +154,13 @@ class Core:
         units = incoming.feed(data, self.events)
         try:
             for kind, payload in units:
-                self._TAKERS[kind](self, payload)
+                self._BY_CONTENT_TYPE[kind](self, payload)
                 if handshakes.is_paused or not self.lifecycle.may_read:
                     break
             else:
                 return
         except MessageTooLong as error:
-            if not handshakes.is_expected(error.kind):  # the length and the place are wrong: tell of the place
+            if not handshakes.is_expected(error.kind):  # both are wrong, and its place explains more than its length
                 raise handshakes.out_of_place(message_type_name(error.kind)) from None
             raise
         finally:
@@ -189,7 +189,7 @@ class Core:
             self.hold(data)
         elif not outgoing.pack(data):
             outgoing.seal(data)
-            self._look_at_keys()
+            self._check_key_limit()
 
     def hold(self, data: Buffer) -> None:
         """Keep a write until the renegotiation ends. Raises LimitExceeded if the peer lets it wait too long."""
@@ -200,10 +200,10 @@ class Core:
         """Seal what waits to be packed with other writes."""
         if self.outgoing.packed is not None:
             self.outgoing.seal_packed()
-            self._look_at_keys()
+            self._check_key_limit()
 
-    def _look_at_keys(self) -> None:
-        """If our keys have protected nearly as much as they may (RFC 8446 5.5): get new ones, or say so."""
+    def _check_key_limit(self) -> None:
+        """If our keys have protected nearly as much as they may (RFC 8446 5.5), say so, and renegotiate if allowed."""
         state = self.outgoing.state
         if state.near_limit:
             state.acknowledge()
@@ -212,7 +212,7 @@ class Core:
                 self.run(self.ask_for_renegotiation)
 
     def close(self) -> None:
-        """End our direction, behind what was written."""
+        """End our direction, after what was written."""
         self.outgoing.seal_packed()
         self._happens(Happening.OWNER_CLOSES)
 
@@ -306,7 +306,7 @@ class Core:
                 self._resume(Happening.IS_REFUSED)
                 self._refresh()
 
-    _TAKERS: ClassVar[dict[int, Callable[[Core, bytes], None]]] = {
+    _BY_CONTENT_TYPE: ClassVar[dict[int, Callable[[Core, bytes], None]]] = {
         ContentType.HANDSHAKE: _take_message,
         ContentType.CHANGE_CIPHER_SPEC: _take_change_cipher_spec,
         ContentType.ALERT: _take_alert,
@@ -317,7 +317,7 @@ class Core:
         raise truncation(self._circumstances(just_now=True))
 
     def _circumstances(self, *, just_now: bool = False) -> Circumstances:
-        """What the reason for the peer's end depends on; a refusal counts `just_now` if nothing has come since."""
+        """What may explain why the peer ended; with `just_now`, a refusal counts only if no record has come since."""
         handshakes = self.handshakes
         so_far = handshakes.so_far
         counts = not just_now or so_far.refused_at == self.incoming.opened
@@ -335,7 +335,7 @@ class Core:
         """Begin the first handshake, or another one."""
         self.handshakes.so_far.begin(self.config)
         self.handshakes.check_duration(self.config)
-        if self.lifecycle.has_ended:  # by the clock, which may be a callback
+        if self.lifecycle.has_ended:  # `config.clock` is the application's, and may have ended the connection
             return
         self._happens(Happening.BEGINS)
         self._carry_out(self.handshakes.begin(self.config))
@@ -350,7 +350,7 @@ class Core:
                 kind, data = output
                 self.outgoing.put(kind, data)
             else:
-                self._CARRIERS[type(output)](self, output)
+                self._BY_OUTPUT[type(output)](self, output)
 
     def _install_write_keys(self, output: InstallWriteKeys) -> None:
         self.outgoing.install(output.sealer, output.fragment_size, self.config.limits.records_per_key)
@@ -377,7 +377,7 @@ class Core:
         self.events.append(HandshakeCompleted(output.established.negotiated))
         self._resume(Happening.COMPLETES)
 
-    _CARRIERS: ClassVar[dict[type, Callable[[Core, Any], None]]] = {
+    _BY_OUTPUT: ClassVar[dict[type, Callable[[Core, Any], None]]] = {
         InstallWriteKeys: _install_write_keys,
         InstallReadKeys: _install_read_keys,
         RecordRules: _set_record_rules,
@@ -386,7 +386,7 @@ class Core:
     }
 
     def _resume(self, how: Happening) -> None:
-        """No handshake goes on: data that was held goes first. If it uses up the keys, the rest waits for new ones."""
+        """After a handshake, send the data that was held. If it uses up the keys, the rest waits for new ones."""
         self._happens(how)
         for data in self.outgoing.take_held():
             self.write(data)
@@ -404,7 +404,7 @@ class Core:
     # -- the life cycle and its end ------------------------------------------------------------------------------
 
     def _happens(self, happening: Happening) -> None:
-        """Move in the life cycle, other than by a failure, and do what it says."""
+        """Move in the life cycle, other than by a failure, and do what follows from it."""
         outgoing, lifecycle = self.outgoing, self.lifecycle
         if lifecycle.move(happening, self._conditions) is Owed.CLOSE_NOTIFY:
             self._send_alert(AlertLevel.WARNING, Alert.CLOSE_NOTIFY)
@@ -415,8 +415,8 @@ class Core:
         elif lifecycle.phase in DATA_FLOWS_OUT:
             # Cryptography or randomness of the application's own may call back while a record is made.
             config = self.config
-            calls_nobody = type(config.crypto) is StandardCrypto and config.draw is system_random
-            outgoing.let_data_flow(packs=config.pack_small_writes, direct=calls_nobody)
+            no_callback = type(config.crypto) is StandardCrypto and config.draw is system_random
+            outgoing.let_data_flow(packs=config.pack_small_writes, direct=no_callback)
         else:
             outgoing.hold_data_back()
 
@@ -427,7 +427,7 @@ class Core:
         self.outgoing.put(ContentType.ALERT, AlertMessage(level, description).to_bytes())
 
     def _end_both(self) -> None:
-        """End both directions and with them a handshake, whose secrets are released. May be called twice."""
+        """End both directions, and the handshake with its secrets. May be called twice."""
         self.lifecycle.end()
         self.alone = None
         self.events += self.handshakes.drop()
@@ -443,10 +443,10 @@ class Core:
             if self.error is None and not (
                 peers_fault and self.lifecycle.has_ended
             ):  # else a callback had ended it already
-                self._tell_failure(error, peers_fault)
+                self._report_failure(error, peers_fault)
         except BaseException as interrupt:
             if self.error is None:
-                self._tell_failure(interrupt, False)
+                self._report_failure(interrupt, False)
             self._end_both()
             raise
         finally:
@@ -457,7 +457,7 @@ class Core:
             raise error
         forget_frames(error)
 
-    def _tell_failure(self, error: BaseException, peers_fault: bool) -> None:
+    def _report_failure(self, error: BaseException, peers_fault: bool) -> None:
         if peers_fault:
             assert isinstance(error, TLSError)
             reason = error
@@ -470,8 +470,8 @@ class Core:
             reason = InternalError(f"{what} {type(error).__name__}")
             reason.__cause__ = error
         failed = ConnectionFailed(reason)
-        self.events += self.handshakes.drop()  # what it had told; what it wanted sent is not
-        # No call, and so no moment for a signal, lies between these two: it finds both done, or neither.
+        self.events += self.handshakes.drop()  # its events are kept, and what it wanted to send is dropped
+        # No call lies between these two lines, so a signal handler finds both done, or neither.
         self.error = reason
         self.events.append(failed)
         self.end_with(reason)

@@ -77,7 +77,7 @@ class Handshakes:
         return UnexpectedMessage(self.conversation.explain_unexpected(self._role.peer, what))
 
     def last_completed(self, act: str) -> Established:
-        """The handshake that `act` speaks of. Raises `UsageError` before the first, in another, after a failure."""
+        """The last handshake, for `act`. Raises `UsageError` before the first, during another, and after a failure."""
         if self.established is None:
             raise UsageError(f"{act}() before HandshakeCompleted")
         if self.current is not None:
@@ -95,10 +95,10 @@ class Handshakes:
         return self.go_on(None)
 
     def go_on(self, value: object) -> Sequence[Output]:
-        """Run the story up to its next wait, unless a callback has ended it; what it wants done, in order.
+        """Run the story up to its next wait, unless a callback has ended it. Returns what it wants done, in order.
 
         `value` is what it waited for: a message that `current` has taken, or an answer as a `Secret`; None at its
-        beginning. Raises whatever is wrong with it.
+        beginning. Raises the error of whatever is wrong with it.
         """
         current, story = self.current, self._story
         if current is None or story is None:
@@ -113,7 +113,7 @@ class Handshakes:
         return outputs
 
     def take_change_cipher_spec(self, payload: bytes) -> Sequence[Output]:
-        """Show it the payload of a ChangeCipherSpec. Raises whatever is wrong with it."""
+        """Show the handshake the payload of a ChangeCipherSpec. Raises the error of whatever is wrong with it."""
         if self.current is None:
             raise self.out_of_place(message_type_name(CCS))
         return self.go_on(self.current.take_change_cipher_spec(payload))
@@ -126,7 +126,7 @@ class Handshakes:
 
     def ask_for_another(self, config: ClientConfig | ServerConfig) -> Sequence[Output]:
         """A server's HelloRequest (RFC 5246 7.4.1.1)."""
-        asking = self._make(config)  # which never begins: the client's ClientHello gets one of its own
+        asking = self._make(config)  # only sends: the handshake that the client's ClientHello begins is another object
         asking.send(HelloRequest())
         return asking.drain()
 
@@ -137,12 +137,12 @@ class Handshakes:
         self._end()
 
     def abandon(self) -> None:
-        """The peer has refused our renegotiation: back to where the connection was, with nothing lost."""
+        """The peer has refused our renegotiation: the last completed handshake stays in force."""
         self.conversation.state = State.ESTABLISHED
         self._end()
 
     def drop(self) -> list[Event]:
-        """The connection has ended: let the handshake and its secrets go. Returns what it had told the application."""
+        """The connection has ended: drop the handshake and its secrets. Returns its events that were not taken yet."""
         current = self.current
         if current is None:
             return []
@@ -165,9 +165,9 @@ class Handshakes:
         self._began = None
 
     def check_duration(self, config: ClientConfig | ServerConfig) -> None:
-        """From our ClientHello, or from the first byte of the client's, to the end of the handshake.
+        """Raises LimitExceeded if the handshake has taken longer than `Limits.handshake_seconds`.
 
-        Raises LimitExceeded beyond `Limits.handshake_seconds`.
+        The time runs from our ClientHello, or from the client's first bytes, to the end of the handshake.
         """
         limit = config.limits.handshake_seconds
         if limit is None:

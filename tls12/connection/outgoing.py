@@ -1,17 +1,17 @@
 """Our direction: application data, messages and alerts become records, and records wait to be sent.
 
-How it works: a write is sealed at once, and its record waits in `queue` until `data_to_send` hands it over. Whether
-application data may be sealed now, its caller says: `let_data_flow` and `hold_data_back`. `largest_direct_write` is the
-longest write that needs no other check: a record's worth while data flows, and 0 otherwise (before the
-handshake, during a renegotiation, behind close_notify, with packing). So the commonest write costs one comparison.
+How it works: a write is sealed at once, and its record waits in `queue` until `data_to_send` hands it over. The core
+says whether application data may be sealed now: `let_data_flow` and `hold_data_back`. `largest_direct_write` is the
+longest write that needs no other check: a record's worth while data flows, and 0 otherwise (before the handshake,
+during a renegotiation, after close_notify, with packing). So the commonest write costs one comparison.
 
 With `pack_small_writes` writes wait in `packed` instead, until they fill a record, or the bytes to send are asked for,
 or something other than application data has to go out, which must not overtake them. A write that fits into one record
-is never split over two. What waits is never more than one record, so that memory stays bounded, and the keys' limit is
-judged, as always, when a record is sealed.
+is never split over two. What waits is never more than one record, so that memory stays bounded. The keys' limit is
+checked when a record is sealed.
 
-Data that is written during a renegotiation is held until it ends, which the peer decides. So `bytes_held` counts it,
-and a writer stops while there is much of it; the caller bounds it. Nothing follows `end`.
+Data that is written during a renegotiation is held until it ends, and the peer decides when that is. `bytes_held`
+counts it, so that a writer can stop while there is much of it, and `hold` bounds it. Nothing is sent after `end`.
 
 Every method here returns or raises. `state` knows whether the keys are near their limit, and the caller decides what to
 do then.
@@ -52,7 +52,7 @@ class Outgoing:
         self._peer = peer
         self.writer = RecordWriter()
         self.state: WriteState
-        """What seals our records and counts them, once our ChangeCipherSpec has been written."""
+        """Seals our records and counts them. There is none before our ChangeCipherSpec."""
         self.queue: list[Buffer] = []
         """Records that wait to be sent."""
         self.packed: bytearray | None = None
@@ -62,11 +62,12 @@ class Outgoing:
         self.held_size = 0
         """How many bytes they have."""
         self.largest_direct_write = 0
-        """Bytes of the longest write that may be sealed without another question."""
+        """Bytes of the longest write that may be sealed without another check."""
         self.data_flows = False
         """Whether application data is sealed at once, or packed."""
         self.is_sealing = False
-        """Whether a record is being made, and what calls is the configuration's `random` or `crypto`, asked for it."""
+        """Whether a record is being made, so that a method called now is called by the configuration's own `random` or
+        `crypto`."""
         self._packs = False
         self._ended = False
 
@@ -84,7 +85,7 @@ class Outgoing:
         self.largest_direct_write = 0
 
     def pack(self, data: Buffer) -> bool:
-        """Let a small write share a record with those that wait, if it may and fits; whether it did."""
+        """Let a small write share a record with those that wait, if it may and fits. Returns whether it did."""
         packed, most = self.packed, self.writer.fragment_size
         if not self._packs or len(data) >= most or (packed is not None and len(packed) + len(data) > most):
             return False
@@ -129,7 +130,7 @@ class Outgoing:
     # -- everything else ----------------------------------------------------------------------------------
 
     def put(self, kind: int, data: bytes) -> None:
-        """Send what is not application data, behind packed writes; nothing behind `end`. Raises KeysExhausted."""
+        """Send what is not application data, after the packed writes; nothing after `end`. Raises KeysExhausted."""
         if self.packed is not None:
             self.seal_packed()
         if not self._ended:
@@ -150,7 +151,7 @@ class Outgoing:
         self.held_size = 0
 
     def _records(self, kind: int, data: Buffer) -> Buffer:
-        """What carries `data`; meanwhile nothing else may be sealed, or records would go out of order."""
+        """The records that carry `data`. Nothing else may be sealed meanwhile, or records would go out of order."""
         try:
             self.is_sealing = True
             return self.writer.write(kind, data)
@@ -173,7 +174,7 @@ class Outgoing:
             return take_portion(queue, amount)
         if not queue:
             return b""
-        # No call, and so no moment for a signal to lose it in, lies between emptying the queue and the caller.
+        # No call lies between emptying the queue and the return, so no signal handler runs there and loses the data.
         if len(queue) == 1:
             only = queue[0] if type(queue[0]) is not memoryview else bytes(queue[0])
             del queue[0]
