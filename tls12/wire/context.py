@@ -1,4 +1,4 @@
-"""What must be known from outside before some messages mean anything.
+"""What a reader must know from the hellos to read some of the later messages.
 
 How it works: the bytes of a ServerKeyExchange do not say which key exchange they belong to, and a Certificate does not
 say that it is a raw public key. The hellos settle both. A caller that has seen the hellos passes a `Context`. Without

@@ -1,4 +1,4 @@
-"""Naming what arrives where TLS should be.
+"""Names the protocol of bytes that arrive in place of TLS.
 
 How it works: most protocols can be told by their first bytes. A table of patterns names those that meet a TLS endpoint
 in practice: the wrong port, a forgotten STARTTLS, a PROXY header, an old client. Only the sentence in the error depends
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Foreign(NamedTuple):
-    """What other protocols' first bytes look like, what to call them, and what the reader should do."""
+    """What another protocol's first bytes look like, what it is called, and what the reader of the error should do."""
 
     pattern: re.Pattern[bytes]
     name: str

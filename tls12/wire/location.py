@@ -17,7 +17,7 @@ from tls12.errors import DecodeError
 T = TypeVar("T")
 
 LARGEST = (0, 0xFF, 0xFFFF, 0xFFFFFF)
-"""The largest number that fits so many bytes."""
+"""The largest numbers of 0, 1, 2 and 3 bytes."""
 
 
 def count_bytes(count: int) -> str:
@@ -37,7 +37,7 @@ def path_of(names: list[object], name: str) -> str:
 def without_frames(error: DecodeError) -> DecodeError:
     """The error without its traceback, and without the exception that was being handled when it was raised.
 
-    For an error that is kept: the frames of both would keep far more than the message that it is about.
+    For an error that is kept: the frames of both would keep far more memory than the message that it is about.
     """
     error.__context__ = None
     return error.with_traceback(None)

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Memory:
-    """At most so many entries, which were read or made from at most so many bytes.
+    """Up to `most_entries` entries, which were read or made from up to `most_bytes` bytes in all.
 
     An entry that is read takes several times the bytes that it was read from. Raises `UsageError` for bounds that are
     not whole numbers of at least 1.
@@ -80,7 +80,7 @@ class Memory:
 
 
 def remembered(memory: Memory | None, make: Callable[[A], T], argument: A, size: int) -> T:
-    """What `make` makes of an argument: from the memory if it was made before, kept there if not.
+    """What `make` makes of an argument: taken from the memory if it was made before, else made and kept there.
 
     `size` is how many bytes the argument or the result has.
     """

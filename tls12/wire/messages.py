@@ -64,7 +64,7 @@ class MalformedMessage:
     """A handshake message that does not decode; only lenient reading makes one.
 
     `data` is everything, from the header on (which may lie about the length, or be cut short). `understood` is
-    the message that could be read where the only fault is a wrong length: bytes left over behind it, or a header
+    the message that could be read where the only fault is a wrong length: bytes left over after it, or a header
     that declares another length than what follows.
     """
 
@@ -136,7 +136,8 @@ VERSION_BOUND = frozenset((HandshakeType.CERTIFICATE_REQUEST, HandshakeType.CERT
 """Types that TLS 1.2 changed: they stay raw if the context names another version."""
 
 CONTEXTUAL = KEY_EXCHANGE_BOUND | VERSION_BOUND | {HandshakeType.FINISHED}
-"""Types on which the outcome of the hellos has a bearing; of these, `VERSION_BOUND` alone do without."""
+"""Types whose form depends on what the hellos settled. Without a context those of `VERSION_BOUND` are read as TLS 1.2
+has them, and the others stay raw."""
 
 _TLS_1_2 = int(ProtocolVersion.TLS_1_2)
 _read_header = Struct(">I").unpack_from
@@ -286,7 +287,8 @@ class HandshakeReassembler:
     def whole(self, fragment: bytes) -> bool:
         """Whether `fragment`, the payload of a handshake record, is one message, no less and no more.
 
-        As nearly all are; those need not be fed. One that exceeds its limit is not told from one that is incomplete.
+        Nearly all fragments are, and such a fragment need not be fed. False also for a message that exceeds its limit:
+        once it is fed, `next_message` raises.
         """
         size = len(fragment) - MESSAGE_HEADER
         if self.pending or size < 0:
@@ -298,7 +300,7 @@ class HandshakeReassembler:
         if not self.pending:
             self._data, self._pos = fragment, 0
         elif self._later:
-            # One growing buffer: a list of fragments would keep 60 to 100 bytes for each, however short.
+            # One growing buffer, because a list of fragments would keep an object for each, however short.
             self._later += fragment
         else:
             self._later = bytearray(fragment)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tls12.wire.memory import Memory
 
 ANY_NUMBER = 1 << 24
-"""No bound: no message has room for as many entries."""
+"""No bound, because no message has room for as many entries."""
 
 
 ALWAYS_READ = 255
@@ -44,7 +44,7 @@ class Mode:
 
 
 STRICT = Mode()
-"""What does not decode is refused, nothing is bounded but by the format, and nothing is remembered."""
+"""What does not decode is refused, nothing but the format bounds a message, and nothing is remembered."""
 
 LENIENT = Mode(lenient=True)
 """What does not decode is kept; a message read so is never refused."""

@@ -3,12 +3,12 @@
 How it works: a `Reader` walks over one buffer with a position and an end. `vector16("ticket")` reads `opaque
 ticket<0..2^16-1>`; `with r.scope16("extensions"):` opens a length prefix whose inside is read field by field. A scope
 moves the end inwards, so nothing can be read past it. Bytes that are left over where a scope, an extension or a message
-ends are one error, `left_over`. The same names and bounds stand in a message's `read` and in its `write`: what a Writer
-lets out, a Reader takes back, and the other way round.
+ends are one error, `left_over`. The same names and bounds stand in a message's `read` and in its `write`, so that a
+Reader accepts exactly what a Writer can write.
 
 Every error says where in the message it is (`location.py`). Bounds are in bytes, as in the RFC: `<2..2^16-2>` is
-`at_least=2`. Each method is flat and repeats a few lines instead of calling another, since a ClientHello takes some
-sixty calls.
+`at_least=2`. Each method is flat and repeats a few lines instead of calling another, because a ClientHello takes many
+calls.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ T = TypeVar("T")
 # Compiled for the lists that are usual; a longer one (up to 32,767 entries) is compiled when it is read.
 _U16S = tuple(Struct(f">{count}H") for count in range(64))
 _MOST_UNKNOWN = 64
-"""Numbers without a meaning in one list of which an endpoint makes objects: more than any real peer sends."""
+"""Unknown numbers in one list, at most, of which an endpoint makes objects. No real peer sends as many."""
 
 
 class Reader:
     """Reads one buffer from front to back; every method names the field that it reads.
 
-    It takes bytes, and what is a copy of them: bytearray and memoryview; `UsageError` for anything else. All methods
-    raise DecodeError, which carries the path and the offset from the start of `data`. A list with more
-    entries than `mode` allows raises LimitExceeded.
+    It takes bytes, and copies a bytearray or a memoryview; anything else raises `UsageError`. All methods raise
+    DecodeError, which carries the path and the offset from the start of `data`. A list with more entries than `mode`
+    allows raises LimitExceeded.
     """
 
     __slots__ = ("_ends", "data", "end", "mode", "names", "pos", "structures")
@@ -199,7 +199,7 @@ class Reader:
             if pos >= stop:
                 break
             body = pos + item
-            # The commonest case without a call: a hostile list has hundreds of short entries.
+            # The commonest case takes no call, because a hostile list has hundreds of short entries.
             length = data[pos] if item == 1 else int.from_bytes(data[pos:body], "big")
             new = body + length
             if new > stop or length < item_at_least:
@@ -262,7 +262,7 @@ class Reader:
             self.names.pop()
 
     def structs(self, name: str, size: int, read: Callable[[Self], T], at_least: int = 0) -> tuple[T, ...]:
-        """A list of structures behind a length of `size` bytes: what `read` reads, again and again to its end."""
+        """A list of structures after a length of `size` bytes: `read` is called until the list ends."""
         start, end, names = self.pos, self.end, self.names
         pos = start + size
         if pos > end:
@@ -329,7 +329,7 @@ class Reader:
         return self.error(name, f"length {length} is not within {at_least}..{at_most}")
 
     def note_extension(self, start: int, end: int, extension: Any) -> None:
-        """Called behind each extension that is read leniently; `tls12.wire.trace` overrides it."""
+        """Called after each extension that is read leniently; `tls12.wire.trace` overrides it."""
 
     def left_over(self) -> DecodeError:
         """The error of bytes that are left where the message or the scope ends, to be raised by the caller."""
@@ -344,9 +344,9 @@ def _as_bytes(data: object) -> bytes:
 
 
 def _without_many_unknown(kind: type[CodePoint], values: Sequence[int]) -> Sequence[int]:
-    """The numbers of a list, without those that mean nothing to the registry if there are very many of them.
+    """The numbers of a list; if very many of them mean nothing to the registry, without those.
 
-    An object for each number without a name takes far longer than the rest of the list.
+    To make an object of each unknown number takes far longer than to read the rest of the list.
     """
     meaningful = kind.has_meaning
     if sum(map(meaningful, values)) >= len(values) - _MOST_UNKNOWN:

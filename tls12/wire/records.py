@@ -78,8 +78,8 @@ class Record:
 def split_records(data: bytes) -> Iterator[Record]:
     """Cut `data` into its records.
 
-    Raises DecodeError, after the last whole record, when the end is missing. Any length is taken; limits are
-    the record layer's business.
+    Raises DecodeError after the last whole record if the last one is cut off. Any length is taken: the record layer
+    checks the limits.
     """
     r = Reader(data, "Record")
     while r.remaining:

@@ -75,7 +75,7 @@ class Writer:
         self.buffer += value
 
     def vector8(self, value: bytes, name: str, at_least: int = 0, at_most: int = 0xFF) -> None:
-        """Bytes behind a one-byte length."""
+        """Bytes after a one-byte length."""
         length = len(value)
         if not at_least <= length <= at_most:
             raise self._bad_length(name, length, at_least, at_most)
@@ -83,7 +83,7 @@ class Writer:
         self.buffer += value
 
     def vector16(self, value: bytes, name: str, at_least: int = 0) -> None:
-        """Bytes behind a two-byte length."""
+        """Bytes after a two-byte length."""
         length = len(value)
         if not at_least <= length <= 0xFFFF:
             raise self._bad_length(name, length, at_least, 0xFFFF)
@@ -91,7 +91,7 @@ class Writer:
         self.buffer += value
 
     def vector24(self, value: bytes, name: str, at_least: int = 0) -> None:
-        """Bytes behind a three-byte length."""
+        """Bytes after a three-byte length."""
         length = len(value)
         if not at_least <= length <= 0xFFFFFF:
             raise self._bad_length(name, length, at_least, 0xFFFFFF)
@@ -99,11 +99,11 @@ class Writer:
         self.buffer += value
 
     def list8(self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0) -> None:
-        """Code points behind a one-byte length; the bound is in bytes."""
+        """Code points after a one-byte length; the bound is in bytes."""
         self.vector8(self._codes(values, name, DECODERS[kind][0]), name, at_least)
 
     def list16(self, values: tuple[C, ...], name: str, kind: type[C], at_least: int = 0) -> None:
-        """Code points behind a two-byte length; the bound is in bytes."""
+        """Code points after a two-byte length; the bound is in bytes."""
         self.vector16(self._codes(values, name, DECODERS[kind][0]), name, at_least)
 
     def _codes(self, values: tuple[C, ...], name: str, size: int) -> bytes:
@@ -175,7 +175,7 @@ class Writer:
     def structs(
         self, values: tuple[T, ...], name: str, size: int, write: Callable[[T, Self], None], at_least: int = 0
     ) -> None:
-        """A list of structures behind a length of `size` bytes: every value in turn, by `write(value, writer)`."""
+        """A list of structures after a length of `size` bytes: `write(value, writer)` writes each value."""
         buffer, names, progress = self.buffer, self.names, Progress(values)
         start = len(buffer)
         buffer += _ROOM[size]
@@ -191,8 +191,7 @@ class Writer:
     def error(self, name: str, message: str, alert: Alert | None = None) -> EncodeError:
         """An EncodeError for the field `name`, to be raised by the caller.
 
-        `alert` is what a peer would answer to such a value; it is taken so that one `check` serves both
-        directions, and not used.
+        `alert` is not used; `Reader.error` has it, and one `check` calls either.
         """
         return EncodeError(f"{path_of(self.names, name)}: {message}")
 

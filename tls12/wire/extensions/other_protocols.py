@@ -23,7 +23,8 @@ class HeartbeatExtension(ExtensionBody):
 
     @classmethod
     def read(cls, r: Reader) -> Self:
-        """Read the mode; that an unknown one is illegal_parameter (RFC 6520 2) concerns those who use it."""
+        """Read the mode. An unknown one is no error here: RFC 6520 2 demands illegal_parameter only of an endpoint that
+        uses heartbeats."""
         return cls(r.code8("mode", HeartbeatMode))
 
     def write(self, w: Writer) -> None:
@@ -69,7 +70,7 @@ class TokenBinding(ExtensionBody):
 
 
 class ChannelId(EmptyExtension):
-    """channel_id (draft-balfanz-tls-channelid): the client has a key of its own; long gone."""
+    """channel_id (draft-balfanz-tls-channelid): the client has a key of its own. It is obsolete."""
 
     __slots__ = ()
     extension_type = ExtensionType.CHANNEL_ID

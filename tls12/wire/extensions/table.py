@@ -123,9 +123,9 @@ _EXTENSION_HEADER = Struct(">HH")
 _NEW_IN_EVERY_HELLO = frozenset((ExtensionType.KEY_SHARE, ExtensionType.PRE_SHARED_KEY, ExtensionType.COOKIE))
 
 _REPEATED_BYTES = 64
-"""The longest body that is remembered: it takes several times its bytes, whatever a hostile peer sends."""
+"""Bytes of the longest body that is remembered. The object that is read from it takes several times as many."""
 _NO_CACHE: Mapping[object, Any] = {}
-"""What is remembered without a memory."""
+"""Stands for the entries of a memory where there is none."""
 _REPEATED_BLOCK_BYTES, _REPEATED_BLOCK_EXTENSIONS = 1024, 32
 """The largest block that is remembered as a whole."""
 
@@ -139,7 +139,7 @@ class HelloColumn:
         found = ((kind, choose(row)) for kind, row in TABLE.items() if tls13 or row.since != TLS13)
         self.readers: Readers = {int(kind): (kind, read) for kind, read in found if read}
         self.tls12_only: HelloColumn = HelloColumn(choose, tls13=False) if tls13 else self
-        """The same without the extensions to which TLS 1.2 gives no meaning."""
+        """The same column without the extensions to which TLS 1.2 gives no meaning."""
 
 
 IN_CLIENT_HELLO = HelloColumn(lambda row: row.client)
@@ -299,7 +299,7 @@ def write_extensions(w: Writer, extensions: tuple[Extension, ...] | None) -> Non
     if extensions is None:
         return
     try:
-        # Those that tls12 itself sends keep their encoding, so nearly every block is joined.
+        # The extensions that tls12 itself sends keep their encoding, so nearly every block only has to be joined.
         block: bytes | bytearray = b"".join(map(_encoded, extensions))
     except AttributeError:
         block = _encode(w, extensions)
@@ -340,7 +340,7 @@ def _write_extension(w: Writer, extension: Extension) -> None:
 
 
 def encode_once(extension: X) -> X:
-    """The same extension, which from now on keeps its encoding; for extensions that stand in hello after hello."""
+    """Let the extension keep its encoding, and return it; for extensions that are sent in many hellos."""
     w = Writer(type(extension).__name__)
     _write_extension(w, extension)
     object.__setattr__(extension, "encoded", bytes(w.buffer))
