@@ -88,7 +88,7 @@ def test_a_bytearray_and_a_memoryview_are_certificates_too() -> None:
     ("key", "password", "says"),
     [
         (pem(pki.key(), password=b"secret"), None, "it is encrypted and there is no password; give its password"),
-        (pem(pki.key(), password=b"secret"), b"wrong", "the password is not its own, or it is damaged"),
+        (pem(pki.key(), password=b"secret"), b"wrong", "the password is wrong, or the key is damaged"),
         (pem(pki.key(), PrivateFormat.TraditionalOpenSSL, b"secret"), None, "it is encrypted and there is no password"),
         (pem(pki.key()), b"secret", "it is not encrypted, and there is a password; leave the password out"),
         (pem(pki.key())[:80] + b"\n-----END PRIVATE KEY-----\n", None, "it is damaged, or of a kind"),
@@ -153,7 +153,7 @@ def pfx(key: PrivateKey | None, *others: x509.Certificate, password: bytes | Non
     [
         (b"nothing", None, "the PKCS#12 data cannot be read: it may need a password"),
         (pfx(pki.server().private_key, password=b"secret"), None, "it may need a password"),
-        (pfx(pki.server().private_key, password=b"secret"), "wrong", "the password is not its own"),
+        (pfx(pki.server().private_key, password=b"secret"), "wrong", "the password is wrong"),
         ("file.p12", None, "data is a str; give the bytes of the PKCS#12 file"),
         (b"", 5, "password is bytes or str, not int"),
     ],

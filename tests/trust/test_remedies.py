@@ -272,7 +272,7 @@ VERDICTS = {
     "invalid extension: 2.5.29.17: Certificate extension has incorrect criticality": "subjectAltName as not critical",
     "invalid extension: 1.2.3.4: Certificate extension has incorrect criticality": "does not allow",
     "invalid extension: 1.2.3.4: it is Tuesday": "an extension 1.2.3.4 that the profile of the Web PKI does not allow",
-    "it is Tuesday": "for a reason that has no words here (it is in __cause__)",
+    "it is Tuesday": "for a reason that this library does not know (it is in __cause__)",
 }
 
 

@@ -114,7 +114,7 @@ def test_the_common_name_is_no_name() -> None:
     names = CertificateNames.of(pki.no_san().leaf)
     assert not names
     assert not names.cover(pki.NAME)
-    assert str(names) == "nobody"
+    assert str(names) == "without a name"
 
 
 def test_many_names_are_cut_short_in_an_error() -> None:

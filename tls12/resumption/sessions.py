@@ -5,9 +5,9 @@ the handshake that made it, and its master secret) and what it is bound to (appl
 own identity): it is resumed only where all of that still holds; docs/security.md lists it. What it is bound to is kept
 as fingerprints, compared by value, so that a session also resumes in another process. `expiry` computes its end.
 
-`to_bytes` and `from_bytes` are one versioned format: a magic, a version, the numbers, and the bytes each behind its
-length. `from_bytes` reads the version that `to_bytes` of the same release writes, and no other. Never pickle: bytes
-from a store or a ticket cannot run anything. The bytes CONTAIN THE MASTER SECRET in the clear: keep them like a key
+`to_bytes` and `from_bytes` are one versioned format: a magic, a version, the numbers, and the bytes each after its
+length. `from_bytes` reads the version that `to_bytes` of the same release writes, and no other. Pickle is not used, so
+bytes from a store or a ticket cannot run code. The bytes CONTAIN THE MASTER SECRET in the clear: keep them like a key
 (tickets are sealed, see `tickets`).
 """
 
@@ -251,9 +251,10 @@ def expiry(created: float, ticket_lifetime: int, verified_chain: tuple[bytes, ..
 
 
 def digest_psk(master_secret: bytes, identity: bytes, key: bytes) -> bytes:
-    """What a session keeps of a pre-shared key: whether a key is still this one, and not which.
+    """What a session keeps of a pre-shared key: enough to recognise the key, and not the key itself.
 
-    HMAC-SHA-256 under the session's own master secret, so that sessions made with one key cannot be told to be.
+    HMAC-SHA-256 under the session's own master secret, so that the digests of two sessions do not show that they were
+    made with the same key.
     """
     return hmac.digest(master_secret, b"tls12 psk" + len(identity).to_bytes(2) + identity + key, "sha256")
 
@@ -267,7 +268,7 @@ def _encoded_all(texts: tuple[str, ...]) -> tuple[bytes, ...]:
 
 
 def _items(data: bytes, pos: int) -> list[bytes]:
-    """Length and bytes, again and again up to the end."""
+    """The items from `pos` to the end of the data, each of which follows its length."""
     items: list[bytes] = []
     start, end, size, unpack = pos, len(data), _LENGTH.size, _LENGTH.unpack_from
     try:

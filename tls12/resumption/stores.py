@@ -38,7 +38,7 @@ class SessionStore(Protocol):
 
 
 class MemorySessionStore:
-    """At most `capacity` sessions in memory, the least recently used go first; expired ones go when found."""
+    """Up to `capacity` sessions in memory. A full store drops the least recently used one; `get` drops expired ones."""
 
     def __init__(self, capacity: int = 1_024, clock: Callable[[], float] = time.time) -> None:
         self._sessions: BoundedMap[bytes, Session] = BoundedMap(capacity)

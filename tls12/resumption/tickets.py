@@ -118,7 +118,7 @@ class TicketKeys:
         """The key that seals now; retires and forgets what is due. The lock is held."""
         current = self._keys[0]
         if not 0 <= now - current.born < self.lifetime or current.sealed >= self.MOST_SEALED:
-            # Not simply `now`: after a quiet hour the last ticket that it sealed has expired as well.
+            # It stopped sealing at the end of its lifetime, which may be long ago: `now` would keep it too long.
             current.retired = min(now, current.born + self.lifetime)
             current = self._new_key(now)
             self._keys.insert(0, current)
@@ -130,7 +130,7 @@ class TicketKeys:
         if not any(secret):
             raise UsageError("the source of randomness gives only zeros; a ticket key must be secret")
         sealer = self._crypto.make_ticket_sealer(secret)
-        del secret  # or it would be a variable while the name is drawn, which may call the application
+        del secret  # drawing the name may call the application, which could see this variable in the frame
         return _Key(self._draw(Purpose.TICKET_KEY_NAME, _NAME), sealer, now)
 
     def __repr__(self) -> str:

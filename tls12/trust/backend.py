@@ -28,7 +28,7 @@ _ABOUT_CERTIFICATES = (
 
 
 def keep_quiet() -> None:
-    """See to it that the backend's warnings about certificates are neither shown nor raised."""
+    """Make sure that the backend's warnings about certificates are neither shown nor raised."""
     if warnings.filters[:1] != _OUR_FILTER:
         warnings.filterwarnings("ignore", _ABOUT_CERTIFICATES, UserWarning)
 

@@ -209,7 +209,8 @@ class Credential:
 
     @cached_property
     def signed_with(self) -> tuple[frozenset[SignatureScheme], ...]:
-        """What each signature of the chain is called, except those of roots on themselves, which no peer verifies."""
+        """The schemes that each signature in the chain may be called; self-issued certificates, whose signatures no
+        peer verifies, are left out."""
         chain = (load(der) for der in self.certificate_list)
         return tuple(signed_with(certificate) for certificate in chain if certificate.issuer != certificate.subject)
 
@@ -220,7 +221,8 @@ class Credential:
 
     @cached_property
     def key_digest(self) -> bytes:
-        """SHA-256 of the leaf's SubjectPublicKeyInfo; a server's sessions are bound to it, and outlive a renewal."""
+        """SHA-256 of the leaf's SubjectPublicKeyInfo. A server's sessions are bound to it, and so remain usable when
+        the certificate is renewed with the same key."""
         return hashlib.sha256(subject_public_key_info(self.leaf)).digest()
 
     @cached_property
@@ -303,7 +305,7 @@ def _read_leaf_key(leaf: x509.Certificate) -> LeafKey:
 
 
 def _check_chain(chain: list[x509.Certificate]) -> None:
-    """What is read of the chain in handshakes must be readable now."""
+    """Raise now if a handshake could not read the chain later."""
     keep_quiet()
     for number, certificate in enumerate(chain, 1):
         try:

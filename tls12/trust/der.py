@@ -26,7 +26,7 @@ def raw_fields(certificate: x509.Certificate) -> RawFields:
     position = content_start(body, 0)
     if body[position] == 0xA0:  # the version, which version 1 leaves out
         position = element_end(body, position)
-    issuer = element_end(body, element_end(body, position))  # behind serialNumber and signature
+    issuer = element_end(body, element_end(body, position))  # after serialNumber and signature
     validity = element_end(body, issuer)
     subject = element_end(body, validity)
     key = element_end(body, subject)

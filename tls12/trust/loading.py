@@ -1,8 +1,9 @@
-"""Private keys and PKCS#12 files of our own side, out of bytes; what cannot be read is told in words.
+"""Reading the caller's private keys and PKCS#12 files, with errors that say what is wrong.
 
-How it works: the backend says of all that it cannot read the same few things, in the words of its parser. What a user
-needs to know is seen from outside: whether the key is encrypted, whether there was a password, whether the bytes are
-of that kind at all. Each function raises `UsageError` for everything, since all of it was given by the caller.
+How it works: the backend's own messages are those of its parser and are the same for many faults. What a caller needs
+to know can be seen without them: whether the key is encrypted, whether there was a password, whether the bytes are of
+that kind at all. Each function raises `UsageError` for what it cannot read, since the caller gave it; `read_file` also
+raises OSError.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def _unreadable_key(error: Exception, *, encrypted: bool, has_password: bool) ->
     if encrypted and not has_password:
         reason, remedy = "it is encrypted and there is no password", "give its password"
     elif encrypted:
-        reason, remedy = "the password is not its own, or it is damaged", "check the password"
+        reason, remedy = "the password is wrong, or the key is damaged", "check the password"
     elif isinstance(error, TypeError):
         reason, remedy = "it is not encrypted, and there is a password", "leave the password out"
     elif isinstance(error, UnsupportedAlgorithm):
@@ -112,7 +113,7 @@ def read_pkcs12(data: bytes, password: bytes | str | None) -> tuple[list[x509.Ce
     except Exception as error:
         raise UsageError(
             "the PKCS#12 data cannot be read: "
-            + ("the password is not its own" if secret is not None else "it may need a password")
+            + ("the password is wrong" if secret is not None else "it may need a password")
             + ", or it is damaged or encrypted in a way that is not read here",
             remedy="check it with `openssl pkcs12 -in FILE -noout`",
         ) from error

@@ -29,7 +29,8 @@ from tls12.trust.der import raw_fields
 
 _DEVIATIONS = frozenset("ßẞς\u200c\u200d")
 LONGEST_NAME = 4_096
-"""Bytes of a subject or issuer that is read: one of thousands of attributes takes long, also for an error message."""
+"""Bytes of the longest subject or issuer that is read, also for an error message, because thousands of attributes take
+long."""
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
@@ -114,7 +115,7 @@ class CertificateNames:
     def __str__(self) -> str:
         names = (*self.dns, *self.addresses)
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        return printable(", ".join(names[:6]) or "nobody") + more
+        return printable(", ".join(names[:6]) or "without a name") + more
 
 
 def printable(text: str) -> str:
@@ -134,7 +135,7 @@ def subject_name(certificate: x509.Certificate) -> str:
 
 
 def issuer_name(certificate: x509.Certificate) -> str:
-    """Who issued it, for an error message."""
+    """The issuer's name, for an error message."""
     try:
         return _name(lambda: certificate.issuer, len(raw_fields(certificate).issuer))
     except Exception:  # the lazy parser of the backend raises a dozen kinds
@@ -147,5 +148,5 @@ def _name(read: Callable[[], x509.Name], length: int) -> str:
 
 
 def _copy(certificate: x509.Certificate) -> x509.Certificate:
-    """An object of its own: one that is remembered for a hostile peer should not keep its extensions (see `peer`)."""
+    """A second object, so that reading its extensions does not make a remembered certificate larger (see `peer`)."""
     return load(certificate.public_bytes(Encoding.DER))

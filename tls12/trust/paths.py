@@ -1,10 +1,10 @@
-"""The ways from a leaf to a trusted root: how many there may be, and the first of them for a diagnosis.
+"""The paths from a leaf to a trusted root: how many there may be, and the first of them for a diagnosis.
 
 How it works: a peer can send certificates that all have one name, so that each may be the issuer of each. The backend
-tries every combination until it has checked a hundred and more signatures. Two functions keep it from that.
-`is_self_signed` tells which certificates no chain needs. `signature_checks` counts by names alone, before anything is
-computed, how many signatures the other certificates may make it check; `name_comparisons` counts how many times it may
-compare a name with a constraint on names (RFC 5280 4.2.1.10) for each signature.
+tries every combination until it has checked a hundred and more signatures. Three functions let the verifier refuse such
+a chain before it asks the backend. `is_self_signed` tells which certificates no chain needs. `signature_checks` counts
+by names alone how many signatures the other certificates may make the backend check. `name_comparisons` counts how many
+times it may compare a name with a constraint on names (RFC 5280 4.2.1.10) for each signature.
 
 In the search for a diagnosis, an issuer is a certificate whose subject is the child's issuer name, whose key identifier
 is the one that the child names (where both say), and whose key verifies the child's signature. `Walk` tries the trusted
@@ -30,14 +30,14 @@ MAX_SIGNATURE_CHECKS = 32
 
 
 def is_self_signed(certificate: x509.Certificate) -> bool:
-    """Whether its own key signed it: then no chain needs it, unless it is a root of the verifier's own. What is below
-    such a certificate can be reached from a trusted one with its name and key as well."""
+    """Whether its own key signed it. No chain needs such a certificate unless it is a trusted root: a chain could go
+    through it only to a trusted certificate with its name and key, which can stand in its place."""
     fields = raw_fields(certificate)
     return fields.issuer == fields.subject and _signed(certificate, certificate)
 
 
 def signature_checks(leaf: x509.Certificate, others: Iterable[x509.Certificate], store: TrustStore, depth: int) -> int:
-    """How many signatures a search through these certificates may check, at most; counted a little beyond the bound.
+    """An upper bound of the signatures that a search checks; counting stops beyond `MAX_SIGNATURE_CHECKS`.
 
     `depth` is the number of intermediate certificates that are followed.
     """
@@ -55,9 +55,9 @@ def signature_checks(leaf: x509.Certificate, others: Iterable[x509.Certificate],
 
 
 MAX_NAME_COMPARISONS = 65_536
-"""For one chain: each of its names with each of its constraints, as often as signatures are checked."""
+"""For one chain: the product of its names, its constraints and the signatures that may be checked."""
 _MAX_CHECKS_OF_A_WALK = 16
-"""For a sentence, after a chain was refused: as many as an honest chain has certificates (`Limits.certificates`)."""
+"""Signatures that the search for a diagnosis checks, at most: the default of `Limits.certificates`."""
 NAME_CONSTRAINTS = bytes.fromhex("0603551d1e")
 """The object identifier of nameConstraints, DER: a certificate without these bytes has none."""
 
@@ -87,9 +87,9 @@ class Walk:
         self.sent = sent
         self.checks = 0
         self.furthest: list[x509.Certificate] = []
-        """The longest way that was found, whether or not it ends in a trusted root."""
+        """The longest path that was found, whether or not it ends in a trusted root."""
         self.forged: x509.Certificate | None = None
-        """A certificate that names a known key as its issuer's, which did not sign it."""
+        """A certificate that a known key did not sign, although the certificate names that key as its issuer's."""
 
     def from_leaf(self, leaf: x509.Certificate) -> list[x509.Certificate] | None:
         """The first path from the leaf to a trusted root, both included; None if there is none."""
@@ -135,6 +135,6 @@ def _signed(child: x509.Certificate, issuer: x509.Certificate) -> bool:
         child.verify_directly_issued_by(issuer)
     except InvalidSignature:
         return False
-    except Exception:  # an algorithm or a key that the backend does not do: a link, with which fault will be found
+    except Exception:  # the backend cannot verify it: take it as signed, and let a rule report the algorithm
         return True
     return True

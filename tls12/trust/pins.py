@@ -1,9 +1,9 @@
-"""Digests in the forms that other programs write: told apart, and what to give instead.
+"""Digests in the forms that other programs write: `PinnedVerifier` refuses them and says what to give instead.
 
 How it works: a pin of `PinnedVerifier` is 32 bytes. Other programs write the same digest as text: HPKP and curl in
-base64 behind "sha256/" or "sha256//" (RFC 7469 2.1), browsers and OpenSSL in hexadecimal, with colons or without. The
-first two are always of a key, but a browser's fingerprint is of the certificate, so text is not taken in silence: the
-error says what to give.
+base64 after "sha256/" or "sha256//" (RFC 7469 2.1), browsers and OpenSSL in hexadecimal, with colons or without. The
+digest of HPKP and curl is always that of a key, but a browser's fingerprint is that of the certificate. Text does not
+say which it is, so it is refused, and the error says what to give.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def refuse_digest(pin: object, what: str) -> None:
         digest = bytes.fromhex(bare.replace(":", "").replace(" ", ""))
         raise _refusal(what, f"{len(digest)} bytes in hexadecimal", digest)
     if prefix or _BASE64.fullmatch(bare):
-        # A digest may itself begin with the slash that stands behind "sha256".
+        # A digest may itself begin with the slash that follows "sha256".
         slashes = ("//", "/") if prefix and prefix.group()[-1] == "6" else ("",)
         forms = [bare[len(one) :] for one in slashes if bare.startswith(one)]
         found = next((digest for digest in map(_decoded, forms) if digest is not None and len(digest) == 32), None)

@@ -1,9 +1,9 @@
-"""What an id-RSASSA-PSS key allows itself to sign with (RFC 4055 3.1, RFC 8446 4.2.3).
+"""The signature schemes that an id-RSASSA-PSS key may be used with (RFC 4055 3.1, RFC 8446 4.2.3).
 
 How it works: beside its key, such a certificate may name a hash, a mask generation function with a hash, and the
-least length of the salt; without these parameters the key is free. A scheme of TLS takes one hash for all three, and
-a salt as long as it, so parameters leave one scheme or none. The backend does not show them, hence the few lines of
-DER here; it has parsed the same bytes before, so their shape is sure.
+least length of the salt; without these parameters every scheme is allowed. A scheme of TLS takes one hash for all
+three, and a salt as long as it, so parameters leave one scheme or none. The backend does not show them, so this file
+reads their DER; the backend has parsed the same bytes before, so their shape is known.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def allowed_schemes(certificate: x509.Certificate) -> frozenset[SignatureScheme]
     if parameters is None:
         return frozenset(free)
     fields = {tag: _first(content) for tag, content in _elements(parameters)}
-    digest = mask = None  # where they are left out, SHA-1 is meant
+    digest = mask = None  # parameters that are left out mean SHA-1, which no scheme here uses
     if _HASH in fields:
         digest = _OIDS.get(_first(fields[_HASH]))
     if _MASK in fields:
@@ -62,7 +62,7 @@ def _first(der: bytes) -> bytes:
 
 
 def _elements(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and content of one element behind the other."""
+    """Tag and content of one element after the other."""
     position = 0
     while position < len(der):
         tag, length = der[position : position + 2]

@@ -4,7 +4,7 @@ How it works: a rule is a function from one step of the path (one certificate, a
 None. The rules restate what the verifier of `cryptography` demands (the profile of the Web PKI) and accept or refuse
 nothing: `diagnosis` applies them to a chain that this verifier has refused, to find the reason.
 
-A remedy names what can be done at the end that reads it, if anything can: an argument of `X509Verifier`, or
+If the end that reads an error can do something, the remedy names it: an argument of `X509Verifier`, or
 `PinnedVerifier`, which asks of a certificate only that it is the right one.
 """
 
@@ -95,7 +95,7 @@ def _dates(step: PathStep) -> CertificateError | None:
 
 
 def date_fault(certificate: x509.Certificate, what: str, now: datetime) -> CertificateExpired | None:
-    """What is wrong with the dates of a certificate, which the sentence calls `what`; None if nothing is."""
+    """The error for a certificate that is not valid at `now`, under the name `what`; None if it is valid."""
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now > end:
         reason = f"expired on {end:%Y-%m-%d %H:%M:%S} UTC"
@@ -388,7 +388,7 @@ def _names(step: PathStep) -> CertificateError | None:
         if step.extension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME) is not None:
             lacks = "no host name and no address in its subjectAltName"
         return NameMismatch(
-            f"{step.what} names nobody: it has {lacks}, and the common name does not count",
+            f"{step.what} names no server: it has {lacks}, and the common name does not count",
             rule="RFC 6125 6.4.4",
             remedy=f"issue it with a subjectAltName for {wanted}",
         )
@@ -411,7 +411,7 @@ def _name_constraints(step: PathStep) -> CertificateError | None:
     names = CertificateNames.of(step.path[0])
     subtrees = len(found.value.permitted_subtrees or ()) + len(found.value.excluded_subtrees or ())
     if subtrees * (len(names.dns) + len(names.addresses)) > _MOST_COMPARISONS:
-        return None  # the backend gave up as well, which is the verdict
+        return None  # the backend gave up as well, and `verdicts` says so
     for kind, given in ((x509.DNSName, names.dns), (x509.IPAddress, names.addresses)):
         permitted = [tree.value for tree in found.value.permitted_subtrees or () if isinstance(tree, kind)]
         excluded = [tree.value for tree in found.value.excluded_subtrees or () if isinstance(tree, kind)]
@@ -426,7 +426,7 @@ def _name_constraints(step: PathStep) -> CertificateError | None:
 
 
 _MOST_COMPARISONS = 10_000
-"""Of names with constraints."""
+"""How many times a name is compared with a constraint, at most."""
 
 
 def _in_one_of(subtrees: Iterable[object], name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Signed certificate timestamps on all three of their routes (RFC 6962 3.3): delivered, not judged.
+"""Signed certificate timestamps by all three of their routes (RFC 6962 3.3): they are delivered, not verified.
 
 How it works: a log's promise to publish a certificate reaches a client in the TLS extension, inside the OCSP staple,
 or inside the certificate itself. The extension's arrive as they are (`PeerChain.scts`, `Negotiated.scts`). The other
@@ -37,7 +37,7 @@ def embedded_scts(certificate: bytes) -> tuple[bytes, ...]:
 def stapled_scts(ocsp_response: bytes) -> tuple[bytes, ...]:
     """The timestamps inside an OCSP response (DER, RFC 6960) about one certificate. Raises `BadStaple`.
 
-    A response that is no answer ("try later"), or that answers for several certificates at once, gives none.
+    A response without an answer ("try later"), or about several certificates, gives none.
     """
 
     def extensions() -> x509.Extensions:

@@ -1,4 +1,4 @@
-"""How a certificate is signed: the signature schemes that this may be called, and the hash of tls-server-end-point."""
+"""The signature of a certificate: the signature schemes that it may be called, and the hash of tls-server-end-point."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _SIGNED_WITH_PSS = {
     "sha384": (SignatureScheme.RSA_PSS_RSAE_SHA384, SignatureScheme.RSA_PSS_PSS_SHA384),
     "sha512": (SignatureScheme.RSA_PSS_RSAE_SHA512, SignatureScheme.RSA_PSS_PSS_SHA512),
 }
-"""The issuer's certificate tells which of the two it is, and the leaf's sender may not have it."""
+"""By the signature's hash. Only the issuer's certificate, which may not be known, tells which of the two it is."""
 
 
 def signed_with(certificate: x509.Certificate) -> frozenset[SignatureScheme]:
-    """What a peer may call the signature under this certificate (RFC 8446 4.2.3); empty for what has no name.
+    """The schemes that a peer may call this certificate's signature (RFC 8446 4.2.3); empty for other algorithms.
 
     As in all of TLS 1.2, an ECDSA scheme says nothing about the curve.
     """

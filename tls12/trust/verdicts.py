@@ -1,9 +1,9 @@
 """Explains a refusal of the verifier of `cryptography` in words of our own, if no rule of `rules` explains it.
 
-How it works: the refusal is a text made for developers: a fixed reason, sometimes behind the object identifier of an
-extension, among the debug output of its parser. `_REFUSALS` knows the reasons that a path can be refused for although
-it keeps to our rules, and `_EXTENSION` takes an extension's identifier and fault out of it. Nothing of the text itself
-reaches a message; what is not known is said to be so, and the text is in the `__cause__` of the error.
+How it works: the refusal is a text made for developers: a fixed reason, sometimes after the object identifier of an
+extension, among the debug output of its parser. `_REFUSALS` lists the reasons for which a path can be refused although
+it keeps our rules, and `_EXTENSION` takes an extension's identifier and fault out of the text. Nothing of the text
+itself reaches a message; for an unknown reason the message refers to the `__cause__` of the error, which has the text.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _EXTENSION_FAULTS = {
 _ANOTHER = "issue it again as RFC 5280 asks, or use PinnedVerifier"
 
 _REFUSALS: tuple[tuple[str, str, str, str], ...] = (
-    # the backend's words                     ours, behind whose certificate it is                    rule, remedy
+    # the backend's words, ours (they follow the name of the certificate), rule, remedy
     (
         "maximum name constraint check limit",
         "has more names and nameConstraints above it than are compared",
@@ -112,7 +112,7 @@ def in_words(verdict: str, path: Sequence[PathStep]) -> CertificateError:
         if words in verdict:
             return CertificateError(f"{path[0].what} {ours}", rule=rule, remedy=remedy)
     return CertificateError(
-        f"{path[0].what} was refused for a reason that has no words here (it is in __cause__)",
+        f"{path[0].what} was refused for a reason that this library does not know (it is in __cause__)",
         remedy="use PinnedVerifier if it is the one you expect",
     )
 

@@ -10,9 +10,9 @@ only. Refusals are explained by `diagnosis`. The backend bounds neither the size
 of signatures that it checks, so both are bounded before it is asked (`key_sizes`, `paths`).
 
 A verified chain is remembered, because the same servers come back: keyed by a digest of everything that the
-answer depends on besides time (role, name, certificates as sent), for this verifier (so: this trust store),
-and only for as long as every certificate of the chain is valid. It is bounded, least recently used goes
-first; only successes are kept. docs/performance.md has the cost of a verification with and without it.
+answer depends on besides time (role, name, bounds on keys, certificates as sent), for this verifier and so for this
+trust store, and only for as long as every certificate of the chain is valid. Only successes are kept, and a full cache
+drops the least recently used. docs/performance.md has the cost of a verification with and without it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class X509Verifier:
     `strict=False` forgives what many private CAs leave out and RFC 5280 asks of them: authorityKeyIdentifier, a
     CA's keyUsage, critical basicConstraints; an extendedKeyUsage that is critical, which RFC 5280 allows; and a
     subjectAltName that is critical beside a subject, or not critical without one.
-    `check_names=False` leaves a server's name out of it, for what compares names by itself; everything else holds.
+    `check_names=False` does not compare a server's name, for callers that compare names themselves.
     `cache_size` is the number of verified chains that are remembered.
 
     Raises `UsageError` if `trust_store` is not a TrustStore, and for numbers out of range.
@@ -188,7 +188,8 @@ class X509Verifier:
         return tuple(sent.get(id(one)) or self.trust_store.der(one) for one in chain)
 
     def _bounded(self, peer: PeerChain, certificates: tuple[x509.Certificate, ...]) -> list[x509.Certificate]:
-        """The certificates behind the leaf that are of use, after the bounds on what the backend computes."""
+        """The certificates that a chain may need besides the leaf. Raises `CertificateError` where a bound on what the
+        backend computes is exceeded."""
         store = self.trust_store
         sent = {der: one for der, one in zip(peer.certificates, certificates, strict=True) if not store.holds(der)}
         maximum = peer.maximum_rsa_bits if self.maximum_rsa_bits is None else self.maximum_rsa_bits
@@ -329,7 +330,7 @@ def _serves(
     usage: x509.ExtendedKeyUsage | None,
     purpose: x509.ObjectIdentifier | None = None,
 ) -> None:
-    """A leaf that is restricted to purposes has this one; that of the backend's policy, unless given."""
+    """Raise ValueError if a leaf's extendedKeyUsage lacks `purpose`, or by default that of the backend's policy."""
     if usage is not None and (purpose or policy.extended_key_usage) not in usage:
         raise ValueError("extendedKeyUsage lacks the purpose")
 
@@ -340,7 +341,7 @@ def _issues(
     usage: x509.ExtendedKeyUsage | None,
     purpose: x509.ObjectIdentifier | None = None,
 ) -> None:
-    """A CA that is restricted to purposes has this one, or any."""
+    """Raise ValueError if a CA's extendedKeyUsage lacks that purpose and anyExtendedKeyUsage."""
     if usage is not None and not {purpose or policy.extended_key_usage, ANY_PURPOSE} & set(usage):
         raise ValueError("extendedKeyUsage lacks the purpose")
 
@@ -381,7 +382,7 @@ class PinnedVerifier:
         return _sha256(b"pinned ", *sorted(self._certificates), b"|", *sorted(self._keys))
 
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
-        """Nothing, if the peer's certificate or key is pinned. Raises `NotPinned`."""
+        """An empty chain, if the peer's certificate or key is pinned. Raises `NotPinned`."""
         digest = _sha256(peer.certificates[0])
         if digest in self._certificates:
             return ()
@@ -426,10 +427,10 @@ class AcceptAnyPeer:
     """
 
     fingerprint = _sha256(b"accepts any peer")
-    """A constant."""
+    """The same for all objects of this class."""
 
     def verify(self, peer: PeerChain) -> tuple[bytes, ...]:
-        """Nothing, always."""
+        """An empty chain, always."""
         return ()
 
     def __repr__(self) -> str:
