@@ -135,7 +135,7 @@ def test_a_certificate_without_a_subject_is_described_by_its_names() -> None:
 
 
 def test_a_certificate_that_says_nothing_at_all_is_still_described() -> None:
-    assert subject_name(pki.intermediate().issue(key=pki.key(), common_name="").leaf) == "nobody"
+    assert subject_name(pki.intermediate().issue(key=pki.key(), common_name="").leaf) == "without a name"
 
 
 def test_an_unreadable_subject_is_described_as_that() -> None:
