@@ -213,7 +213,7 @@ def test_a_key_may_stand_in_the_file_of_its_certificate(tmp_path: Any) -> None:
         (OSError(5, "Input/output error"), "Input/output error", Exit.NETWORK),
         (OSError("odd"), "odd", Exit.NETWORK),
         (ConnectionResetError(104, "reset"), "the peer broke off the connection", Exit.NETWORK),
-        (OSError(errno.ENETUNREACH, "unreachable"), "there is no way to that network", Exit.NETWORK),
+        (OSError(errno.ENETUNREACH, "unreachable"), "the network is unreachable", Exit.NETWORK),
         (OSError(socket.EAI_NONAME, "while attempting to bind"), "no such host", Exit.NETWORK),
     ],
 )

@@ -139,7 +139,7 @@ def _captured(
             problems.append(event)
             output.warning(event.text)
         elif (event.connection, event.sender) not in gaps:
-            gaps.add((event.connection, event.sender))  # nothing is read behind the first gap of a direction
+            gaps.add((event.connection, event.sender))  # nothing is read after the first gap of a direction
             output.warning(f"connection {event.connection}: {event.text}")
             if event.connection in dissectors:
                 yield from placed(event.connection, event.sender, dissectors[event.connection].gap(event.sender))

@@ -66,9 +66,9 @@ _NETWORK: tuple[tuple[type[OSError], str, str], ...] = (
 _ADDRESSES = {
     errno.EADDRINUSE: ("the address is in use already", "stop the program that listens there, or choose another port"),
     errno.EADDRNOTAVAIL: ("the address is not one of this machine", "listen on 127.0.0.1 or 0.0.0.0"),
-    errno.EACCES: ("the port is not for everybody", "choose a port of 1024 or more"),
-    errno.ENETUNREACH: ("there is no way to that network", "check the address, and the network"),
-    errno.EHOSTUNREACH: ("there is no way to that host", "check the address, and the network"),
+    errno.EACCES: ("the port needs privileges that this program lacks", "choose a port of 1024 or more"),
+    errno.ENETUNREACH: ("the network is unreachable", "check the address, and the network"),
+    errno.EHOSTUNREACH: ("the host is unreachable", "check the address, and the network"),
     socket.EAI_NONAME: _NO_SUCH_HOST,  # create_server makes a plain OSError of a gaierror
     socket.EAI_AGAIN: _NO_SUCH_HOST,
 }
@@ -93,8 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _hold_standard_streams() -> None:
-    """Put the null device where a standard stream is closed: else its number would go to the next file or socket,
-    and we would take the server's bytes for our input."""
+    """Open the null device in place of a closed standard stream. Otherwise the next file or socket would get its
+    number, and the server's bytes, for example, would be read as standard input."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)
@@ -105,7 +105,7 @@ def _hold_standard_streams() -> None:
 
 
 def _without_output(gone: OutputGone) -> Exit:
-    """Report it if standard error can still be written, and stop the interpreter from flushing what cannot be."""
+    """Report it if standard error can still be written, and stop the interpreter from flushing the closed streams."""
     if gone.reason:
         with contextlib.suppress(OSError):
             print(f"error: the output cannot be written: {gone.reason}", file=sys.stderr, flush=True)

@@ -68,7 +68,7 @@ def add_tls_options(parser: argparse.ArgumentParser) -> None:
     tls.add_argument(
         "--keylog",
         metavar="FILE",
-        help="append the secrets to FILE, for Wireshark; whoever can read FILE can decrypt the connections",
+        help="append the secrets to FILE, for Wireshark; anyone who can read FILE can decrypt the connections",
     )
     tls.add_argument("--show-handshake", action="store_true", help="show every handshake message, both directions")
 

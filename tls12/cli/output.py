@@ -291,7 +291,7 @@ def _known(facts: Details) -> list[tuple[str, object]]:
 
 
 def as_words(value: object, *, most: int = 100) -> str:
-    """One value for a reader; of a sequence at most so many items."""
+    """One value for people; at most `most` items of a sequence."""
     if value is None or value == "" or value == ():
         return "-"
     if isinstance(value, bool):

@@ -1,9 +1,9 @@
 """`tls12 run`: run a Python program, unmodified, with its TLS by this library (`tls12.sslcompat.install`).
 
 How it works: the module `ssl` is prepared first. Then the program runs in this process as `python` would run it: as
-`__main__`, with its own arguments, and with its folder (or with -m the present one) at the beginning of `sys.path`.
-What the program raises is its own matter, so it is shown as a traceback and never as an error of this command. Other
-Pythons that it starts are prepared likewise (`children/sitecustomize.py`).
+`__main__`, with its own arguments, and with its folder (or with -m the present one) at the beginning of `sys.path`. An
+exception of the program is shown as a traceback, and never as an error of this command. Other Pythons that the program
+starts are prepared in the same way (`children/sitecustomize.py`).
 """
 
 from __future__ import annotations

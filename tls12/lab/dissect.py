@@ -6,8 +6,8 @@ knows what the hellos have settled about later ones. What follows a ChangeCipher
 is checked: secrets and rules are for `tls12.lab.observer`. Everything is read leniently: an `Item` names what is wrong
 with it, and the dissector reads on.
 
-Plain text before the first record (STARTTLS) is skipped with a remark. Where a direction stops being TLS, and behind a
-gap, no more of it is read.
+Plain text before the first record (STARTTLS) is skipped with a remark. No more of a direction is read after a gap, or
+after bytes that are not TLS.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Item:
 _RECORD = re.compile(rb"[\x14-\x18]\x03[\x00-\x04]")
 _FIRST_RECORD = re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]\x00|\x15\x03[\x00-\x04]\x00\x02[\x01\x02]", re.DOTALL)
 _FIRST_RECORD_BYTES = 7
-"""So many bytes are needed to recognise a first record. One may begin in the last bytes if there are fewer."""
+"""Bytes that are needed to recognise a first record. One may begin in the last bytes, so fewer of them are kept."""
 _PAYLOADS: dict[ContentType, type[ChangeCipherSpec | AlertMessage | Heartbeat]] = {
     ContentType.CHANGE_CIPHER_SPEC: ChangeCipherSpec,
     ContentType.ALERT: AlertMessage,
@@ -178,7 +178,7 @@ class _Direction:
             self.message_offset = end - self.half.pending
 
     def _begin(self) -> Iterator[Item]:
-        """Look for the first record: at the start of the buffer, or behind an SSL 2.0 hello or plain text."""
+        """Look for the first record: at the start of the buffer, or after an SSL 2.0 hello or plain text."""
         if len(self.buffer) < HEADER:
             return
         if _RECORD.match(self.buffer):
@@ -236,7 +236,7 @@ class _Direction:
 
 
 _PLAIN_TEXT = 1 << 16
-"""After so many bytes without a record, the dissector stops to look for TLS."""
+"""After so many bytes without a record, the dissector stops looking for TLS."""
 
 
 def _payload(

@@ -11,8 +11,8 @@ every check of an order, a length, an offer or a choice, the transcript, the rec
     PRF                the label, repeated: Finished says "client finis" or "server finis" in every handshake
     records, tickets   in the clear; a ticket ends with "null ticket mac."
 
-So the same bytes in are the same path through the state machine, in every process. A fuzzer that has learnt a Finished
-or a signature can repeat it, and gets behind it. Both ends must be given it: with an ordinary peer no handshake
+So the same input takes the same path through the state machine, in every process. A fuzzer that has seen a Finished or
+a signature can repeat it, and reach what comes after it. Both ends must use it: with an ordinary peer no handshake
 completes.
 
 A connection that computes with it has no secrets, proves nothing and protects NOTHING. It is used only where a
@@ -59,7 +59,7 @@ class NullKeyShare:
 
 @dataclass(frozen=True, slots=True)
 class NullTicketSealer:
-    """Tickets in the clear, with a constant behind them."""
+    """Tickets in the clear, followed by a constant."""
 
     def seal(self, nonce: bytes, state: bytes, name: bytes) -> bytes:
         """The state and the constant."""
@@ -74,8 +74,8 @@ class NullTicketSealer:
 class NullCrypto:
     """A `CryptoProvider` that protects NOTHING: for fuzzers and tests, at both ends. It has no state.
 
-    It still takes certificates, which are read and not computed with: give the verifier `AcceptAnyPeer()`, since a
-    verifier of certificates is not a part of it, and would verify their signatures for real.
+    It still takes certificates, which are read and not computed with. Use the verifier `AcceptAnyPeer()`: a verifier is
+    not a part of a provider, and another one would verify the signatures in the certificates.
     """
 
     name: ClassVar[str] = "null"

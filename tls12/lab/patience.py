@@ -22,7 +22,7 @@ _UNBOUNDED = 1 << 62
 
 
 class PatientReader(RecordReader):
-    """A reader that goes on behind a record that breaks a rule, as long as it can tell where the next one begins."""
+    """A reader that goes on after a record that breaks a rule, as long as it can tell where the next one begins."""
 
     def __init__(self) -> None:
         super().__init__(empty_record_limit=_UNBOUNDED)

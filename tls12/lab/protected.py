@@ -1,4 +1,4 @@
-"""What opens the records of one direction behind a ChangeCipherSpec, and what such a record is made of.
+"""Opens the records of one direction after a ChangeCipherSpec, and takes such a record apart.
 
 How it works: `RecordKeys` holds what the hellos and the key schedule have settled about one direction. It makes the
 opener of a connection, and takes an opened record apart into nonce, additional data, ciphertext, padding and tag.
@@ -60,7 +60,7 @@ class RecordKeys:
 
 
 class PatientOpener(NullCipher):
-    """Opens records with `keys` until one does not open; what it does not open it returns as it is.
+    """Opens records with `keys` until one does not open, and returns that one and all later ones as they are.
 
     By its name, NULL, it has no limit of records or bytes: such limits bind the two ends, and not an observer.
     """
@@ -74,7 +74,7 @@ class PatientOpener(NullCipher):
         self.reason = reason
         """Why records are not opened; empty while they are."""
         self.error: TLSError | None = None
-        """What the first record that did not open has broken."""
+        """The error of the first record that did not open."""
 
     def open(self, sequence: int, kind: int, body: Buffer) -> bytes:
         """The plaintext, or the body as it is; never raises TLSError."""

@@ -117,7 +117,7 @@ class RecordSeen:
     version: ProtocolVersion = field(default=ProtocolVersion.TLS_1_2, kw_only=True, compare=False)
     """What its header says."""
     body: bytes = field(default=b"", kw_only=True, compare=False, repr=False)
-    """What stands behind the header on the wire."""
+    """What follows the header on the wire."""
     sequence: int | None = field(default=None, kw_only=True, compare=False)
     """Its number under the keys of its sender (RFC 5246 6.1); None in the clear."""
     protection: RecordProtection | None = field(default=None, kw_only=True, compare=False)

@@ -23,7 +23,7 @@ def innermost(dpkt: Any, link: int, frame: bytes) -> Any:
             found = layer
         inside = layer.data
         if isinstance(layer, dpkt.udp.UDP) and layer.dport == _VXLAN and isinstance(inside, bytes):
-            inside = dpkt.ethernet.Ethernet(inside[8:])  # behind the header of RFC 7348 5
+            inside = dpkt.ethernet.Ethernet(inside[8:])  # after the header of RFC 7348 5
         layer = dpkt.ip.IP(inside) if layer is found and layer.p == _IP_IN_IP and isinstance(inside, bytes) else inside
     return found
 

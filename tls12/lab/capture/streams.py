@@ -7,7 +7,7 @@ first number or another. So the new connection replaces the old one with the fir
 long as a connection has carried no data, a SYN with another number begins it anew.
 
 Each direction of a connection puts its segments in order: repeated bytes are dropped, and early segments are kept until
-the bytes before them have come. If these never come, the early segments are given at the end, behind a `Problem` that
+the bytes before them have come. If these never come, the early segments are given at the end, after a `Problem` that
 says how many bytes are missing.
 """
 
@@ -100,7 +100,7 @@ class Streams:
             yield from pair.take(segment)
 
     def end(self) -> Iterator[Chunk | Problem]:
-        """The capture is over: give what was kept behind missing bytes."""
+        """The capture is over: give the segments that were kept because bytes before them are missing."""
         for pair in self._pairs.values():
             yield from self._close(pair)
             yield from pair.now.leftovers()
@@ -220,7 +220,7 @@ class _Connection:
             yield Chunk(self.number, segment.sender, segment.receiver, piece)
 
     def leftovers(self) -> Iterator[Chunk | Problem]:
-        """What was kept behind missing bytes."""
+        """The segments that were kept because bytes before them are missing, each after a `Problem`."""
         for sender, stream in self.streams.items():
             for missing, piece in stream.leftovers():
                 receiver = next((end for end in self.streams if end != sender), sender)
@@ -240,7 +240,7 @@ class _Stream:
     finished: bool = False
     """Whether a FIN was seen."""
     early: list[tuple[int, bytes]] = field(default_factory=list)
-    """A heap of the segments that begin behind what is expected."""
+    """A heap of the segments that begin beyond the expected byte."""
 
     def may_have_sent(self, number: int | None) -> bool:
         """Whether the sender can have sent up to this number, as far as its SYN and its data tell."""
@@ -270,7 +270,7 @@ class _Stream:
                 yield fresh
 
     def leftovers(self) -> Iterator[tuple[int, bytes]]:
-        """For each gap, how many bytes are missing, and the bytes behind it."""
+        """For each gap, how many bytes are missing, and the bytes that follow it."""
         while self.early:
             assert self.expected is not None
             missing = self.early[0][0] - self.expected
