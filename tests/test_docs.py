@@ -49,6 +49,8 @@ PRINTED = {
     "recipes.md 4": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
     "recipes.md 5": "b'hello' resumed",
     "recipes.md 6": "b'2 certificates verified\\n'",
+    "recipes.md 7": "b'queued'\nnothing was sent: ",
+    "recipes.md 8": "b'250 AUTH PLAIN\\r\\n'\nthe server does not offer STARTTLS",
 }
 """What a program prints, among other things."""
 

@@ -11,7 +11,8 @@ on. `UsageError` stands beside it: a bug of the caller, which such a program mus
 
 The branches of `TLSError` say whose fault it was. `EncodeError`: the application, which made a message that the wire
 cannot hold. `DecodeError`, `PeerMisbehaved`, `PeerIncompatible`, `CertificateError`, `PeerAlert`, `TruncatedError`,
-`LimitExceeded`: the peer. `InternalError`: an object that the application handed in, or this library.
+`LimitExceeded`: the peer. `UpgradeRefused`, `PlaintextInjected`: the server or an attacker, before TLS.
+`InternalError`: an object that the application handed in, or this library.
 
 No message ever contains key material or decrypted data.
 """
@@ -192,6 +193,21 @@ class PeerIncompatible(TLSError):
 
     alert = Alert.HANDSHAKE_FAILURE
     rule = "RFC 5246 7.2.2"
+
+
+class UpgradeRefused(TLSError):
+    """A server did not begin TLS on a plain connection: it has none, or an attacker took its offer away."""
+
+    remedy = "nothing was sent but the request for TLS; do not go on without it"
+
+
+class PlaintextInjected(TLSError):
+    """Bytes without protection stand behind a server's agreement to begin TLS, where TLS must follow."""
+
+    rule = "RFC 3207 6"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count} bytes without protection came behind the server's agreement to begin TLS")
 
 
 class ApplicationRefused(TLSError):

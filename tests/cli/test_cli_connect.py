@@ -19,6 +19,7 @@ import pytest
 
 import tls12 as library
 from tests import ends, pki
+from tests.adapters.plain_servers import SPOKEN, begin_tls, talk
 from tests.cli.command import PATIENCE, inside, tls12
 from tests.ends import loopback
 from tests.ends.loopback import listening, openssl_reader, read_to_end, tcp_pair
@@ -446,3 +447,39 @@ def test_a_standard_input_that_cannot_be_read_is_said_so() -> None:
         code, _, err = connect_with(port, "0> /dev/null")
     assert code == 2
     assert "standard input cannot be read: Bad file descriptor" in err
+
+
+@pytest.mark.parametrize("name", ["smtp", "postgres", "mysql"])
+def test_starttls_speaks_the_plain_dialogue_first_and_shows_it(name: str) -> None:
+    def serve(sock: socket.socket) -> bytes:
+        talk(sock, SPOKEN[name].first, SPOKEN[name].answers)
+        return begin_tls(sock)
+
+    with listening(serve) as (port, heard):
+        options = ("--starttls", name, "--show-handshake", "--json", "--wait", "0.1")
+        outcome = tls12("connect", at(port), *trusting(), *options, stdin=b"?")
+        assert heard.result() == b"?"
+    assert outcome.event("data")["text"] == "protected"
+    messages = [(event["name"], event["sender"]) for event in outcome.events if event["event"] == "message"]
+    assert {sender for name, sender in messages if name == "without TLS"} == {"client", "server"}
+    assert messages.index(("ClientHello", "client")) == len([name for name, _ in messages if name == "without TLS"])
+
+
+def test_starttls_that_is_stripped_is_a_failure_and_nothing_is_sent() -> None:
+    def strip(sock: socket.socket) -> bytes:
+        talk(sock, *SPOKEN["smtp"].stripped[0])
+        return read_to_end(sock)
+
+    with listening(strip) as (port, heard):
+        outcome = tls12("connect", at(port), *trusting(), "--starttls", "smtp", stdin=b"secret")
+        assert heard.result() == b""
+    assert outcome.code == 1
+    assert "does not offer STARTTLS" in outcome.stderr
+    assert outcome.stdout == b""
+
+
+def test_starttls_knows_where_servers_of_the_protocol_listen() -> None:
+    outcome = tls12("connect", "127.0.0.1", "--insecure", "--starttls", "pop3", "--show-handshake")
+    assert outcome.code == 3
+    assert "127.0.0.1 port 110" in outcome.stderr
+    assert tls12("connect", "127.0.0.1", "--starttls", "gopher").code == 2

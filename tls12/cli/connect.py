@@ -28,6 +28,7 @@ from tls12.cli.facts import certificate_facts, message_facts, message_name, nego
 from tls12.cli.output import CommandError, Exit, Json, Output, OutputGone, add_output_options, choose
 from tls12.config import ClientConfig
 from tls12.errors import TruncatedError, UsageError
+from tls12.sync.starttls import PROTOCOLS
 from tls12.trust.verifier import AcceptAnyPeer, Verifier, X509Verifier
 
 _STANDARD_INPUT = 0
@@ -42,7 +43,14 @@ def add_parser(subparsers: Any) -> None:
         description=__doc__.partition("\n\n")[0],
     )
     parser.set_defaults(run=run)
-    parser.add_argument("address", metavar="HOST:PORT", help="where to connect to (port 443 unless given)")
+    parser.add_argument(
+        "address", metavar="HOST:PORT", help="where to connect to (port 443, or that of --starttls, unless given)"
+    )
+    parser.add_argument(
+        "--starttls",
+        choices=PROTOCOLS,
+        help="begin plain with a server of this protocol, and demand TLS; --show-handshake shows that dialogue too",
+    )
     parser.add_argument(
         "--timeout",
         type=options.some_seconds,
@@ -78,7 +86,8 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Connect, report, and copy."""
     output = choose(arguments, sys.stdout if arguments.json else sys.stderr)
-    host, port = options.address(arguments.address, default_host="localhost", default_port=443)
+    default_port = 443 if arguments.starttls is None else PROTOCOLS[arguments.starttls].port
+    host, port = options.address(arguments.address, default_host="localhost", default_port=default_port)
     credential = options.credential(arguments)
     config = ClientConfig(
         verifier=_verifier(arguments, output),
@@ -92,17 +101,24 @@ def run(arguments: argparse.Namespace) -> int:
     def show(sender: str, message: Any, size: int) -> None:
         output.message(sender, message_name(message), size, message_facts(message))
 
+    def show_plain(sender: str, data: bytes) -> None:
+        text = data.decode("utf-8", "backslashreplace").rstrip("\r\n")
+        output.message(sender, "without TLS", len(data), {"text": text})
+
     if arguments.show_handshake:
         output.title(f"handshake with {host} port {port}")
-    with sync.connect(
-        host,
-        port,
-        config,
-        server_name=arguments.server_name,
-        timeout=arguments.timeout,
-        handshake_timeout=arguments.timeout,
-        on_message=show if arguments.show_handshake else None,
-    ) as tls:
+    settings: dict[str, Any] = {
+        "server_name": arguments.server_name,
+        "timeout": arguments.timeout,
+        "handshake_timeout": arguments.timeout,
+        "on_message": show if arguments.show_handshake else None,
+    }
+    if arguments.starttls is None:
+        opened = sync.connect(host, port, config, **settings)
+    else:
+        on_plain = show_plain if arguments.show_handshake else None
+        opened = sync.starttls(arguments.starttls, (host, port), config, on_plain=on_plain, **settings)
+    with opened as tls:
         tls.settimeout(None)
         output.facts("agreed", negotiated_facts(tls.negotiated))
         for der in tls.negotiated.peer_certificates[:1]:

@@ -10,7 +10,7 @@ from tls12.driver.answers import Answers
 from tls12.driver.descriptions import described
 from tls12.driver.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Driver, Renewal
 from tls12.driver.ends import Ending, TimeBound, closed_by_this_side, incomplete
-from tls12.driver.opening import check_timeouts, client_connection, server_connection
+from tls12.driver.opening import check_timeouts, client_connection, name_to_prove, server_connection
 from tls12.driver.plaintext import Plaintext
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "closed_by_this_side",
     "described",
     "incomplete",
+    "name_to_prove",
     "server_connection",
 ]

@@ -33,12 +33,17 @@ def client_connection(
         require("host", host, str, "a host name or an IP address")
     return ClientConnection(
         config,
-        host if server_name is None else server_name or None,
+        name_to_prove(host, server_name),
         session=session,
         rewrite=rewrite,
         pause_on=functions_by_class(answers),
         on_message=on_message,
     )
+
+
+def name_to_prove(host: str | None, server_name: str | None) -> str | None:
+    """What a server at `host` must prove, for every adapter: `server_name`, or `host` for None; nothing for ""."""
+    return host if server_name is None else server_name or None
 
 
 def server_connection(

@@ -17,7 +17,7 @@ from tls12.sync.tls_socket import TLSSocket
 
 def connect(
     host: str,
-    port: int,
+    port: int | str,
     config: ClientConfig,
     *,
     server_name: str | None = None,
@@ -40,10 +40,7 @@ def connect(
     Raises OSError when there is no connection, and the error of `ConnectionFailed` when there is no
     handshake.
     """
-    require("host", host, str, "a host name or an IP address")
-    require("port", port, int | str, "a number, or the name of a service")
-    if not isinstance(port, str):
-        require_number("port", port, 0, 65535)
+    require_address(host, port)
     require_seconds(timeout=timeout)
     check_timeouts(handshake_timeout=handshake_timeout)
     connection = client_connection(
@@ -55,9 +52,23 @@ def connect(
         rewrite=rewrite,
         on_message=on_message,
     )
+    sock = connect_tcp(host, port, timeout)
+    return wrap(sock, connection, handshake_timeout=handshake_timeout, answers=answers)
+
+
+def require_address(host: str, port: int | str) -> None:
+    """Raises `UsageError` for what can be no host and no port."""
+    require("host", host, str, "a host name or an IP address")
+    require("port", port, int | str, "a number, or the name of a service")
+    if not isinstance(port, str):
+        require_number("port", port, 0, 65535)
+
+
+def connect_tcp(host: str, port: int | str, timeout: float | None) -> socket.socket:
+    """A TCP connection that sends small pieces at once. Raises OSError."""
     sock = socket.create_connection((host, port), timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return wrap(sock, connection, handshake_timeout=handshake_timeout, answers=answers)
+    return sock
 
 
 def wrap(
