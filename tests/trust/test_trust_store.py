@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from tests import pki
 from tls12.errors import UsageError
-from tls12.trust import truststore
+from tls12.trust import system_roots, truststore
 from tls12.trust.truststore import TrustStore
 
 ONE, TWO = pki.root(), pki.root(name="Second root")
@@ -128,7 +130,7 @@ def test_without_variables_the_first_well_known_bundle_counts(tmp_path: Path, mo
     (tmp_path / "second.pem").write_bytes(ONE.pem)
     (tmp_path / "third.pem").write_bytes(TWO.pem)
     files = tuple(str(tmp_path / name) for name in ("first.pem", "second.pem", "third.pem"))
-    monkeypatch.setattr(truststore, "SYSTEM_FILES", files)
+    monkeypatch.setattr(system_roots, "SYSTEM_FILES", files)
     assert TrustStore.system().certificates == (ONE.certificate,)
 
 
@@ -138,16 +140,89 @@ def test_without_a_bundle_the_first_directory_with_certificates_counts(
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "ca.pem").write_bytes(TWO.pem)
-    monkeypatch.setattr(truststore, "SYSTEM_FILES", ())
-    monkeypatch.setattr(truststore, "SYSTEM_DIRECTORIES", tuple(str(tmp_path / d) for d in ("none", "empty", "full")))
+    monkeypatch.setattr(system_roots, "SYSTEM_FILES", ())
+    monkeypatch.setattr(system_roots, "SYSTEM_DIRECTORIES", tuple(str(tmp_path / d) for d in ("none", "empty", "full")))
     assert TrustStore.system().certificates == (TWO.certificate,)
 
 
+def test_an_empty_bundle_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty.pem").touch()
+    (tmp_path / "full.pem").write_bytes(ONE.pem)
+    files = tuple(str(tmp_path / name) for name in ("empty.pem", "full.pem"))
+    monkeypatch.setattr(system_roots, "SYSTEM_FILES", files)
+    assert TrustStore.system().certificates == (ONE.certificate,)
+
+
+@pytest.fixture
+def bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which no well-known place has anything."""
+    monkeypatch.setattr(system_roots, "SYSTEM_FILES", ())
+    monkeypatch.setattr(system_roots, "SYSTEM_DIRECTORIES", ())
+
+
+@pytest.mark.usefixtures("bare_machine")
 def test_a_machine_without_roots_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(truststore, "SYSTEM_FILES", ())
-    monkeypatch.setattr(truststore, "SYSTEM_DIRECTORIES", ())
-    with pytest.raises(UsageError, match="install ca-certificates"):
+    monkeypatch.setitem(sys.modules, "certifi", None)  # which makes the import fail
+    with pytest.raises(UsageError, match=r"install ca-certificates or tls12\[roots\]"):
         TrustStore.system()
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_a_machine_without_roots_has_those_of_certifi_where_it_is_installed() -> None:
+    certifi = pytest.importorskip("certifi")
+    assert TrustStore.system() == TrustStore.from_pem_file(certifi.where())
+    assert len(TrustStore.system()) > 100
+
+
+def test_certifi_counts_for_nothing_where_the_machine_has_roots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("certifi")
+    (tmp_path / "ca.pem").write_bytes(ONE.pem)
+    monkeypatch.setattr(system_roots, "SYSTEM_FILES", (str(tmp_path / "ca.pem"),))
+    assert TrustStore.system().certificates == (ONE.certificate,)
+
+
+def test_of_the_store_of_windows_counts_what_it_trusts_for_servers() -> None:
+    """The function has the form of `ssl.enum_certificates`, which only Windows has."""
+    stores = {
+        "ROOT": [
+            (ONE.der, "x509_asn", True),
+            (b"a chain", "pkcs_7_asn", True),
+            (TWO.der, "x509_asn", {"1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"}),
+            (pki.root(name="For mail").der, "x509_asn", {"1.3.6.1.5.5.7.3.4"}),
+            (pki.root(name="For nothing").der, "x509_asn", False),
+            (pki.root(name="Distrusted").der, "x509_asn", True),
+        ],
+        "Disallowed": [(pki.root(name="Distrusted").der, "x509_asn", True)],
+    }
+    blocks = list(system_roots.windows_blocks(stores.__getitem__))
+    assert TrustStore._load(blocks) == TrustStore.from_certificates(ONE.certificate, TWO.certificate)
+    assert blocks[1][0] == "the store ROOT of Windows, certificate 3"
+
+
+def test_a_windows_without_a_store_of_distrusted_certificates_has_its_roots() -> None:
+    def enumerate_store(name: str) -> list[tuple[bytes, str, bool]]:
+        if name != "ROOT":
+            raise FileNotFoundError(name)
+        return [(ONE.der, "x509_asn", True)]
+
+    assert len(list(system_roots.windows_blocks(enumerate_store))) == 1
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="the store of Windows")
+def test_windows_has_roots() -> None:
+    assert len(TrustStore.system()) > 10
+
+
+def test_a_directory_that_openssl_has_hashed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, ca in (("one.pem", ONE), ("two.pem", TWO)):
+        (tmp_path / name).write_bytes(ca.pem)
+    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True)
+    hashed = [path for path in tmp_path.iterdir() if path.suffix == ".0"]
+    assert len(hashed) == 2
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert TrustStore.system() == TrustStore.from_certificates(ONE.certificate, TWO.certificate)
 
 
 def test_the_systems_roots_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,27 +6,16 @@ to it). The backend's own store object is made once, on first use.
 
 A root that does not parse is left out and listed in `skipped`; the others still count.
 
-Where `TrustStore.system()` looks, in this order:
-
-1. If the environment has SSL_CERT_FILE or SSL_CERT_DIR, there and nowhere else, as OpenSSL does. SSL_CERT_DIR
-   may list several directories, separated as in PATH.
-2. Else the first of `SYSTEM_FILES` that exists: the bundle that Debian, Ubuntu, Alpine, Arch, Fedora, RHEL,
-   openSUSE, FreeBSD, OpenBSD or macOS keeps.
-3. Else the certificates in the first of `SYSTEM_DIRECTORIES` that has any.
-
-The result is kept for the life of the process (for each value of the two variables), since a bundle of 140
-roots takes a few milliseconds to read. Windows keeps its roots in no file: use `from_pem`, with certifi's
-bundle for example.
+`TrustStore.system()` reads the roots of the machine (`system_roots.py` says where they are). The result is kept for the
+life of the process, for each value of the two variables of the environment, since a bundle takes a while to read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
@@ -39,21 +28,7 @@ from tls12.trust.backend import because, keep_quiet
 from tls12.trust.der import raw_fields
 from tls12.trust.loading import read_file
 from tls12.trust.parsing import CertificateLike, as_certificates
-
-SYSTEM_FILES = (
-    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Gentoo, NixOS
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, RHEL
-    "/etc/pki/tls/certs/ca-bundle.crt",  # older Fedora, RHEL
-    "/var/lib/ca-certificates/ca-bundle.pem",  # openSUSE
-    "/etc/ssl/ca-bundle.pem",  # older openSUSE
-    "/etc/ssl/cert.pem",  # Alpine, FreeBSD, OpenBSD, macOS
-    "/usr/local/share/certs/ca-root-nss.crt",  # FreeBSD with ca_root_nss
-)
-SYSTEM_DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs", "/system/etc/security/cacerts")
-
-_PEM_BLOCK = re.compile(
-    rb"-----BEGIN ((?:X509 )?CERTIFICATE)-----[^-]*-----END \1-----",
-)
+from tls12.trust.system_roots import pem_blocks, system_blocks
 
 
 class SkippedRoot(NamedTuple):
@@ -85,9 +60,9 @@ class TrustStore:
 
     @classmethod
     def system(cls) -> TrustStore:
-        """The roots of this machine; the top of the module says where they come from.
+        """The roots of this machine: those that SSL_CERT_FILE and SSL_CERT_DIR name, else the platform's own.
 
-        Raises `UsageError` where there are none.
+        Raises `UsageError` where there are none, and OSError for an SSL_CERT_FILE that cannot be read.
         """
         return _system_store(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
@@ -99,12 +74,12 @@ class TrustStore:
         """
         if not isinstance(data, bytes | bytearray | memoryview | str):
             raise UsageError(f"data is {name_value(data)}; give PEM, bytes or str")
-        return cls._load(_pem_blocks(data.encode(errors="replace") if isinstance(data, str) else bytes(data), "PEM"))
+        return cls._load(pem_blocks(data.encode(errors="replace") if isinstance(data, str) else bytes(data), "PEM"))
 
     @classmethod
     def from_pem_file(cls, path: str | os.PathLike[str]) -> TrustStore:
         """The certificates of a PEM file. Raises `UsageError` when none can be read, OSError as `open`."""
-        return cls._load(_pem_blocks(read_file("path", path), str(path)))
+        return cls._load(pem_blocks(read_file("path", path), str(path)))
 
     @classmethod
     def from_certificates(cls, *certificates: CertificateLike | Iterable[CertificateLike]) -> TrustStore:
@@ -194,48 +169,6 @@ def _checked(root: object) -> x509.Certificate:
     return root
 
 
-def _pem_blocks(data: bytes, origin: str) -> Iterator[tuple[str, bytes]]:
-    for number, match in enumerate(_PEM_BLOCK.finditer(data), 1):
-        yield f"{origin}, certificate {number}", match.group()
-
-
-def _file_blocks(path: Path) -> Iterator[tuple[str, bytes]]:
-    return _pem_blocks(path.read_bytes(), str(path))
-
-
-def _directory_blocks(directory: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-        try:
-            yield from _file_blocks(path)
-        except OSError:  # a directory, a dangling link, an unreadable file: the others still count
-            continue
-
-
 @lru_cache(maxsize=4)
 def _system_store(cert_file: str | None, cert_dir: str | None) -> TrustStore:
-    blocks = list(_environment_blocks(cert_file, cert_dir) if cert_file or cert_dir else _well_known_blocks())
-    if not blocks:
-        where = " and ".join(filter(None, (cert_file, cert_dir))) or "any of the well-known places"
-        raise UsageError(
-            f"there are no root certificates in {where}",
-            remedy="install ca-certificates, set SSL_CERT_FILE, or use TrustStore.from_pem()",
-        )
-    return TrustStore._load(blocks)
-
-
-def _environment_blocks(cert_file: str | None, cert_dir: str | None) -> Iterator[tuple[str, bytes]]:
-    if cert_file and Path(cert_file).is_file():
-        yield from _file_blocks(Path(cert_file))
-    for directory in cert_dir.split(os.pathsep) if cert_dir else ():
-        yield from _directory_blocks(Path(directory))
-
-
-def _well_known_blocks() -> list[tuple[str, bytes]]:
-    for file in map(Path, SYSTEM_FILES):
-        if file.is_file():
-            return list(_file_blocks(file))
-    for directory in map(Path, SYSTEM_DIRECTORIES):
-        blocks = list(_directory_blocks(directory))
-        if blocks:
-            return blocks
-    return []
+    return TrustStore._load(system_blocks(cert_file, cert_dir))
