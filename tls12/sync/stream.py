@@ -169,6 +169,11 @@ class Stream:
             holding(self._reading, False, self._receive)
         return self.plaintext.size
 
+    @property
+    def has_output(self) -> bool:
+        """Whether records wait until the socket has room."""
+        return bool(self._outbox.pieces)
+
     def _pump(self) -> None:
         """Receive from the socket, hand it to the driver, and send the driver's output. The caller holds `_reading`."""
         self._used_at = Forks.count
@@ -354,6 +359,12 @@ class Stream:
                     self._pump()
         self._unwrapped = True
         return self.sock
+
+    def detach(self) -> int:
+        """See `TLSSocket.detach`."""
+        self._stopped_reading = self._stopped_writing = self._closed = True
+        self.driver.stop(reading=True, writing=True)
+        return self.sock.detach()
 
     def hold(self) -> None:
         """A file was made: it keeps the socket open."""

@@ -1,6 +1,7 @@
 """`TLSSocket`: a stream over TLS with the methods of `socket.socket`.
 
-How it works: the `Stream` inside moves the bytes. Here stand the names and arguments that `socket.socket` has for that.
+How it works: the `Stream` inside moves the bytes. Here stand the names and arguments that `socket.socket` has for that;
+what a socket can be asked besides is in `facts.py`.
 """
 
 from __future__ import annotations
@@ -8,17 +9,23 @@ from __future__ import annotations
 import socket
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT
 from tls12.errors import UsageError
-from tls12.events import Negotiated
-from tls12.resumption.sessions import Session
+from tls12.sync.facts import SocketFacts
 from tls12.sync.files import copied, open_file
 from tls12.sync.stream import Stream, portions
 
+_FILE_PIECE = 256 * 1024
+"""Bytes of a file that are read at once."""
 
-class TLSSocket:
+
+def _no_flags() -> UsageError:
+    return UsageError("flags are for the bytes of TCP, and TLS has none; leave them out")
+
+
+class TLSSocket(SocketFacts):
     """A connected socket that speaks TLS: the methods of `socket.socket` that a stream needs.
 
     Made by `connect` or `wrap`. `connection` is the sans-IO connection inside. After calling a method of it that sends
@@ -28,54 +35,6 @@ class TLSSocket:
     def __init__(self, stream: Stream) -> None:
         self.connection = stream.driver.connection
         self._stream = stream
-
-    # -- facts
-
-    @property
-    def negotiated(self) -> Negotiated:
-        """What the two sides agreed on. Raises UsageError before the handshake is complete."""
-        if (negotiated := self.connection.negotiated) is None:
-            raise UsageError("nothing is negotiated yet; call do_handshake()")
-        return negotiated
-
-    @property
-    def session(self) -> Session | None:
-        """What a later `connect(..., session=...)` needs to resume this session, or None (RFC 5246 F.1.4)."""
-        return self.connection.session
-
-    @property
-    def trailing_data(self) -> bytes:
-        """Bytes that arrived behind the peer's close_notify: the plain protocol that follows TLS."""
-        return self.connection.trailing_data
-
-    @property
-    def sock(self) -> socket.socket:
-        """The socket underneath, for its options and addresses. Do not read or write it: its bytes are TLS records."""
-        return self._stream.sock
-
-    def pending(self) -> int:
-        """How many plaintext bytes `recv` can give without waiting; a selector cannot see them."""
-        return self._stream.pending
-
-    def fileno(self) -> int:
-        """The file descriptor of the socket underneath, or -1."""
-        return self._stream.sock.fileno()
-
-    def getpeername(self) -> Any:
-        """The peer's address, as `socket.getpeername` gives it."""
-        return self._stream.sock.getpeername()
-
-    def getsockname(self) -> Any:
-        """Our address, as `socket.getsockname` gives it."""
-        return self._stream.sock.getsockname()
-
-    def settimeout(self, seconds: float | None) -> None:
-        """How long one wait for the network may take: None for ever, 0 never (non-blocking)."""
-        self._stream.sock.settimeout(seconds)
-
-    def gettimeout(self) -> float | None:
-        """What `settimeout` set."""
-        return self._stream.sock.gettimeout()
 
     # -- the handshake
 
@@ -89,19 +48,23 @@ class TLSSocket:
 
     # -- reading
 
-    def recv(self, size: int = 65536) -> bytes:
+    def recv(self, size: int = 65536, flags: int = 0) -> bytes:
         """Between 1 and `size` bytes of plaintext, at most one record at a time; b"" after a close_notify.
 
         When everything that arrived has been read, every call raises what ended the stream: TruncatedError if there was
         no close_notify, ConnectionAbortedError if this side has closed the connection, else the error that it failed
-        with.
+        with. Raises UsageError for `flags` other than 0, as all four calls that take them.
         """
+        if flags:
+            raise _no_flags()
         if size <= 0:
             return b""
         return self._stream.recv(size)
 
-    def recv_into(self, buffer: bytearray | memoryview, size: int = 0) -> int:
+    def recv_into(self, buffer: bytearray | memoryview, size: int = 0, flags: int = 0) -> int:
         """As `recv`, into `buffer` (at most `size` bytes, if given); how many bytes were written."""
+        if flags:
+            raise _no_flags()
         view = memoryview(buffer).cast("B")
         most = min(size, len(view)) or len(view)
         if not most:
@@ -110,24 +73,49 @@ class TLSSocket:
 
     # -- writing
 
-    def send(self, data: bytes | bytearray | memoryview) -> int:
+    def send(self, data: bytes | bytearray | memoryview, flags: int = 0) -> int:
         """Seal and send the beginning of `data`; how many bytes of it were taken.
 
         What was taken is not to be sent again, even if the socket had no room for all of it: the next call sends the
         rest first. Raises TimeoutError or BlockingIOError only when nothing was taken.
         """
+        if flags:
+            raise _no_flags()
         portion = portions(data)[0]
         size = len(portion)
         self._stream.send(portion)
         return size
 
-    def sendall(self, data: bytes | bytearray | memoryview) -> None:
+    def sendall(self, data: bytes | bytearray | memoryview, flags: int = 0) -> None:
         """Seal and send all of `data`.
 
         After a TimeoutError, or an exception out of a signal handler, it is unknown how much was taken, as with any
         socket. The connection can be used further, unless the next call raises that it was interrupted.
         """
+        if flags:
+            raise _no_flags()
         self._stream.send_from(portions(data))
+
+    def sendfile(self, file: BinaryIO, offset: int = 0, count: int | None = None) -> int:
+        """Send `file` from `offset` on, `count` bytes of it if given; how many were sent. As `socket.sendfile`.
+
+        Raises UsageError for a socket that does not wait. The position in the file is behind what was sent.
+        """
+        if self.gettimeout() == 0:
+            raise UsageError("sendfile() waits for the network, and this socket does not wait; call settimeout()")
+        if count is not None and count <= 0:
+            raise UsageError(f"count is {count}; give a number of bytes, 1 or more, or None for the whole file")
+        if offset or file.seekable():
+            file.seek(offset)
+        sent = 0
+        try:
+            while data := file.read(_FILE_PIECE if count is None else min(_FILE_PIECE, count - sent)):
+                self._stream.send_from(portions(data))
+                sent += len(data)
+        finally:
+            if file.seekable():
+                file.seek(offset + sent)
+        return sent
 
     def flush(self) -> None:
         """Send what the connection wants sent: after acting on `connection` directly."""
@@ -154,6 +142,13 @@ class TLSSocket:
         all before you call this.
         """
         return self._stream.unwrap(timeout)
+
+    def detach(self) -> int:
+        """Give up the connection without a word, and return the file descriptor, which stays open.
+
+        The peer takes what follows on it for broken records; `unwrap` is the way to go on without TLS.
+        """
+        return self._stream.detach()
 
     def close(self) -> None:
         """Send close_notify, if the peer still takes it, and close the socket. May be called twice.
