@@ -157,7 +157,7 @@ def facts() -> str:
 
 
 def _vector_aes() -> str:
-    """What decides how much faster a newer OpenSSL is: with AVX-512 and VAES several times, without hardly."""
+    """The processor's AES instructions. With AVX-512 and VAES a newer OpenSSL is much faster, without them hardly."""
     cpuinfo = Path("/proc/cpuinfo")
     flags = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
     return "+".join(flag for flag in ("aes", "vaes", "avx512f") if flag in flags) or "unknown"

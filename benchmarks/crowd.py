@@ -14,8 +14,8 @@ keep. The two servers take turns as well, and the median of `--rounds` counts, s
 on all alike. The second figure does not depend on that: it is what the crowd leaves of a processor, measured in the
 server's processor time less that of its visits. On a machine that does nothing else, the two are nearly equal.
 
-A crowd is `--crowd` connections at a time. Each makes its act (`benchmarks.hostile`), until the server cuts it or it
-has done its worst, then pauses for `--pause` seconds and comes again. The pause makes the comparison one of costs: a
+A crowd is `--crowd` connections at a time. Each makes its act (`benchmarks.hostile`), until the server cuts it or the
+act is over, then pauses for `--pause` seconds and comes again. The pause makes the comparison one of costs: a
 crowd that never pauses takes the processor of any server in one thread, in proportion to the connections of each side.
 """
 
@@ -71,7 +71,7 @@ async def serve(name: str) -> None:
     else:
         options["ssl"].verify_mode = ssl.CERT_OPTIONAL
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-    logging.getLogger("tls12.asyncio").setLevel(logging.ERROR)  # of a crowd there is much to say
+    logging.getLogger("tls12.asyncio").setLevel(logging.ERROR)  # a warning for each hostile connection costs time too
     server = await contender.start_server(answer, "127.0.0.1", 0, **options)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -128,7 +128,7 @@ class Process:
         self._process.send_signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let it do what it does."""
+        """Let it continue."""
         self._process.send_signal(signal.SIGCONT)
 
     def processor_seconds(self) -> float:
@@ -150,7 +150,7 @@ class Process:
 
 @contextmanager
 def process(module: str, *arguments: str) -> Iterator[Process]:
-    """One that is ended in any case."""
+    """A process, which is ended when the context ends, also after an error."""
     running = Process(module, *arguments)
     try:
         yield running

@@ -135,14 +135,14 @@ def every_connection_once(count: int) -> Action:
 
 
 def memory_of_idle_connections(counts: Iterable[int]) -> Iterator[Point]:
-    """Of so many server ends, each number in a process of its own."""
+    """The memory of so many server ends, measured for each number in a process of its own."""
     for count in counts:
         each_kib = idle_kib(OURS, count)
         yield Point(count, each_kib * count, f"{each_kib:.1f} KiB each")
 
 
 def beside_idle_connections(count: int) -> Action:
-    """A full handshake, while so many server ends are kept, for the garbage collector to walk over."""
+    """A full handshake while so many server ends are kept, which the garbage collector has to visit."""
     endpoints = OurEndpoints(Scenario(resume_by="ticket"))
     kept = [endpoints.full().server for _ in range(count)]
     return lambda: (endpoints.full(), kept)
@@ -167,7 +167,7 @@ def hello_of(size: int, grow: Callable[[ClientHello, int], ClientHello]) -> Acti
 
 
 def more_suites(hello: ClientHello, count: int) -> ClientHello:
-    """The hello with so many unknown suites behind its own."""
+    """The hello with so many unknown suites after its own."""
     strange = tuple(CipherSuite.of(0x4000 + number) for number in range(count))
     return replace(hello, cipher_suites=(*hello.cipher_suites, *strange))
 

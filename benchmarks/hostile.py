@@ -1,7 +1,7 @@
 """What one hostile connection does, for every kind of crowd that `benchmarks.crowd` sends.
 
 How it works: an `Attack` is a coroutine function that does one act on a new TCP connection and returns when the server
-has cut it, or when it has done its worst. The crowd calls it again and again, with a pause in between. What can be
+has cut it, or when it has nothing more to do. The crowd calls it again and again, with a pause in between. What can be
 made beforehand (hellos, garbage) is made once, so that the crowd costs its own processor as little as possible; where a
 real handshake is needed, `tls12.lab.Script` does it.
 
@@ -71,7 +71,7 @@ FLOOD = 2_000
 Attack = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-# -- before the handshake is through -----------------------------------------------------------------------
+# -- before the handshake is complete ----------------------------------------------------------------------
 
 
 def _unknown(extensions: int) -> Iterable[RawExtension]:
@@ -90,7 +90,7 @@ def ordinary() -> bytes:
 
 @cache
 def largest() -> bytes:
-    """32,000 suites and 16,000 extensions in 129 kB."""
+    """About as large as the format allows: 32,000 suites and 16,000 extensions."""
     hello = Script("client").hello()
     suites = (*hello.cipher_suites, *map(CipherSuite.of, range(0x2000, 0x2000 + 32_000)))
     return _records(messages.serialize(replace(with_extensions(hello, *_unknown(15_900)), cipher_suites=suites)))
@@ -138,7 +138,7 @@ def bad_ticket() -> bytes:
 
 
 def sending(make: Callable[[], bytes]) -> Attack:
-    """Send this, wait for the first bytes of the answer, and go."""
+    """Send this, wait for the first bytes of the answer, and close."""
 
     async def attack(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(make())
@@ -167,7 +167,7 @@ async def dribbling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
     await reader.read(1 << 16)
 
 
-# -- behind a handshake --------------------------------------------------------------------------------------
+# -- after a handshake ---------------------------------------------------------------------------------------
 
 
 async def _converse(script: Script, reader: asyncio.StreamReader, until: str) -> None:
@@ -292,7 +292,7 @@ async def crowd(kind: str, port: int, number: int, pause: float) -> None:
 
 
 def main() -> None:
-    """One crowd, as its arguments say. It steps back behind the honest clients that share its processor."""
+    """One crowd, as its arguments say. It has a lower priority than the honest clients that share its processor."""
     kind, port, number, pause = sys.argv[1:]
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -4,11 +4,11 @@
 
 How it works: valgrind's callgrind counts what a process executes, C included. From a run of `benchmarks.hot` with
 `CALLS` calls one with none is taken away. Numbers of one machine and one build of Python compare with each other only;
-they repeat to about half a percent, whatever else is running.
+they hardly vary from run to run, whatever else is running.
 
 This is what `benchmarks.operations` cannot see: an argument by name to a class, a field of a frozen dataclass, or an
-isinstance with an abstract class are a few bytecodes each, and 500 to 1,700 machine instructions. Cryptography counts
-for more here than it costs, since valgrind's processor lacks some of the instructions made for it.
+isinstance with an abstract class are a few bytecodes each, and many machine instructions. Cryptography counts for more
+here than it costs, since valgrind's processor lacks some of the instructions made for it.
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
 """Time things beside each other on a machine that is never quiet.
 
-How it works: contenders take turns, round after round, so that whatever else the machine does hits all of
+How it works: contenders take turns, round after round, so that whatever else the machine does affects all of
 them. Each turn repeats its function long enough for the clock (`seconds`), and a round gives one ratio per
 rival: its time over ours. The median of those ratios is the result; the quartiles say how far to trust it.
 Times are shown beside it, but only ratios are compared between runs.
 
-What is counted is processor time, not time on the clock: nothing here waits for anything, and what other programs
-take away in between is nobody's cost.
+What is counted is processor time, not time on the clock: nothing here waits for anything, and the time that other
+programs take is not counted.
 
 Garbage collection stays on, as it does in programs: objects that die in cycles have to be paid for.
 
-The allocator is told to keep what is freed (`keep_freed_memory`). By itself glibc may give large pieces back to the
-system or may not, as it happens, and whoever asks for the next one then pays for its pages: at 1 MiB a factor of two
-and more, on any side.
+The allocator is told to keep what is freed (`keep_freed_memory`). By itself glibc sometimes gives large pieces back to
+the system, and the contender that allocates the next one then pays for new pages, which blurs the comparison of large
+transfers.
 """
 
 from __future__ import annotations

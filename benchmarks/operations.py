@@ -102,7 +102,7 @@ _COUNT = _count_monitored if sys.version_info >= (3, 12) else _count_traced
 
 def hot_paths() -> Mapping[str, Callable[[], object]]:
     """What is counted, by name; each can be called `CALLS` times."""
-    # Imported here, so that whoever only counts does not load the library.
+    # Imported here, so that a program that uses `operations` alone does not load the library.
     from benchmarks.peers import Scenario
     from benchmarks.peers.ours import OurEndpoints
     from tls12.wire import messages

@@ -91,7 +91,7 @@ def bulk(
     def contenders(_: ExitStack) -> Iterator[tuple[str, Action]]:
         for peer in PEERS:
             if size > 16384 and isinstance(peer, TLSLite):
-                continue  # two seconds a message
+                continue  # it takes seconds for each message
             try:
                 pair = peer.prepare(scenario).full()
             except NotSupported:
@@ -134,7 +134,7 @@ def _calling(transfer: Transfer, data: bytes) -> Action:
 
 
 def raw_seal_and_open(data: bytes) -> Action:
-    """What no TLS library over this backend can undercut: encryption and decryption of whole records."""
+    """The least that any TLS library over this backend must do: encrypt and decrypt whole records."""
     aead, nonce, additional = AESGCM(bytes(16)), bytes(12), bytes(13)
     encrypt, decrypt = aead.encrypt, aead.decrypt
     return lambda: decrypt(nonce, encrypt(nonce, data, additional), additional)

@@ -2,7 +2,7 @@
 
 How it works: each stream is a generator that moves so many MiB and stops at every quarter to say how far it is. The
 first has both ends in memory. The others have `openssl` at the other end of a loopback socket, as a server that takes
-the stream and as a client that sends it; what `openssl` takes is counted by `wc`, so that nothing is lost unseen.
+the stream and as a client that sends it; `wc` counts what `openssl` takes, so that lost bytes are noticed.
 """
 
 from __future__ import annotations

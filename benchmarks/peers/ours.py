@@ -89,8 +89,8 @@ class OurEndpoints:
             groups=(NamedGroup.X25519, NamedGroup.SECP256R1),
             encrypt_then_mac=scenario.encrypt_then_mac,
         )
-        # The verifier remembers verified chains by name. With room for one and two names in turn, it never
-        # knows one.
+        # The verifier remembers verified chains by name. It has room for one, so with two names in turn it never
+        # remembers the one that is asked for.
         self._names = cycle((NAME, OTHER_NAME) if scenario.cold else (NAME,))
         x509 = X509Verifier(TrustStore.from_pem(files.root_pem), cache_size=1)
         self.credential = Credential.from_pem(files.issued.chain_pem, files.issued.key_pem)

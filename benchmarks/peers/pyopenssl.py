@@ -1,5 +1,4 @@
-"""pyOpenSSL over its memory BIOs: the same OpenSSL that `cryptography` brings, so the peer with our own
-engine.
+"""pyOpenSSL over its memory BIOs. It uses the OpenSSL that `cryptography` brings, which does our encryption as well.
 
 It has no public call that checks a host name: its "verified" handshakes check the chain only.
 """
