@@ -58,7 +58,7 @@ def program(name: str) -> str:
 
 
 def missing(name: str) -> NoReturn:
-    """End the test: the program, or what it needs, is not there; a name that Debian has not is one of PyPI."""
+    """End the test: the program, or what it needs, is not there. A name that is not in `PACKAGES` is one of PyPI."""
     source = f"Debian: {PACKAGES[name]}" if name in PACKAGES else "pip install -e '.[programs]'"
     reason = f"{name} is not installed ({source})"
     if REQUIRED:

@@ -125,13 +125,13 @@ def not_yet_valid() -> IssuedCertificate:
 
 @once
 def wrong_name() -> IssuedCertificate:
-    """Good, for somebody else."""
+    """Good, for another name."""
     return intermediate().issue("somebody-else.test", key=key())
 
 
 @once
 def no_san() -> IssuedCertificate:
-    """The name stands only in the common name, which nobody reads any more (RFC 6125 6.4.4)."""
+    """The name stands only in the common name, which verifiers ignore (RFC 6125 6.4.4)."""
     return intermediate().issue(key=key(), common_name=NAME)
 
 
@@ -143,13 +143,13 @@ def wrong_extended_key_usage() -> IssuedCertificate:
 
 @once
 def wrong_key_usage() -> IssuedCertificate:
-    """A key that may encipher but not sign, and claims to be a CA's."""
+    """A keyUsage with keyCertSign alone, as of a CA: the key may not sign in a handshake."""
     return intermediate().issue(*NAMES, key=key(), usage=key_usage("key_cert_sign"))
 
 
 @once
 def untrusted_issuer() -> IssuedCertificate:
-    """Good, under a root that nobody trusts."""
+    """Good, under a root that no verifier trusts."""
     return root(name="Unknown root").issue(*NAMES, key=key())
 
 
@@ -221,7 +221,7 @@ def bare(
     issuer: str = "",
     signer: PrivateKey | None = None,
 ) -> x509.Certificate:
-    """A certificate with exactly these (extension, critical) pairs; self-signed unless somebody else signs."""
+    """A certificate with exactly these (extension, critical) pairs; self-signed unless a `signer` is given."""
     signing_key = signer or public_key
     builder = (
         x509.CertificateBuilder()

@@ -1,4 +1,5 @@
-"""Sessions with other values than a handshake gave them: a change names the fact, and not the value that holds it."""
+"""Sessions with other values than a handshake gave them. A change names a fact, whether the session has it itself, in
+its terms or in its peer."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 How it works: `cryptography.x509.ocsp` builds and signs a response as a CA would. It cannot put extensions into the
 single response, where SCTs go (RFC 6962 3.3), so `ocsp_response` opens what was built, adds them, and signs it again.
-The SCTs themselves are well-formed and signed by nobody: nothing in the library judges them.
+The SCTs themselves are well-formed but not signed by a log: nothing in the library verifies them.
 """
 
 from __future__ import annotations

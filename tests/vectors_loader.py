@@ -1,7 +1,7 @@
 """Published numbers out of vectors/*.json, as parameters of a test.
 
 How it works: such a file says first what it proves, then where each number comes from and under what licence,
-then has one case a line. A file that leaves one of these out is refused here, so none can.
+then has one case a line. A file that leaves one of these out is refused here.
 """
 
 from __future__ import annotations

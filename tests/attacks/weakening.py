@@ -2,8 +2,8 @@
 
 How it works: an attack is a function that really attacks and tells whether it got what it wanted. `assert_defended`
 runs it against the library as it is, where it must fail, and then with the defence taken out, where it must succeed:
-otherwise the test could not fail, and would prove nothing. Where two defences stand behind each other (the guard and
-the story of the handshake, most often), either alone must be enough.
+otherwise the test could not fail, and would prove nothing. Where two defences stop the same attack (the guard and the
+story of the handshake, most often), either alone must be enough.
 
 What stands in the place of a defence is what a careless library would have. Three ways lead there:
 

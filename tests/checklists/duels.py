@@ -1,4 +1,4 @@
-"""Duels: one of our connections against a script, or against another of ours that lies.
+"""Duels: one of our connections against a script, or against another of ours that breaks the protocol.
 
 How it works: a `Duel` has a `subject`, the connection under test, and a `peer` that provokes it. `AgainstServer` and
 `AgainstClient` put a `Scripted` end on the other side and have one word for each of its honest lines, so that a test

@@ -89,6 +89,6 @@ class Forger:
 
 
 def pad(length: int, extra: int = 0) -> bytes:
-    """The shortest padding behind `length` bytes, and `extra` blocks more, its length byte included."""
+    """The shortest padding after `length` bytes, and `extra` blocks more, its length byte included."""
     count = BLOCK - 1 - length % BLOCK + extra * BLOCK
     return bytes([count]) * (count + 1)

@@ -1,4 +1,4 @@
-"""Records that an end of ours would send if it broke the rules: made with its keys, behind its back."""
+"""Records that an end of ours would send if it broke the rules: made with its keys, without its handshake."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Loopback sockets for the adapters: pairs of TCP ends, other ends in threads, and OpenSSL as the peer.
 
-How it works: `in_thread` runs the other end and hands its result, or its exception, to whoever asks; every
-socket has a time-out, so that what would hang fails.
+How it works: `in_thread` runs the other end and gives a future for its result or exception; every socket has a
+time-out, so that what would hang fails.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def read(table: str) -> dict[str, dict[str, str]]:
 
 
 def spoken_both_ways(row: dict[str, str]) -> bool:
-    """Whether both our client and our server spoke it with somebody else."""
+    """Whether both our client and our server spoke it with another implementation."""
     return all(
         any(row[column] != "-" for (_, r), column in _COLUMNS.items() if r == role) for role in ("client", "server")
     )
@@ -102,7 +102,7 @@ and a close_notify from both sides. The peers of this page: OpenSSL {openssl} (`
 `@SECLEVEL=0`), GnuTLS {gnutls} (`gnutls-serv`, `gnutls-cli`), and, for what both of them lack, the ssl of Erlang/OTP
 {erlang}. The column "ours" is our client with our server.
 
-A "handshake" is one without data: `gnutls-cli` crashes behind every DHE_PSK and ECDHE_PSK handshake when it wants to
+A "handshake" is one without data: `gnutls-cli` crashes after every DHE_PSK and ECDHE_PSK handshake when it wants to
 print what was agreed, with `gnutls-serv` at the other end as well.
 """
 

@@ -83,7 +83,7 @@ class Meeting:
 
 
 class Peer(Protocol):
-    """Somebody else's client and server."""
+    """The client and the server of another implementation."""
 
     name: str
     echoes: bool
@@ -101,7 +101,7 @@ class Peer(Protocol):
         """Those of SUITES that it has; all of them where it is not installed, so that each test says so."""
 
     def client_crashes(self, meeting: Meeting) -> bool:
-        """Whether its client is known to crash behind such a handshake."""
+        """Whether its client is known to crash after such a handshake."""
 
     def server(self, meeting: Meeting) -> AbstractContextManager[tuple[Program, int]]:
         """Its server, and the port."""
@@ -170,7 +170,7 @@ def our_end(role: str, meeting: Meeting) -> Ours:
 
 
 def check(ours: Ours, role: str, meeting: Meeting) -> None:
-    """They agreed on what was meant, and parted well."""
+    """The two ends agreed on what the meeting says, and closed with close_notify."""
     agreed, row = ours.negotiated, meeting.parameters
     assert agreed.cipher_suite is row.suite
     assert agreed.encrypt_then_mac is (row.is_cbc and meeting.encrypt_then_mac)
@@ -439,7 +439,7 @@ class GnuTLSPrograms:
 
 
 def _listening(command: list[str]) -> tuple[Program, int]:
-    """Start a gnutls-serv, which has to be told its port; another one if somebody else was faster."""
+    """Start a gnutls-serv, which has to be told its port; on another one if another program has taken it."""
     for _ in range(10):
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             port = reserved.getsockname()[1]

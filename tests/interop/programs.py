@@ -63,7 +63,7 @@ class Program:
         return found
 
     def prints(self, pattern: bytes) -> re.Match[bytes] | None:
-        """Wait until it has printed this; None if it ends, or time does, before it has."""
+        """Wait until it has printed this; None if it ends before, or does not within `PATIENCE` seconds."""
         with self._printed:
             self._printed.wait_for(lambda: self._over or re.search(pattern, self.output), PATIENCE)
             return re.search(pattern, self.output)
@@ -130,7 +130,7 @@ def drive(ours: Ours, sock: socket.socket, until: Callable[[], bool]) -> None:
 
 
 def part(ours: Ours, sock: socket.socket) -> None:
-    """Close well: close_notify there and back, then the socket, for which openssl waits half a second."""
+    """Close cleanly: close_notify in both directions, then the socket, for which openssl waits."""
     ours.close()
     drive(ours, sock, lambda: ours.connection.closed)
     sock.close()

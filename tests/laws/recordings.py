@@ -1,4 +1,4 @@
-"""Recorded conversations that can be had again: the ground on which the laws are tested.
+"""Recorded conversations that can be replayed, on which the laws are tested.
 
 How it works: with randomness and clock injected, an end is a function from the bytes that it receives to the
 events and bytes that it gives. A `Recording` holds what the other end once sent, and makes any number of ends

@@ -67,7 +67,7 @@ def s_client(words: Mapping[str, str]) -> None:
 
 
 def s_client_smtp(words: Mapping[str, str]) -> None:
-    """STARTTLS by OpenSSL, and the dialogue behind it."""
+    """STARTTLS by OpenSSL, and the dialogue after it."""
     address = f"localhost:{words['starttls']}"
     options = ("-starttls", "smtp", "-quiet", "-verify_return_error", "-CAfile", words["ca"])
     program = Program(peers.program("openssl"), "s_client", "-connect", address, *options)
@@ -101,12 +101,12 @@ def websockets(words: Mapping[str, str]) -> None:
 
 
 def smtplib(words: Mapping[str, str]) -> None:
-    """smtplib with the plain interpreter: both ways, and a client that turns away."""
+    """smtplib with the plain interpreter: both ways, and a client that refuses the certificate."""
     run(PLAIN, ["smtplib_client.py", words["implicit"], words["starttls"], words["ca"]])
 
 
 def port_scan(words: Mapping[str, str]) -> None:
-    """Connections that end at once, say nothing that is TLS, or are reset in the middle of a hello."""
+    """Connections that end at once, that send something other than TLS, and that end in the middle of a hello."""
     for said in (b"", b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"\x80" * 3000):
         with socket.create_connection(("127.0.0.1", int(words["port"])), timeout=PATIENCE) as sock:
             sock.sendall(said)

@@ -191,7 +191,7 @@ class StandIn:
         for record in self.recording.protected_records(self.role):
             yield bytes(a ^ b for a, b in zip(decrypt(record[:block]), previous, strict=True))
             previous = record[-block:]
-        yield from repeat(previous)  # behind the end of the recording: an answer to its close_notify
+        yield from repeat(previous)  # after the end of the recording: an answer to its close_notify
 
     # -- the conversation ---------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 How it works: `Dialogue` carries messages one by one, each in a record of its own, so that it can stop anywhere and
 something else can be said instead. Both ends run in clear text (their `InClearText` gives sealers and openers that
-only frame), for then any record can be put in at any time, behind a ChangeCipherSpec too. What checks the order does
-not know the difference.
+only frame), so that any record can be put in at any time, after a ChangeCipherSpec too. The code that checks the order
+is the same with and without encryption.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def units(sender: ConnectionEnd, data: bytes) -> Iterator[WireUnit]:
 
 
 class InClearText(StandardCrypto):
-    """Real cryptography in the handshake; behind the ChangeCipherSpecs nothing is encrypted."""
+    """Real cryptography in the handshake; after the ChangeCipherSpecs nothing is encrypted."""
 
     def make_sealer(self, *_: object, **__: object) -> Sealer:
         return NullCipher()

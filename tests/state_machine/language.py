@@ -2,7 +2,7 @@
 
 How it works: once the two hellos are known, what may follow is a finite set of sentences. `sentences` writes them
 down as the figures do, flight by flight, with brackets for what may be left out; `expected` reads off what may come
-next. Both pieces of the library that keep the order are held against this third one.
+next. Both parts of the library that check the order are compared with this third one.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def sentences(terms: Terms) -> frozenset[Sentence]:
 
 
 def following(terms: Terms, said: Sentence) -> frozenset[Letter]:
-    """The letters that may follow; behind a whole sentence, what begins another one."""
+    """The letters that may follow; after a whole sentence, what begins another one."""
     if said in sentences(terms):
         return frozenset({"server HelloRequest", "client ClientHello"})
     size = len(said)

@@ -43,7 +43,7 @@ NOT_MESSAGES = {
 
 @cache
 def messages() -> dict[int, bytes]:
-    """Handshake type to one message of it, header included: all of TLS 1.2, and 99, which nobody knows."""
+    """Handshake type to one message of it, header included: all of TLS 1.2, and 99, which is unknown."""
     hello = (ProtocolVersion.TLS_1_2, bytes(32), b"")
     made = (
         HelloRequest(),

@@ -49,7 +49,7 @@ class Item:
 _RECORD = re.compile(rb"[\x14-\x18]\x03[\x00-\x04]")
 _FIRST_RECORD = re.compile(rb"\x16\x03[\x00-\x04]..[\x01\x02]\x00|\x15\x03[\x00-\x04]\x00\x02[\x01\x02]", re.DOTALL)
 _FIRST_RECORD_BYTES = 7
-"""Bytes that are needed to recognise a first record. One may begin in the last bytes, so fewer of them are kept."""
+"""Bytes that are needed to recognise a first record; so the last ones are searched again when more have come."""
 _PAYLOADS: dict[ContentType, type[ChangeCipherSpec | AlertMessage | Heartbeat]] = {
     ContentType.CHANGE_CIPHER_SPEC: ChangeCipherSpec,
     ContentType.ALERT: AlertMessage,
