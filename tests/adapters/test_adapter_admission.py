@@ -20,7 +20,8 @@ from tests.adapters.streams import Streams, closed, echo, opened, serving
 from tests.adapters.streams import run as run_watched
 from tests.ends.loopback import server_config
 from tls12 import CipherSuite, ServerConfig, ServerConnection, UsageError
-from tls12.asyncio import admission, bounded_log, pace
+from tls12.asyncio import admission, pace
+from tls12.driver import bounded_log, bounds
 from tls12.lab.script import Script
 from tls12.registry import ContentType
 from tls12.wire import messages
@@ -307,7 +308,7 @@ def test_one_address_has_no_more_than_its_share(
     ],
 )
 def test_the_address_of_a_peer(peer: Any, address: str | None) -> None:
-    assert admission._address_of(SimpleNamespace(get_extra_info=lambda _: peer)) == address  # type: ignore[arg-type]
+    assert bounds.address_of(peer) == address
 
 
 def test_a_peer_without_an_address_is_not_bounded_by_it(tmp_path: Path) -> None:
@@ -331,7 +332,7 @@ def test_the_default_bound_of_connections_leaves_files_for_other_things(
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
     assert resource.RLIM_INFINITY == -1
-    assert admission.default_connections() == bound
+    assert bounds.default_connections(admission.MAX_CONNECTIONS) == bound
 
 
 def test_the_log_has_one_line_for_many_refusals_and_the_next_says_how_many(

@@ -6,7 +6,7 @@ Nothing here is shared between connections: one that fails takes nothing down bu
 
 from __future__ import annotations
 
-from tls12.asyncio.admission import MAX_CONNECTIONS, MAX_HANDSHAKES, PATIENCE
+from tls12.asyncio.admission import MAX_CONNECTIONS
 from tls12.asyncio.pace import RATE_PERIOD
 from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
 from tls12.asyncio.streams import (
@@ -20,6 +20,7 @@ from tls12.asyncio.streams import (
 )
 from tls12.asyncio.transport import TLSTransport
 from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers
+from tls12.driver.bounds import MAX_HANDSHAKES, PATIENCE
 
 __all__ = [
     "CLOSE_TIMEOUT",

@@ -16,40 +16,23 @@ protects something else:
   honest clients behind one address.
 
 Each bound is named in the log (logger "tls12.asyncio", WARNING) when it takes effect, at most once in ten seconds, with
-how often it did since the last line (`bounded_log.py`).
+how often it did since the last line (`driver/bounded_log.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
-from tls12.asyncio.bounded_log import BoundedLog
 from tls12.asyncio.transport import TLSTransport
-from tls12.errors import UsageError
-
-MAX_HANDSHAKES = 512
-"""Handshakes that a server has open at the same time, unless the caller says otherwise."""
+from tls12.driver.bounded_log import BoundedLog
+from tls12.driver.bounds import MAX_HANDSHAKES, PATIENCE, address_of, check_bounds, default_connections
 
 MAX_CONNECTIONS = 10_000
 """Connections that a server has open at the same time, unless the caller says otherwise, or seven eighths of the files
 that the process may have open, if that is less."""
-
-PATIENCE = 5.0
-"""Seconds that a handshake may take while other connections wait for its place."""
-
-
-def default_connections() -> int:
-    """The bound on connections where the caller gives none: `MAX_CONNECTIONS`, or fewer where files are few."""
-    try:
-        import resource
-    except ImportError:  # pragma: no cover - Windows
-        return 500  # what select() can watch there is 512
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, files * 7 // 8))
 
 
 class Arrival(asyncio.Protocol):
@@ -93,17 +76,10 @@ class Admission:
         max_per_address: int | None = None,
         handshake_timeout: float | None = None,
     ) -> None:
-        bounds = {
-            "max_connections": max_connections,
-            "max_handshakes": max_handshakes,
-            "max_per_address": max_per_address,
-        }
-        for name, bound in bounds.items():
-            if bound is not None and (not isinstance(bound, int) or bound < 1):
-                raise UsageError(f"{name} is {bound!r}; give a number of connections, 1 or more")
+        check_bounds(max_connections=max_connections, max_handshakes=max_handshakes, max_per_address=max_per_address)
         self._make_transport = make_transport
         self._log = log
-        self._max_connections = default_connections() if max_connections is None else max_connections
+        self._max_connections = default_connections(MAX_CONNECTIONS) if max_connections is None else max_connections
         self._max_handshakes = max_handshakes
         self._max_per_address = max_per_address
         self._handshake_timeout = handshake_timeout
@@ -119,7 +95,7 @@ class Admission:
         """A new TCP connection: it begins a handshake, waits, or is closed."""
         arrival.since = self._loop.time()
         if self._max_per_address is not None:
-            address = _address_of(arrival.raw)
+            address = address_of(arrival.raw.get_extra_info("peername"))
             if address is not None and self._by_address[address] >= self._max_per_address:
                 self._refuse(arrival, "max_per_address", f"{self._max_per_address} connections from {address} are open")
                 return
@@ -225,16 +201,3 @@ class Admission:
 
     def _warn(self, bound: str, what: str) -> None:
         self._log.warn(bound, 1, "%s is reached: %s", bound, what)
-
-
-def _address_of(raw: asyncio.Transport) -> str | None:
-    """The peer's IP address; of IPv6, the network that one client has for itself (RFC 6177). None for other sockets."""
-    peer = raw.get_extra_info("peername")
-    try:
-        address = ipaddress.ip_address(peer[0])
-    except (ValueError, TypeError, IndexError):
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((int(address) >> 64 << 64, 64)))
-    return str(address)

@@ -14,8 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from tls12.asyncio.admission import MAX_HANDSHAKES, Admission, Arrival
-from tls12.asyncio.bounded_log import BoundedLog
+from tls12.asyncio.admission import Admission, Arrival
 from tls12.asyncio.pace import PacedTransport, Watch
 from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
 from tls12.asyncio.transport import TLSTransport
@@ -29,6 +28,8 @@ from tls12.driver import (
     client_connection,
     server_connection,
 )
+from tls12.driver.bounded_log import BoundedLog
+from tls12.driver.bounds import BACKLOG, FAILURES_LOGGED, MAX_HANDSHAKES
 from tls12.errors import UsageError
 from tls12.given import name_value, require
 from tls12.handshake.engine import OnMessage, Rewrite
@@ -36,13 +37,6 @@ from tls12.registry import Alert
 from tls12.resumption.sessions import Session
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
-
-BACKLOG = 1024
-"""Connections that the kernel keeps for a server until it accepts them. asyncio's 100 overflow while a crowd connects;
-honest clients then wait for a second, until they try again."""
-
-FAILURES_LOGGED = 10
-"""Failed handshakes that a server logs one by one in ten seconds; of the others it logs only how many they were."""
 
 STREAM_LIMIT = 2**16
 """Bytes that a stream reader holds before it stops the peer, as in asyncio."""

@@ -221,6 +221,15 @@ class Stream:
             self.driver.is_interrupted = True
         return self.driver.failure
 
+    def has_failed_with(self, error: BaseException) -> bool:
+        """Whether this exception came out of this connection, because it failed or took too long."""
+        if isinstance(error, TimeoutError):
+            return error.args == ("timed out",)  # as the socket raises it
+        failure = self._failed()
+        if failure is None:
+            return isinstance(error, ConnectionError) and self.driver.has_ended
+        return isinstance(error, ConnectionError) or (type(error) is type(failure) and error.args == failure.args)
+
     def _raise_if_failed(self) -> None:
         if (failure := self._failed()) is not None:
             raise to_raise(failure)
