@@ -5,8 +5,9 @@ by each connection; any number of connections and threads may share one. `Client
 client must say how the peer is verified; with None it offers no suite that needs a certificate.
 
 Cryptography (`crypto`), randomness (`random`) and time (`clock`) are injected. With the latter two fixed a handshake
-is reproducible to the byte, since signatures are deterministic whenever the randomness is not the system's. That is for
-tests and research ONLY: a connection whose randomness can be guessed protects nothing.
+is reproducible to the byte, ECDSA signatures included, except where the backend draws by itself: for RSA-PSS and DSA
+signatures, and for RSA encryption. That is for tests and research ONLY: a connection whose randomness can be guessed
+protects nothing.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ class Limits:
     certificates: int = 16
     """Certificates in the peer's chain."""
     warnings: int = 8
-    """Consecutive warning alerts without anything useful between them."""
+    """Consecutive warning alerts without a handshake message or a non-empty data record between them."""
     empty_records: int = 32
     """Consecutive empty application_data records."""
     hello_requests: int = 8
@@ -167,7 +168,7 @@ class Limits:
     handshake_seconds: float | None = None
     """How long a handshake may take by the injected clock; None leaves that to the caller's time-outs."""
     buffered: int = 262_144
-    """Input kept while the connection is paused, and bytes behind a close_notify."""
+    """Input kept while the connection is paused, and bytes after a close_notify."""
     held: int = 4_194_304
     """Application data that waits for the end of a renegotiation. A write below the bound is taken whole, however long.
     A write at the bound fails the connection, because the peer delays us and the application did not look at
@@ -203,7 +204,7 @@ class Limits:
     def of_the_format(cls) -> Limits:
         """The defaults, but for the sizes of messages and lists: those are what the encoding has room for.
 
-        One hello may then cost a tenth of a second and several megabytes. For the laboratory, not for a public server.
+        One hello may then cost much time and memory. For the laboratory, not for a public server.
         """
         return cls(
             message_sizes=_LARGEST_MESSAGES,
@@ -358,8 +359,8 @@ class ServerConfig:
     session_lifetime: float = 7_200.0
     """Seconds for which a session may be resumed."""
     resume_across_keys: bool = False
-    """Resume also sessions that were made under a certificate with another key of the same kind, if today's is for
-    the same names. Otherwise a session outlives a renewed certificate only if the key stays."""
+    """Resume also sessions that were made under a certificate with another key of the same kind, if the present one is
+    for the same names. Otherwise a session remains usable after its certificate is renewed only if the key stays."""
     extensions: Callable[[ClientHello], Iterable[Extension]] | None = None
     """Extensions of your own for the ServerHello, made from the ClientHello: only types that it offers are sent."""
     record_size_limit: int = 16_384
@@ -369,11 +370,11 @@ class ServerConfig:
     crypto: CryptoProvider = STANDARD
     """What makes keys, signs, verifies, protects records and draws random bytes (`tls12.crypto.provider`)."""
     random: Callable[[int], bytes] = os.urandom
-    """Where random bytes come from, whatever they are for; `os.urandom` leaves that to `crypto`."""
+    """The source of random bytes for every purpose; with `os.urandom` they come from `crypto`."""
     clock: Callable[[], float] = time.time
     memory: Memory | None = field(default_factory=Memory, compare=False)
-    """Where what was read and made before is kept, for the connections of this configuration and of those that get the
-    same memory. None goes without: then the same input always takes the same path through the code."""
+    """A cache of what was read and made before, for all connections whose configurations have this object. With None
+    nothing is cached, and the same input always takes the same path through the code."""
     suites: tuple[Suite, ...] = field(init=False, repr=False, compare=False)
     """What can be chosen: the policy's suites, less those that this configuration could not carry through."""
     draw: Draw = field(init=False, repr=False, compare=False)
@@ -472,7 +473,7 @@ _FIELD_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "random": (callable, "a function from a number to as many bytes"),
     "clock": (callable, "a function that gives seconds"),
 }
-"""What each field must be, and what to give; found here, a mistake is not blamed on the first peer."""
+"""What each field must be, and what to give. Checked here, a mistake does not appear later as a failed connection."""
 
 
 def _offers(method: str, value: object) -> bool:

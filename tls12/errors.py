@@ -81,7 +81,7 @@ class TLSError(Reasoned, OSError):
 
 
 class UsageError(Reasoned, ValueError):
-    """The caller of this library broke its contract: the only kind that its methods raise.
+    """The caller of this library broke its contract.
 
     No TLSError and no OSError, for it is a mistake in the program and not the failure of a connection.
     """
@@ -189,7 +189,7 @@ class KeysExhausted(LimitExceeded):
 
 
 class PeerIncompatible(TLSError):
-    """The peer is honest, but nothing suits both sides."""
+    """The peer breaks no rule, but the two sides have nothing in common, or the policy demands more."""
 
     alert = Alert.HANDSHAKE_FAILURE
     rule = "RFC 5246 7.2.2"
@@ -236,7 +236,7 @@ class CertificateExpired(CertificateError):
 
 
 class CertificateRevoked(CertificateError):
-    """A certificate of the chain is revoked."""
+    """A certificate of the chain is revoked. For verifiers of the application's own: this library checks none."""
 
     alert = Alert.CERTIFICATE_REVOKED
 
@@ -266,7 +266,7 @@ class NotPinned(CertificateError):
 
 
 class BadStaple(CertificateError):
-    """A stapled OCSP response that is missing although it was promised, or that is not valid."""
+    """A stapled OCSP response that cannot be read or, for a verifier of the application's own, that is not valid."""
 
     alert = Alert.BAD_CERTIFICATE_STATUS_RESPONSE
     rule = "RFC 6066 8"

@@ -244,7 +244,8 @@ class ConnectionClosed:
 
 @dataclass(slots=True)
 class ConnectionFailed:
-    """The connection is over because of the peer. The alert, if one is owed, waits in `data_to_send()`."""
+    """The connection has failed: because of the peer or, with an `InternalError`, because an object of the application
+    raised or an exception interrupted a step. The alert, if one is owed, waits in `data_to_send()`."""
 
     error: TLSError
 

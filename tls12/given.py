@@ -2,8 +2,8 @@
 
 How it works: a hook, a look-up or a clock that gives something of another type would fail far from there, or, worse,
 work in part. So each result passes `expect`, and the `clock` of a configuration is wrapped, unless it is the standard
-library's, which costs nothing that way (`random` likewise: `crypto/randomness.py`). What is wrong is the application's
-bug: a `UsageError` that names the argument reaches the caller, after internal_error.
+library's, which then costs nothing more (`random` likewise: `crypto/randomness.py`). A wrong result is the
+application's bug: the peer gets internal_error, and the caller a `UsageError` that names the argument.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Renegotiation(Enum):
 
 
 SMALLEST_MODULUS = finite_field.SMALLEST_MODULUS
-"""Bits of RSA and of finite-field Diffie-Hellman below which no policy goes."""
+"""Bits. No policy accepts a shorter RSA key or finite-field modulus."""
 
 DEFAULT_GROUPS = (
     NamedGroup.X25519,
@@ -373,7 +373,7 @@ _CODE_POINTS: dict[str, type[CodePoint]] = {
     "certificate_schemes": SignatureScheme,
 }
 _PLAIN_TYPES = {"str": str, "bool": bool, "int": int, "Renegotiation": Renegotiation}
-"""What a field of this annotation holds, and nothing that compares like it."""
+"""The exact type of a field with this annotation. A subclass is refused: True is no number of bits."""
 
 
 def _several(name: str, values: Any) -> Iterable[Any]:

@@ -1,11 +1,11 @@
 """Keeping secrets out of what is printed: a holder that `repr` cannot read, and frames that forget.
 
-How it works: a traceback refers to the frames that it went through, and a frame to its local variables. Whoever reports
-an exception with the variables of each frame (`traceback.TracebackException(capture_locals=True)`, every error tracker)
-would print what our functions were computing with, and a traceback that is kept keeps all of it. So a value that has to
-be a local variable while an application's object is called is a `Secret`; and where an exception leaves this library,
-the frames of ours that it has ended forget their variables, while their lines stay in the traceback. Frames of the
-application keep theirs.
+How it works: a traceback refers to the frames that it went through, and a frame to its local variables. A program that
+reports an exception with the variables of each frame (`traceback.TracebackException(capture_locals=True)`, every error
+tracker) would print what our functions were computing with, and a kept traceback keeps all of it. So a value that has
+to be a local variable while an application's object is called is a `Secret`; and where an exception leaves this
+library, the frames of ours that it has ended forget their variables, while their lines stay in the traceback. Frames of
+the application keep theirs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Secret(Generic[T]):
 
 
 def forget_frames(error: BaseException | None) -> None:
-    """Take the tracebacks off an error that is told and not raised, for it may be kept.
+    """Remove the tracebacks from an error that goes into an event and is not raised, because it may be kept.
 
     Their frames would keep the peer's messages, megabytes of them, and our secrets.
     """

@@ -6,7 +6,7 @@ compares, hashes and is written like any other, and its text says that it is unk
 
 Decoding uses `X.of(n)`, the bound `__getitem__` of a dict, which is several times as fast as `X(n)`
 (docs/performance.md). An unlisted member is made by `int.__new__` alone, and its name and value are computed when they
-are asked for. It is never kept, so a peer cannot fill the memory with numbers of its own invention.
+are asked for. It is never kept, so a peer cannot fill the memory by sending many different numbers.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class HandshakeType(CodePoint, size=1):
 
 
 class CompressionMethod(CodePoint, size=1):
-    """A compression method (RFC 3749): all but null are dead (RFC 7525 3.3)."""
+    """A compression method (RFC 3749): all but null are obsolete (RFC 7525 3.3)."""
 
     NULL = 0
     DEFLATE = 1, "DEFLATE"
