@@ -57,7 +57,7 @@ def carry(*ends: Driver) -> None:
 
 
 def talking(client: Driver | None = None, server: Driver | None = None) -> tuple[Driver, Driver]:
-    """Two ends behind their handshake."""
+    """Two ends after their handshake."""
     client, server = client or a_client(), server or a_server()
     server.begin()
     client.begin()

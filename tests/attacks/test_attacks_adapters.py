@@ -116,7 +116,7 @@ ADAPTERS = {"sync": over_sync, "asyncio": over_asyncio}
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_injected_plaintext_records(adapter: str) -> None:
-    """A record in the clear, slipped in behind the ClientHello, is not what the client said under TLS."""
+    """A record in the clear that an attacker adds after the ClientHello does not count as data of the client."""
     over = ADAPTERS[adapter]
     assert over(Injection()) == HONEST
     assert_defended(
@@ -128,7 +128,7 @@ def test_injected_plaintext_records(adapter: str) -> None:
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_injected_records_behind_the_handshake(adapter: str) -> None:
-    """Nor is one that comes in one packet with the Finished, in front of the first protected data."""
+    """Nor does one that comes in one packet with the Finished, before the first protected data."""
 
     class OpenedOrTaken(Indirect):
         taken = 0
@@ -147,7 +147,7 @@ def test_injected_records_behind_the_handshake(adapter: str) -> None:
 
 
 def test_injected_commands_before_starttls() -> None:
-    """A command that arrives with STARTTLS in one packet is plaintext, and does not become TLS by waiting."""
+    """A command that arrives in one packet with STARTTLS is plaintext, and must not count as received by TLS."""
 
     def attack() -> bool:
         ours, theirs = tcp_pair()

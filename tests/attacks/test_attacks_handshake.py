@@ -90,7 +90,7 @@ def test_early_change_cipher_spec() -> None:
         return ours.error is None and ours.connection.expecting == ("ChangeCipherSpec",)
 
     def at_any_time(self: Core, payload: bytes) -> None:
-        """OpenSSL until 2014 derived the keys from whatever master secret there was: here, none."""
+        """What OpenSSL did until 2014: it derived keys although there was no master secret yet."""
         suite = self.handshakes.conversation.facts.cipher_suite
         assert suite is not None
         keys = key_block(SUITES[suite], make_prf(SUITES[suite].prf_hash, b""), *randoms[-2:])
@@ -101,7 +101,7 @@ def test_early_change_cipher_spec() -> None:
 
 
 def test_skipped_certificate_verify() -> None:
-    """Whoever shows a certificate and leaves out the proof of its key is not its owner."""
+    """A peer that shows a certificate but leaves out the proof of its key is not accepted as its owner."""
     victim = pki.client()
 
     def attack() -> bool:
@@ -127,7 +127,7 @@ def test_skipped_certificate_verify() -> None:
 
 
 def test_skipped_finished() -> None:
-    """Data before the Finished would be data of a handshake that nobody has compared with the other side's."""
+    """Data before the Finished would belong to a handshake that the two sides have not compared yet."""
 
     def attack() -> bool:
         ours, script = our_server(), Scripted("client")
@@ -144,7 +144,7 @@ def test_skipped_finished() -> None:
 
 
 def test_altered_hellos() -> None:
-    """An attacker in the middle takes the strong suites out of the ClientHello; the Finished messages tell."""
+    """An attacker in the middle takes the strong suites out of the ClientHello; the Finished messages reveal it."""
     policy = Policy.legacy_device()  # with extended master secret, the keys would not even be the same
 
     def attack() -> bool:
@@ -173,7 +173,7 @@ def test_altered_hellos() -> None:
 
 
 def test_version_downgrades() -> None:
-    """The dance of POODLE ends at once: nothing below TLS 1.2 is spoken, whoever proposes it."""
+    """The downgrade of POODLE fails: nothing below TLS 1.2 is spoken, whichever side proposes it."""
 
     def attack_client() -> bool:
         client, script = our_client(), Scripted("server")
@@ -199,7 +199,7 @@ def test_version_downgrades() -> None:
 
 
 def test_unrequested_extensions() -> None:
-    """A server that answers what was not asked could turn on what nobody expects."""
+    """A server that answers an extension that was not offered could turn on what the client does not expect."""
 
     def attack() -> bool:
         client, script = our_client(), Scripted("server")

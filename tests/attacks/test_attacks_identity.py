@@ -63,7 +63,7 @@ class Careless:
 
 
 def issued(*names: str) -> IssuedCertificate:
-    """What an honest CA gives to whoever owns mallory.test, and asks for something strange."""
+    """What an honest CA issues to the owner of mallory.test, who asks for something strange."""
     san = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     return pki.intermediate().issue(key=pki.key(), common_name="Mallory", extensions=(san,))
 
@@ -107,7 +107,7 @@ TRICKS: dict[str, tuple[str, Callable[[], IssuedCertificate], Naive]] = {
 
 @pytest.mark.parametrize("trick", TRICKS)
 def test_names_that_look_alike(trick: str) -> None:
-    """A certificate that is good for something else than what the careless eye reads in it."""
+    """A certificate whose names look like the wanted one to a careless comparison."""
     name, make, naive = TRICKS[trick]
     certificate = credential_of(make())
 
@@ -120,7 +120,7 @@ def test_names_that_look_alike(trick: str) -> None:
 
 
 def test_leaves_that_issue() -> None:
-    """Whoever has a certificate for one name signs another with it, if nobody asks whether that is a CA."""
+    """The owner of a certificate for one name signs another one with it; the verifier must ask whether that is a CA."""
     mallorys = pki.intermediate().issue("mallory.test", key=pki.key("ecdsa-p256", 5), common_name="mallory.test")
     san = x509.SubjectAlternativeName([x509.DNSName(pki.NAME)])
     purpose = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
@@ -150,7 +150,7 @@ def test_certificates_of_another_purpose() -> None:
 
 
 def test_raw_keys() -> None:
-    """A bare public key in the place of a certificate proves that somebody owns it, and not who."""
+    """A bare public key in place of a certificate proves that the peer owns it, but not who the peer is."""
     key = pki.key("ecdsa-p256", 8)
     bare = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 

@@ -103,7 +103,7 @@ def completes_with(script: Scripted, ours: Ours, keys: wire.ExchangeKeys, premas
 
 
 def impersonate(suite: CipherSuite, certificate: Credential, client: Ours) -> Scripted:
-    """The attacker has answered our client, and shown it somebody else's certificate."""
+    """The attacker has answered our client, and shown it another server's certificate."""
     script = Scripted("server")
     client.start()
     script.receive(client.take())
@@ -189,13 +189,14 @@ class ExportParams(DheParams):
 
 
 def test_freak() -> None:
-    """A temporary RSA key that nobody asked for, short enough to be factored, must not replace the certificate's."""
+    """A temporary RSA key for which the client did not ask, short enough to be factored, must not replace the
+    certificate's."""
     weak = ExportParams((EXPORT_P * EXPORT_Q).to_bytes(64), (65537).to_bytes(3), b"")
 
     def attack() -> bool:
         client = compatible_client()
         script = impersonate(RSA, credential("rsa-2048"), client)
-        # The server still signs export keys for whoever asks; the attacker in the middle asked.
+        # The server still signs export keys for a client that asks; the attacker in the middle asked.
         share = script.sign_share(ServerKeyExchange(weak), pki.key("rsa-2048"), SignatureScheme.RSA_PKCS1_SHA256)
         script.send(share, ServerHelloDone())
         talk(client, script)
@@ -243,7 +244,7 @@ EXPORT_GROUP = int(
 
 
 def test_logjam() -> None:
-    """A group of 512 bits, which the server signed for somebody who asked for an export suite."""
+    """A group of 512 bits, which the server signed for another client that asked for an export suite."""
 
     def attack() -> bool:
         client = compatible_client()
@@ -271,7 +272,7 @@ def test_logjam() -> None:
 
 
 def test_raccoon() -> None:
-    """Leading zeros of a secret show in its length; with a key that is used twice, they can be asked for again."""
+    """The time to hash a secret reveals its leading zeros; if a key is used twice, an attacker can ask again."""
 
     def attack() -> bool:
         secrets: list[bytes] = []
@@ -354,7 +355,7 @@ def test_invalid_curve() -> None:
 
 @pytest.mark.parametrize("group", [NamedGroup.X25519, NamedGroup.X448], ids=str)
 def test_points_of_low_order(group: NamedGroup) -> None:
-    """With a point of low order the secret is zero, whoever listens: nothing was exchanged at all."""
+    """With a point of low order the secret is zero, which every listener knows."""
     policy = Policy.compatible().replace(groups=(group,))
     zeros = bytes(32 if group is NamedGroup.X25519 else 56)
 
@@ -406,7 +407,7 @@ def test_replayed_key_shares() -> None:
 
 
 def test_forged_rsa_signatures() -> None:
-    """With exponent 3, a cube that begins like a signature is one, for whoever does not look at its end."""
+    """With exponent 3, a cube that begins like a padded hash passes for a signature if its end is not checked."""
     key = rsa.generate_private_key(3, 2048)
     certificate = credential_of(pki.intermediate().issue(pki.NAME, key=key))
     digest_info = bytes.fromhex("3031300d060960864801650304020105000420")

@@ -85,7 +85,7 @@ class WithCbc(StandardCrypto):
 
 
 class Counted:
-    """A hash whose calls of the compression function can be counted: what a stopwatch on the network measures."""
+    """A hash whose calls of the compression function are counted, in place of the time that attackers measure."""
 
     calls = 0
 
@@ -296,7 +296,7 @@ def test_repeated_gcm_nonces() -> None:
 
 
 def test_replayed_records() -> None:
-    """A record that is sent twice is an order that is executed twice."""
+    """A record that is replayed must be refused, or an order in it would be executed twice."""
 
     def attack() -> bool:
         client, server = our_client(), our_server()
@@ -383,7 +383,7 @@ def test_crime_and_the_choice_of_compression() -> None:
 
 
 def test_truncation() -> None:
-    """Whoever cuts the TCP connection cannot make half an order look like a whole one."""
+    """An attacker who cuts the TCP connection cannot make half an order look like a whole one."""
 
     def attack() -> bool:
         client, server = our_client(), our_server()

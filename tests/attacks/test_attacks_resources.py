@@ -145,7 +145,7 @@ def test_renegotiation_flood() -> None:
 
 
 def test_declared_lengths() -> None:
-    """A message that says it is 16 MiB long is refused when it says so, not when memory is full of it."""
+    """A message that declares 16 MiB is refused when its header comes, not when memory is full of it."""
 
     def attack() -> bool:
         ours, script = our_server(), Scripted("client")
@@ -159,7 +159,7 @@ def test_declared_lengths() -> None:
 
 
 def test_input_during_a_pause() -> None:
-    """Whoever goes on sending while the application thinks does not fill its memory."""
+    """A peer that sends while the application decides on an answer cannot fill the memory."""
 
     def attack() -> bool:
         config = our_server().connection.config
@@ -230,7 +230,7 @@ def test_tiny_fragments() -> None:
 
 
 def test_dripping_handshakes() -> None:
-    """A peer that sends a byte now and then holds a connection for as long as it is let."""
+    """A peer that sends a byte now and then holds a connection until a limit of time ends it."""
 
     def attack() -> bool:
         now = [0.0]
@@ -299,7 +299,7 @@ def test_dheat_against_clients() -> None:
 
 
 def test_heartbleed() -> None:
-    """A heartbeat that says it is longer than it is must not be answered with what lies behind it in memory."""
+    """A heartbeat that claims to be longer than it is must not be answered with what follows it in memory."""
     secret = b"another user's password"
     request = bytes([HeartbeatMessageType.HEARTBEAT_REQUEST]) + (64).to_bytes(2, "big") + b"hi"
 
@@ -315,7 +315,7 @@ def test_heartbleed() -> None:
         self.outgoing.queue.append(b"\x18\x03\x03" + len(payload).to_bytes(2, "big") + payload)
 
     def parse_as_c_does(data: bytes) -> Heartbeat:
-        """What OpenSSL 1.0.1 did: the length is the peer's word, and memory goes on behind the record."""
+        """What OpenSSL 1.0.1 did: it believed the length that the peer stated, and read beyond the record."""
         memory = data + secret + bytes(64)
         return Heartbeat(HeartbeatMessageType.of(data[0]), memory[3 : 3 + int.from_bytes(data[1:3], "big")], b"")
 

@@ -151,7 +151,7 @@ def test_injected_prefix() -> None:
 
 
 def test_changed_identity() -> None:
-    """A client that is authenticated as one goes on as another, by resuming the other's session in a renegotiation."""
+    """A client that authenticated under one identity takes another, by resuming its session in a renegotiation."""
     allowing = Policy.default().replace(renegotiation=Renegotiation.ALLOW)
     one, other = (credential_of(pki.client(common_name=name)) for name in ("guest", "admin"))
 
@@ -223,7 +223,7 @@ def _inside(attacker: Scripted, server: Ours) -> Callable[[Scripted], None]:
 
 
 def test_stolen_ticket_keys() -> None:
-    """Whoever takes the ticket keys of a running server reads what was recorded, but not from long ago."""
+    """An attacker who steals the ticket keys of a running server reads recorded connections, but no old ones."""
     lifetime = 3_600.0
 
     def attack() -> bool:
@@ -245,7 +245,7 @@ def test_stolen_ticket_keys() -> None:
 
 
 def test_ticket_keys_of_zeros() -> None:
-    """A server whose first ticket key is all zeros, because nobody had made one yet, encrypts for everybody."""
+    """A server whose first ticket key is all zeros, because none was made yet, seals tickets that anyone can open."""
 
     def attack() -> bool:
         try:
@@ -304,7 +304,7 @@ def test_resumption_under_another_name() -> None:
 
 
 def test_resumption_under_another_verifier() -> None:
-    """A session of a client that accepted anybody is no proof for one that does not, though they share a store."""
+    """A client that verifies does not resume the session of one that accepts any peer, though they share a store."""
 
     def attack() -> bool:
         store, keys = MemorySessionStore(), TicketKeys.generate()
@@ -338,7 +338,7 @@ def test_resumption_under_another_policy() -> None:
 @pytest.mark.parametrize("by", ["ticket", "id"])
 @pytest.mark.parametrize("second", ["somebody else", "nobody"])
 def test_resumption_as_another_client(second: str, by: str) -> None:
-    """Two users of one program share its store, and the one goes on as the other."""
+    """Two users of one program share its store; neither may resume a session of the other."""
     one, other = (credential_of(pki.client(common_name=name)) for name in ("alice", "bob"))
     second_credentials = (other,) if second == "somebody else" else ()
 
@@ -355,7 +355,7 @@ def test_resumption_as_another_client(second: str, by: str) -> None:
 
 
 def test_resumption_with_a_key_that_was_replaced() -> None:
-    """Whoever knew a pre-shared key that leaked, and was replaced, goes on with the session that it made."""
+    """A pre-shared key leaked and was replaced; an attacker who knew it must not resume a session made with it."""
     names = {"verifier": None, "policy": Policy.psk()}
 
     def attack() -> bool:
@@ -378,7 +378,7 @@ def test_resumption_with_a_key_that_was_replaced() -> None:
 
 
 def test_selfie() -> None:
-    """A device with one pre-shared key for both roles takes its own reflection for its partner."""
+    """A device that has one pre-shared key for both roles must not take its own reflected messages for its peer's."""
     key = b"one key for all of us, 32 bytes!"
 
     def attack() -> bool:

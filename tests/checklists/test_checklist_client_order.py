@@ -55,7 +55,7 @@ RENEGOTIATE = Policy.compatible().replace(renegotiation=Renegotiation.ALLOW)
 
 
 def with_keys(duel: AgainstClient) -> AgainstClient:
-    """The client's flight is there, and the keys to read what it says behind it."""
+    """The client's flight has come, and the script has the keys to read what follows it."""
     duel.flight().script.accept()
     return duel
 

@@ -233,7 +233,7 @@ def test_what_waits_to_be_sent_is_not_lost_when_fetching_it_is_interrupted(amoun
 
 
 def test_no_event_is_lost_when_fetching_it_is_interrupted_by_a_signal() -> None:
-    """The interpreter looks for signals behind a call: there must be none between taking an event and returning it."""
+    """The interpreter looks for signals after a call: there must be none between taking an event and returning it."""
     ours, theirs = connected("client")
     theirs.send(b"one")
     ours.connection.receive_data(theirs.take())

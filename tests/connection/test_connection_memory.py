@@ -182,7 +182,7 @@ def test_a_failed_connection_keeps_nothing(role: str) -> None:
 
 
 def test_the_error_of_a_failed_connection_does_not_keep_the_message_that_it_is_about() -> None:
-    """Sixteen thousand extensions that nobody asked for make four megabytes of objects."""
+    """A ServerHello with very many extensions that were not offered makes megabytes of objects."""
     extensions = tuple(RawExtension(ExtensionType.of(kind), b"") for kind in range(0x4000, 0x4000 + 16_000))
     suite, null = CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, CompressionMethod.NULL
     hello = serialize(ServerHello(ProtocolVersion.TLS_1_2, bytes(32), b"", suite, null, extensions))

@@ -29,7 +29,7 @@ def read(*extensions: Extension) -> Offer:
 
 
 def filled(kind: type[CodePoint], *codes: CodePoint) -> tuple[CodePoint, ...]:
-    """These, the last of them behind very many unknown ones, and all of them again and again."""
+    """These codes, the last of them after very many unknown ones, and then all of them many times more."""
     unknown = tuple(kind.of(0x7000 + number) for number in range(LONG))
     assert not any(code.is_known for code in unknown)
     return (*codes[:-1], *unknown, codes[-1], *codes * 100)

@@ -1,4 +1,4 @@
-"""Keys weaker than the policy allows are refused, whoever verifies, and allowed where the policy says so."""
+"""Keys weaker than the policy allows are refused, whatever the verifier is, and allowed where the policy says so."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def recorded(case: Case) -> Flow:
 
 
 def client_random(flow: Flow) -> bytes:
-    """It stands behind the headers of record and message, and the version."""
+    """It follows the headers of record and message, and the version."""
     return flow[0][1][11:43]
 
 

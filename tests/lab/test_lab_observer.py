@@ -245,7 +245,7 @@ def test_without_the_secret_the_handshake_is_seen_and_the_rest_stays_closed() ->
     assert closed(seen) == {"the key log has no secret for this ClientHello"}
     kinds = {item.content_type for item in only(seen, Undecryptable)}
     assert kinds == {ContentType.HANDSHAKE, ContentType.APPLICATION_DATA, ContentType.ALERT}
-    # The server's NewSessionTicket comes in the clear behind a Finished that nobody can read.
+    # The server's NewSessionTicket comes in the clear after a client's Finished that the observer cannot read.
     assert not only(seen, RuleBroken)
 
 

@@ -20,7 +20,7 @@ from tls12 import (
 from tls12.events import PAUSABLE
 
 ASKED = PAUSABLE - {PskLookupRequested}
-"""Whoever looks PSKs up himself offers their suites too, which these conversations do not."""
+"""Without PskLookupRequested: an application that answers it offers PSK suites too, which these conversations lack."""
 
 
 def decide(event: Event) -> object:

@@ -31,7 +31,7 @@ ODD = 3 * 5 * 7
 
 
 def rsa_key(bits: int, exponent: int = 65_537) -> rsa.RSAPublicKey:
-    """An RSA key of which nobody knows the factors: enough to be measured."""
+    """An RSA public key without a private key, which is enough for measuring its length."""
     return rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) | ODD).public_key()
 
 
@@ -186,7 +186,7 @@ def test_the_same_certificate_many_times_is_one() -> None:
 
 
 def fenced(names: int, constraints: int, *, critical: bool = True) -> PeerChain:
-    """A leaf with so many names, under a CA that nobody knows with so many constraints."""
+    """A leaf with so many names, under an unknown CA with so many constraints."""
     key = pki.key("ecdsa-p256", 70)
     trees = x509.NameConstraints(None, [x509.DNSName(f"x{n}.a") for n in range(constraints)])
     ca = pki.bare("fence", key, CA, SIGNS, (trees, critical), issuer="nowhere")
