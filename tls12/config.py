@@ -265,6 +265,8 @@ class ClientConfig:
     """Ask for a staple (RFC 6066 8)."""
     request_scts: bool = True
     """Ask for signed certificate timestamps (RFC 6962)."""
+    request_ticket: bool = True
+    """Offer session tickets (RFC 5077). Without them the client resumes by session id only, if at all."""
     extensions: tuple[Extension, ...] = ()
     """Extensions of your own for the ClientHello; what the server answers is in `Negotiated.custom_extensions`."""
     max_fragment_length: int | None = None
@@ -461,6 +463,7 @@ _FIELD_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
             "require_credential",
             "request_ocsp",
             "request_scts",
+            "request_ticket",
             "fallback_scsv",
             "resume_across_keys",
         ),

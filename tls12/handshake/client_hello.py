@@ -167,8 +167,9 @@ class ClientHellos(Steps[ClientConfig]):
             extensions.append(common.UNCOMPRESSED_POINTS)
         if required.groups:
             extensions.append(common.supported_groups(policy.groups, config.memory))
-        ticket = session.ticket if session is not None else b""
-        extensions.append(common.session_ticket(ticket, config.memory) if ticket else common.NO_TICKET_YET)
+        if config.request_ticket:
+            ticket = session.ticket if session is not None else b""
+            extensions.append(common.session_ticket(ticket, config.memory) if ticket else common.NO_TICKET_YET)
         if policy.encrypt_then_mac and required.encrypt_then_mac:
             extensions.append(common.ENCRYPT_THEN_MAC)
         if required.certificates:
@@ -220,7 +221,9 @@ class ClientHellos(Steps[ClientConfig]):
             return None
         if session.peer.psk_identity is not None and not self.has_psk_of(session):
             return None
-        return session if session.ticket or session.session_id else None
+        if session.ticket:
+            return session if config.request_ticket else None
+        return session if session.session_id else None
 
     def has_psk_of(self, session: Session) -> bool:
         """Whether our key for the session's hint is still the one that the session was made with.

@@ -27,6 +27,7 @@ from cryptography import x509
 
 from tls12.config import ClientAuth, ClientConfig, Psk, ServerConfig
 from tls12.connection import ClientConnection, ServerConnection
+from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.suites import SUITES
 from tls12.errors import UsageError
 from tls12.events import ClientHelloReceived
@@ -37,9 +38,9 @@ from tls12.registry import CipherSuite, NamedGroup
 from tls12.resumption.sessions import Session
 from tls12.resumption.tickets import TicketKeys
 from tls12.sslcompat.ciphers import check_words
-from tls12.sslcompat.engine import Engine, over_memory, over_socket
-from tls12.sslcompat.errors import ssl_error
-from tls12.sslcompat.groups import CURVES, dh_group, is_curve
+from tls12.sslcompat.engine import OP_IGNORE_UNEXPECTED_EOF, Engine, over_memory, over_socket
+from tls12.sslcompat.errors import ContextRefused, refusing, ssl_error
+from tls12.sslcompat.groups import curve, dh_group, is_curve
 from tls12.sslcompat.objects import SSLObject
 from tls12.sslcompat.sockets import SSLSocket
 from tls12.sslcompat.statistics import Statistics
@@ -159,20 +160,23 @@ class SSLContext(_Settings):
         self._dh_group = None
         self._ticket_keys = TicketKeys.generate()
         self._changes, self._made = 0, {}
+        self.options &= ~OP_IGNORE_UNEXPECTED_EOF
         self.statistics = Statistics()
         return self
 
     # -- settings that are kept here as well
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-        """As `load_cert_chain` of `ssl.SSLContext`. Raises UsageError for a kind of key that this library has not.
+        """As `load_cert_chain` of `ssl.SSLContext`. Raises ContextRefused for a kind of key that this library has not.
 
         A certificate with a key of the same kind as one before takes its place, as servers renew theirs while they run.
         """
         once = _once(password) if callable(password) else _once(_ask) if password is None else password
         super().load_cert_chain(certfile, keyfile, once)
         chain, key = Path(os.fsdecode(certfile)).read_bytes(), Path(os.fsdecode(keyfile or certfile)).read_bytes()
-        self.load_credential(Credential.from_pem(chain, key, _password(once) if b"ENCRYPTED" in key else None))
+        with refusing():
+            credential = Credential.from_pem(chain, key, _password(once) if b"ENCRYPTED" in key else None)
+        self.load_credential(credential)
 
     def load_credential(self, credential: Credential) -> None:
         """As `load_cert_chain`, with what a `Credential` is made of: bytes in memory, PKCS #12, a key in an HSM."""
@@ -204,22 +208,31 @@ class SSLContext(_Settings):
         check_words(ciphers)
         super().set_ciphers(ciphers)
         self._changes += 1
+        if not self._suites():
+            raise ssl.SSLError(f"No cipher can be selected by {ciphers!r}: tls12 speaks none of what it names")
+
+    def get_ciphers(self) -> list[Any]:
+        """As `get_ciphers` of `ssl.SSLContext`, without the suites that no connection here can negotiate."""
+        return [row for row in super().get_ciphers() if _spoken(row) is not None]
 
     def set_ecdh_curve(self, name: Any, /) -> None:
-        """As `set_ecdh_curve` of `ssl.SSLContext`. Raises UsageError for a curve that this library has not."""
+        """As `set_ecdh_curve` of `ssl.SSLContext`. Raises ContextRefused for a curve that this library has not."""
         super().set_ecdh_curve(name)
-        curve = name.decode() if isinstance(name, bytes) else name
-        if curve not in CURVES:
-            raise UsageError(f"{curve} is no curve of this library; it has {', '.join(CURVES)}")
-        self._groups = (CURVES[curve],)
+        found = curve(os.fsdecode(name))
+        if found is None:
+            raise ContextRefused(
+                f"set_ecdh_curve() names {os.fsdecode(name)}, a curve that this library does not compute",
+                remedy=f"name one of {', '.join(map(str, EC_GROUPS))}",
+            )
+        self._groups = (found,)
         self._changes += 1
 
     def load_dh_params(self, path: Any, /) -> None:
-        """As `load_dh_params` of `ssl.SSLContext`. Raises UsageError for another group than those of RFC 7919."""
+        """As `load_dh_params` of `ssl.SSLContext`. Raises ContextRefused for another group than those of RFC 7919."""
         super().load_dh_params(path)
         group = dh_group(Path(os.fsdecode(path)).read_bytes())
         if group is None:
-            raise UsageError(
+            raise ContextRefused(
                 f"the Diffie-Hellman group in {os.fsdecode(path)} is none of RFC 7919, and a server of this library "
                 "uses no other",
                 rule="RFC 7919 3",
@@ -291,8 +304,7 @@ class SSLContext(_Settings):
     def _policy(self, server_side: bool) -> Policy:
         bound = DEFAULTS.policy
         usual = Policy.compatible() if bound is None else bound
-        listed = [CipherSuite.from_openssl(row["name"]) for row in self.get_ciphers() if row["protocol"] != "TLSv1.3"]
-        suites = tuple(suite for suite in listed if suite in SUITES and not SUITES[suite].lab_only)
+        suites = self._suites()
         if bound is not None:
             suites = tuple(suite for suite in suites if suite in bound.cipher_suites)
         if not suites:
@@ -317,6 +329,10 @@ class SSLContext(_Settings):
                 server_side, Renegotiation.ALLOW if bound is None else bound.renegotiation
             ),
         )
+
+    def _suites(self) -> tuple[CipherSuite, ...]:
+        """What `get_ciphers` names."""
+        return tuple(suite for row in super().get_ciphers() if (suite := _spoken(row)) is not None)
 
     def _renegotiation(self, server_side: bool, most: Renegotiation) -> Renegotiation:
         """What the options allow, and no more than `most`."""
@@ -369,10 +385,11 @@ class SSLContext(_Settings):
             raise ssl.SSLError("Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
         if self.check_hostname and not server_side and server_hostname is None:
             raise ValueError("check_hostname requires server_hostname")
-        config = self._config(server_side)
-        if isinstance(config, ServerConfig):
-            return ServerConnection(config, pause_on={ClientHelloReceived}, on_message=on_message)
-        return ClientConnection(config, server_hostname, session=session, on_message=on_message)
+        with refusing():
+            config = self._config(server_side)
+            if isinstance(config, ServerConfig):
+                return ServerConnection(config, pause_on={ClientHelloReceived}, on_message=on_message)
+            return ClientConnection(config, server_hostname, session=session, on_message=on_message)
 
     def _config(self, server_side: bool) -> ClientConfig | ServerConfig:
         """The configuration for the settings as they are; made once for each state of them."""
@@ -405,7 +422,8 @@ class SSLContext(_Settings):
             "keylog": DEFAULTS.keylog if self.keylog_filename is None else KeyLog.to_file(self.keylog_filename),
         }
         if not server_side:
-            return ClientConfig(verifier=self._verifier(), **common)
+            wants_tickets = not self.options & ssl.OP_NO_TICKET
+            return ClientConfig(verifier=self._verifier(), request_ticket=wants_tickets, **common)
         asks = {ssl.CERT_OPTIONAL: ClientAuth.OPTIONAL, ssl.CERT_REQUIRED: ClientAuth.REQUIRED}
         return ServerConfig(
             client_auth=asks.get(self.verify_mode, ClientAuth.NONE),
@@ -451,12 +469,12 @@ class SSLContext(_Settings):
                 "set minimum_version and maximum_version so that TLSVersion.TLSv1_2 is among them",
             )
         if self.security_level > max(_KEY_BITS):
-            raise UsageError(
+            raise ContextRefused(
                 f"the context has the security level {self.security_level}; this library knows 0 to {max(_KEY_BITS)}",
                 remedy="say @SECLEVEL=3 in set_ciphers(), or use a Policy of your own with tls12.sync or tls12.asyncio",
             )
         if self.verify_flags & (ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_CRL_CHECK_CHAIN) and self.verify_mode:
-            raise UsageError(
+            raise ContextRefused(
                 "verify_flags ask for certificate revocation lists, which this library does not read",
                 remedy="leave VERIFY_CRL_CHECK_LEAF and VERIFY_CRL_CHECK_CHAIN out, or use CPython's ssl",
             )
@@ -471,6 +489,14 @@ class SSLContext(_Settings):
             size = element_end(data, 0)
             self._trusted += _certificates(ssl.DER_cert_to_PEM_cert(data[:size]).encode())
             data = data[size:]
+
+
+def _spoken(row: Any) -> CipherSuite | None:
+    """The suite of a row of OpenSSL's list, if connections of this library speak it outside of the laboratory."""
+    if row["protocol"] == "TLSv1.3":
+        return None
+    suite = CipherSuite.from_openssl(row["name"])
+    return suite if suite in SUITES and not SUITES[suite].lab_only else None
 
 
 def _once(password: Callable[[], Any]) -> Callable[[], Any]:

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 _PORTION = 256 * 1024  # what one step seals of a long write
 _MOST_HELD = 256 * 1024  # what may wait for the end of a renegotiation before a writer waits
 _WRONG_SSL_VERSION = 266  # OpenSSL's number, which is the errno where no connection failed
+OP_IGNORE_UNEXPECTED_EOF = 0x80
+"""SSL_OP_IGNORE_UNEXPECTED_EOF: a stream that breaks off counts as one that ends. CPython 3.11.2 sets it unasked."""
 _TICK = 0.05  # seconds after which a writer that waits for a reader looks again
 
 
@@ -68,6 +70,7 @@ class Context(Protocol):
     """What an engine needs of its context."""
 
     verify_mode: ssl.VerifyMode
+    options: ssl.Options
     statistics: Statistics
 
     @property
@@ -128,6 +131,8 @@ class Engine:
         self._was_counted = False
         """Whether the complete handshake is in the statistics of the context."""
         self._said_close = False
+        self._broke_off = False
+        """Whether the peer's stream broke off, where the options of the context take that for its end."""
         self._sealed = 0
         """How much of the data of a write that did not complete is sealed."""
         self._arrived: list[bytes] = []
@@ -351,7 +356,7 @@ class Engine:
         while True:
             with self._reading:
                 place = plaintext.given
-                while not (data := plaintext.first(at_most)) and not driver.has_ended:
+                while not (data := plaintext.first(at_most)) and not self._has_ended():
                     self._raise_failure()
                     self._pump(bound)
                 if not data and self._said_close:
@@ -373,6 +378,11 @@ class Engine:
             except ConnectionError as error:
                 driver.lose(copy.copy(error))
                 return
+        if not self._arrived[0] and self._context.options & OP_IGNORE_UNEXPECTED_EOF:
+            self._broke_off = True
+            if driver.is_renegotiating:
+                raise closed()
+            return
         with self._stepping:
             data, changes = self._arrived[0], driver.changes
             for record in self._records.cut(data):
@@ -478,7 +488,7 @@ class Engine:
     def _read_the_reason(self, bound: Bound) -> None:
         """The alert that says why the peer hung up may lie unread in the socket. Does not wait for one."""
         with contextlib.suppress(OSError):
-            while not self._driver.has_ended and self._driver.failure is None and self._carrier.has_arrived():
+            while not self._has_ended() and self._driver.failure is None and self._carrier.has_arrived():
                 self._pump(bound)
 
     # -- the end
@@ -496,7 +506,7 @@ class Engine:
                 driver.end_writing()
         self._deliver(bound.of("write"))
         with self._reading:
-            while not driver.has_ended:
+            while not self._has_ended():
                 self._raise_failure()
                 if self._plaintext.size:
                     raise ssl_error(
@@ -508,10 +518,15 @@ class Engine:
 
     # -- failures
 
+    def _has_ended(self) -> bool:
+        return self._driver.has_ended or self._broke_off
+
     def _raise_failure(self) -> None:
         driver = self._driver
         if self._outbox.torn:
             driver.is_interrupted = True
+        if self._broke_off and not driver.is_established:
+            raise closed()
         if (failure := driver.failure) is not None:
             if driver.has_ended and not driver.is_established:
                 raise closed() from failure

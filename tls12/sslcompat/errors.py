@@ -11,9 +11,10 @@ time-out, an exception out of an application's callback) stays what it is.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 from tls12.errors import (
     ApplicationRefused,
@@ -37,12 +38,40 @@ from tls12.errors import (
     TruncatedError,
     UnexpectedMessage,
     UnknownIssuer,
+    UsageError,
     WeakKey,
     WrongPurpose,
     to_raise,
 )
 from tls12.registry import Alert
 from tls12.trust.names import is_ip_address
+
+
+class ContextRefused(UsageError, ssl.SSLError):
+    """A context was asked for what this library does not carry out.
+
+    It is an `ssl.SSLError`, which programs expect when they configure a context, and a `UsageError`, for the program or
+    its settings must change.
+    """
+
+    library = "SSL"
+    reason = "UNSUPPORTED"
+
+    def __new__(cls, *args: Any, **details: Any) -> Self:
+        """Made by `ssl.SSLError`: an OSError has a form of its own, which ValueError cannot make."""
+        return ssl.SSLError.__new__(cls, *args)
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """Let a UsageError of the library, about the settings of a context, leave as ContextRefused."""
+    try:
+        yield
+    except ContextRefused:
+        raise
+    except UsageError as error:
+        raise ContextRefused(error.message, rule=error.rule, remedy=error.remedy) from error
+
 
 _EOF_WORDS = "EOF occurred in violation of protocol"
 

@@ -10,23 +10,19 @@ import binascii
 import re
 
 from tls12.crypto.finite_field import FFDHE_PRIMES
+from tls12.crypto.groups import EC_GROUPS
 from tls12.registry import NamedGroup
+from tls12.registry.spellings import find_by_name
 from tls12.trust.der import content_start
 
-CURVES = {
-    "prime256v1": NamedGroup.SECP256R1,
-    "secp256r1": NamedGroup.SECP256R1,
-    "P-256": NamedGroup.SECP256R1,
-    "secp384r1": NamedGroup.SECP384R1,
-    "P-384": NamedGroup.SECP384R1,
-    "secp521r1": NamedGroup.SECP521R1,
-    "P-521": NamedGroup.SECP521R1,
-    "X25519": NamedGroup.X25519,
-    "x25519": NamedGroup.X25519,
-    "X448": NamedGroup.X448,
-    "x448": NamedGroup.X448,
-}
-"""The names that `set_ecdh_curve` takes."""
+
+def curve(name: str) -> NamedGroup | None:
+    """The curve that OpenSSL, IANA or NIST calls so, or None if this library cannot compute it."""
+    try:
+        group = find_by_name(NamedGroup, name)
+    except ValueError:
+        return None
+    return group if group in EC_GROUPS else None
 
 
 def is_curve(group: NamedGroup) -> bool:
