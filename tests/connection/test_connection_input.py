@@ -210,7 +210,7 @@ def test_nothing_may_stand_behind_a_finished_in_its_record(role: str) -> None:
     finished = b"\x14\0\0\x0c" + bytes(12)
     ours.receive(handshake(theirs, finished + b"\0"))
     assert isinstance(ours.error, UnexpectedMessage)
-    assert "more behind its Finished" in str(ours.error)
+    assert "more after its Finished" in str(ours.error)
 
 
 @pytest.mark.parametrize("role", ROLES)

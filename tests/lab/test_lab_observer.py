@@ -567,14 +567,12 @@ def test_keys_cannot_be_used_before_a_suite_is_chosen() -> None:
 def test_what_a_sender_may_not_put_into_a_record_or_between_two_is_named_and_read() -> None:
     client = Script("client")
     hello = client.enter(client.hello())
-    client.send_record(
-        ContentType.HANDSHAKE, hello + b"\x0e\0"
-    )  # more behind the hello, and the beginning of a message
+    client.send_record(ContentType.HANDSHAKE, hello + b"\x0e\0")  # more after the hello, and the beginning of a message
     client.send_record(ContentType.CHANGE_CIPHER_SPEC, b"\1")
     seen = observe([("client", client.data_to_send())])
     rules = [str(item.error) for item in only(seen, RuleBroken)]
     assert rules[:2] == [
-        "the client sent more behind its ClientHello, in the same record (RFC 5246 7.2.2)",
+        "the client sent more after its ClientHello, in the same record (RFC 5246 7.2.2)",
         "the client sent ChangeCipherSpec in the middle of a handshake message (RFC 5246 7.2.2)",
     ]
     assert [type(item.message) for item in only(seen, MessageSeen)] == [ClientHello, ChangeCipherSpec]

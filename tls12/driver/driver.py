@@ -311,11 +311,11 @@ class Driver:
         self._step(self.connection.close)
 
     def close(self) -> None:
-        """Send close_notify behind everything written, drop what arrives, and say in `ending` when that is done."""
+        """Send close_notify after everything written, drop what arrives, and say in `ending` when that is done."""
         self._owner_closed = True
         self.plaintext.clear()
         self._step(self.connection.close)
-        if self.is_renegotiating:  # data waits for its end, and close_notify behind the data
+        if self.is_renegotiating:  # written data waits until it ends, and close_notify goes after the data
             self.time_bound = TimeBound("renegotiation", self._close_timeout)
 
     def abort(self, alert: Alert) -> None:
@@ -407,7 +407,7 @@ class Driver:
                 self._end_renewals(
                     PeerIncompatible("the peer refused to renegotiate; the connection goes on", rule="RFC 5246 7.2.2")
                 )
-            case RenegotiationRequested() if self.connection.can_renegotiate:  # else the peer has been told so
+            case RenegotiationRequested() if self.connection.can_renegotiate:  # otherwise the connection has refused
                 self.connection.renegotiate()
             case ConnectionClosed():
                 self.has_ended = True

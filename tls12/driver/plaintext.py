@@ -62,7 +62,7 @@ class Plaintext:
         return b""
 
     def sweep(self) -> None:
-        """Let go of the pieces that were given out."""
+        """Drop the pieces that were given out."""
         while self.pieces:
             after = self._start + len(self.pieces[0])
             if after > self.given:
@@ -103,14 +103,15 @@ class Plaintext:
             return first if count == len(first) else first[passed : passed + count]
         whole = b"".join(self.pieces)[passed:]
         data = whole[:count]
-        # What is given out shares its memory with the queue until the next sweep. No call between the changes!
+        # What is given out shares its memory with the queue until the next sweep. The two attributes are stored without
+        # a call in between, where a signal handler could raise and leave them at odds.
         pieces = deque((data, whole[count:]) if len(whole) > count else (data,))
         self._start = self.given
         self.pieces = pieces
         return data
 
     def find(self, ends: tuple[bytes, ...], start: int = 0) -> int:
-        """How many bytes it takes to have one of `ends` (one byte each), looked for behind the first `start`; or -1."""
+        """How many bytes it takes to have one of `ends` (one byte each), looked for after the first `start`; or -1."""
         place, pieces = self._behind(start) if start else (self._start, self.pieces)
         for piece in pieces:
             begin = max(self.given + start - place, 0)

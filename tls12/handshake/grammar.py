@@ -299,7 +299,7 @@ FLIGHT_ENDS = frozenset({HandshakeType.CLIENT_HELLO, HandshakeType.SERVER_HELLO_
 
 def surplus(sender: ConnectionEnd, kind: MessageKind) -> UnexpectedMessage:
     """The error for more bytes in the record in which one of `FLIGHT_ENDS` ends."""
-    return UnexpectedMessage(f"the {sender} sent more behind its {message_type_name(kind)}, in the same record")
+    return UnexpectedMessage(f"the {sender} sent more after its {message_type_name(kind)}, in the same record")
 
 
 def interruption(sender: ConnectionEnd, what: str) -> UnexpectedMessage:

@@ -5,14 +5,14 @@ How it works: the places are tried in this order, and the first that has any cer
 1. If the environment has SSL_CERT_FILE or SSL_CERT_DIR: both, and nothing else, as OpenSSL does. SSL_CERT_DIR may list
    several directories, separated as in PATH. Every file in them is read, so the names that `c_rehash` gives are as good
    as others.
-2. On Windows the store ROOT of the system, by `ssl.enum_certificates`: what it trusts for servers
-   and has not in its store Disallowed.
+2. On Windows the store ROOT of the system, by `ssl.enum_certificates`: the certificates that it trusts for servers,
+   without those that are also in its store Disallowed.
 3. The first of `SYSTEM_FILES`: the bundle that Debian, Ubuntu, Alpine, Arch, Fedora, RHEL, openSUSE, FreeBSD, OpenBSD
    or macOS keeps.
 4. The first of `SYSTEM_DIRECTORIES`.
 5. certifi, the roots of Mozilla, if it is installed (the extra `roots`).
 
-`truststore`, which pip uses, is no source: it verifies by the system's own functions and gives no roots out.
+`truststore`, which pip uses, cannot be a source: it calls the system's own verifier, and has no list of roots.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _environment(cert_file: str | None, cert_dir: str | None) -> Iterator[Block]
 
 def _places() -> Iterator[Iterable[Block]]:
     if sys.platform == "win32":
-        import ssl  # here, because it is a lot to import for a program that needs it not
+        import ssl  # here, because a program on another system should not pay for the import
 
         yield windows_blocks(ssl.enum_certificates)
     for file in map(Path, SYSTEM_FILES):
@@ -95,7 +95,8 @@ def _places() -> Iterator[Iterable[Block]]:
 
 
 def windows_blocks(enumerate_store: Callable[[str], Iterable[tuple[bytes, str, set[str] | bool]]]) -> Iterator[Block]:
-    """What Windows trusts for servers. The function is `ssl.enum_certificates`: DER, its form, and for what."""
+    """The roots that Windows trusts for servers. `enumerate_store` is `ssl.enum_certificates`: of each certificate it
+    gives the DER, the encoding, and its purposes (True: all)."""
     from base64 import encodebytes
 
     try:
