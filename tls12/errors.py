@@ -3,7 +3,8 @@
 How it works: an error is raised once, at its cause, and is not wrapped on the way up; only the connection
 turns it into an alert and a `ConnectionFailed` event. So a class carries what the connection and the reader
 need: the `alert` that the RFC prescribes, the `rule` (RFC and section) that was broken, and the `remedy`, one
-clause that says what to change. An instance may override each of the three.
+clause that says what to change. An instance may override each of the three, and has a `detail` where programs may want
+to tell apart what its class does not.
 
 There are two trees. `TLSError` is the root of all that can happen to a connection or to bytes, and an OSError, as
 `ssl.SSLError` is, so that programs which expect connections to fail (`socketserver`, `http.server`, `urllib3`) go
@@ -20,24 +21,58 @@ No message ever contains key material or decrypted data.
 from __future__ import annotations
 
 import copy
+from enum import Enum, auto
 from typing import Any
 
 from tls12.registry import Alert
+
+
+class Detail(Enum):
+    """What an error is about where its class covers several things, for programs: they should not read sentences."""
+
+    HTTP_REQUEST = auto()
+    HTTP_PROXY_REQUEST = auto()
+    UNKNOWN_CONTENT_TYPE = auto()
+    NO_COMMON_CIPHER_SUITE = auto()
+    NO_CLIENT_CERTIFICATE = auto()
+    NO_SECURE_RENEGOTIATION = auto()
+    NO_EXTENDED_MASTER_SECRET = auto()
+    RENEGOTIATION_REFUSED = auto()
+    FINISHED = auto()
+    SELF_SIGNED = auto()
+    UNTRUSTED_ROOT = auto()
+    NOT_YET_VALID = auto()
+    NOT_A_CA = auto()
+    PATH_TOO_LONG = auto()
+    MAY_NOT_SIGN = auto()
+    WEAK_SIGNATURE = auto()
+    WEAK_CA_KEY = auto()
+    FORGED = auto()
+    NAME_CONSTRAINTS = auto()
+    CRITICAL_EXTENSION = auto()
 
 
 class Reasoned(Exception):
     """What the errors of this library have in common: a message, and why, and what to do about it.
 
     `alert` is the fatal alert that the connection sends because of this error, or None where nothing is owed; `rule`
-    the RFC and section that was broken, and `remedy` what to change, each empty where there is none.
+    the RFC and section that was broken, and `remedy` what to change, each empty where there is none. `detail` is what
+    the error is about, where the class alone does not say it.
     """
 
     alert: Alert | None = None
     rule: str = ""
     remedy: str = ""
+    detail: Detail | None = None
 
     def __init__(
-        self, message: str, *, alert: Alert | None = None, rule: str | None = None, remedy: str | None = None
+        self,
+        message: str,
+        *,
+        alert: Alert | None = None,
+        rule: str | None = None,
+        remedy: str | None = None,
+        detail: Detail | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -47,6 +82,8 @@ class Reasoned(Exception):
             self.rule = rule
         if remedy is not None:
             self.remedy = remedy
+        if detail is not None:
+            self.detail = detail
 
     def __str__(self) -> str:
         text = f"{self.message} ({self.rule})" if self.rule else self.message

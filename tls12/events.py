@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from tls12.agreement import Agreed, PeerIdentity
 from tls12.config import Psk, ServerConfig
-from tls12.errors import TLSError
+from tls12.errors import Detail, TLSError
 from tls12.registry import Alert, AlertLevel, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from tls12.resumption.sessions import Session
 from tls12.trust.credentials import Credential
@@ -278,6 +278,8 @@ class Refuse:
 
     alert: Alert = Alert.HANDSHAKE_FAILURE
     reason: str = "the application refused it"
+    detail: Detail | None = None
+    """What the error of the connection says that it is about, if anything."""
 
 
 _ANSWERS: Mapping[type, tuple[type, ...]] = {

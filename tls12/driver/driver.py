@@ -43,7 +43,7 @@ from tls12.driver.ends import (
 )
 from tls12.driver.opening import check_timeouts
 from tls12.driver.plaintext import Plaintext
-from tls12.errors import PeerIncompatible, TruncatedError, UsageError, to_raise
+from tls12.errors import Detail, PeerIncompatible, TruncatedError, UsageError, to_raise
 from tls12.events import (
     AlertReceived,
     ConnectionClosed,
@@ -405,7 +405,11 @@ class Driver:
                 self._handshake_completed(negotiated)
             case AlertReceived(description=Alert.NO_RENEGOTIATION):
                 self._end_renewals(
-                    PeerIncompatible("the peer refused to renegotiate; the connection goes on", rule="RFC 5246 7.2.2")
+                    PeerIncompatible(
+                        "the peer refused to renegotiate; the connection goes on",
+                        rule="RFC 5246 7.2.2",
+                        detail=Detail.RENEGOTIATION_REFUSED,
+                    )
                 )
             case RenegotiationRequested() if self.connection.can_renegotiate:  # otherwise the connection has refused
                 self.connection.renegotiate()

@@ -19,6 +19,7 @@ from tls12.config import PSK_EXPECTED, ClientConfig, Psk
 from tls12.crypto.randomness import Purpose
 from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import (
+    Detail,
     PeerIncompatible,
     PeerMisbehaved,
 )
@@ -436,6 +437,7 @@ class ClientHellos(Steps[ClientConfig]):
             if previous is not None or self.config.policy.require_secure_renegotiation:
                 raise PeerIncompatible(
                     "the server offers no secure renegotiation",
+                    detail=Detail.NO_SECURE_RENEGOTIATION,
                     rule="RFC 5746 3.4",
                     remedy=permit(self.config.policy, "injected prefixes", require_secure_renegotiation=False),
                 )

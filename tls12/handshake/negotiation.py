@@ -18,7 +18,7 @@ from tls12.crypto.finite_field import FFDHE_PRIMES
 from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.signatures import KeyKind
 from tls12.crypto.suites import SUITES, Authentication, Suite
-from tls12.errors import PeerIncompatible, PeerMisbehaved
+from tls12.errors import Detail, PeerIncompatible, PeerMisbehaved
 from tls12.handshake.permissions import permit, smallest_addition
 from tls12.policy import FFDHE_GROUPS, Policy
 from tls12.registry import (
@@ -233,6 +233,7 @@ def choose(offer: Offer, config: ServerConfig) -> Choice:
         reason,
         alert=next((miss.alert for miss in misses if miss.alert is not Alert.HANDSHAKE_FAILURE), None),
         rule="RFC 5246 7.4.1.3",
+        detail=Detail.NO_COMMON_CIPHER_SUITE,
         remedy=smallest_addition(policy, lambda wider: _needed(offer, replace(config, policy=wider)), config.memory),
     )
 

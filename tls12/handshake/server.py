@@ -11,7 +11,7 @@ from tls12.config import ClientAuth
 from tls12.crypto.key_exchange import ExchangeInputs, KeyExchange, make_key_exchange
 from tls12.crypto.randomness import Purpose
 from tls12.crypto.signatures import SCHEMES, KeyKind
-from tls12.errors import PeerIncompatible, PeerMisbehaved, WrongPurpose
+from tls12.errors import Detail, PeerIncompatible, PeerMisbehaved, WrongPurpose
 from tls12.handshake.engine import Story
 from tls12.handshake.negotiation import (
     Choice,
@@ -241,7 +241,11 @@ class ServerHandshake(ServerHellos):
         chain = message.certificate_list
         if not chain:
             if self.config.client_auth is ClientAuth.REQUIRED:
-                raise PeerIncompatible("the client sent no certificate, which is required", rule="RFC 5246 7.4.6")
+                raise PeerIncompatible(
+                    "the client sent no certificate, which is required",
+                    rule="RFC 5246 7.4.6",
+                    detail=Detail.NO_CLIENT_CERTIFICATE,
+                )
             return None
         check_size("a chain", len(chain), self.limits.certificates, Alert.BAD_CERTIFICATE)
         previous = self.previous

@@ -13,7 +13,7 @@ import hmac
 from tls12.agreement import Agreed, PeerIdentity, Terms
 from tls12.config import ClientAuth, ServerConfig, extensions_of
 from tls12.crypto.randomness import Purpose
-from tls12.errors import ApplicationRefused, DecodeError, PeerIncompatible, PeerMisbehaved
+from tls12.errors import ApplicationRefused, DecodeError, Detail, PeerIncompatible, PeerMisbehaved
 from tls12.events import (
     ClientHelloReceived,
     PskLookupRequested,
@@ -81,7 +81,8 @@ class ServerHellos(Steps[ServerConfig]):
         )
         decision = yield from self.ask(event, None)
         if isinstance(decision, Refuse):
-            raise ApplicationRefused(f"the ClientHello was refused: {decision.reason}", alert=decision.alert)
+            refused = f"the ClientHello was refused: {decision.reason}"
+            raise ApplicationRefused(refused, alert=decision.alert, detail=decision.detail)
         if isinstance(decision, ServerConfig):
             self.adopt(decision)
 
@@ -101,6 +102,7 @@ class ServerHellos(Steps[ServerConfig]):
             if not offer.signals_secure_renegotiation and policy.require_secure_renegotiation_of_clients:
                 raise PeerIncompatible(
                     "the client offers no secure renegotiation",
+                    detail=Detail.NO_SECURE_RENEGOTIATION,
                     rule="RFC 5746 3.6",
                     remedy=permit(policy, "injected prefixes", require_secure_renegotiation_of_clients=False),
                 )

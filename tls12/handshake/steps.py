@@ -15,7 +15,15 @@ from tls12.agreement import Agreed, PeerIdentity
 from tls12.crypto import key_schedule
 from tls12.crypto.prf import Prf
 from tls12.crypto.randomness import Purpose, for_purpose, system_random
-from tls12.errors import ApplicationRefused, BadSignature, LimitExceeded, PeerIncompatible, PeerMisbehaved, UsageError
+from tls12.errors import (
+    ApplicationRefused,
+    BadSignature,
+    Detail,
+    LimitExceeded,
+    PeerIncompatible,
+    PeerMisbehaved,
+    UsageError,
+)
 from tls12.events import Accept, Negotiated, PeerCertificateReceived, Refuse, SignatureRequested
 from tls12.given import expect, name_value
 from tls12.handshake.engine import C, Complete, Handshake, InstallReadKeys, RecordRules, Story
@@ -109,6 +117,7 @@ class Steps(Handshake[C]):
                 f"the {self.peer}'s Finished does not match what we saw of the handshake: "
                 "it was altered on the way, or the two sides derived different keys",
                 rule="RFC 5246 7.4.9",
+                detail=Detail.FINISHED,
             )
         return VerifiedFinished(verify_data=finished.verify_data)
 
@@ -203,6 +212,7 @@ class Steps(Handshake[C]):
         if policy.require_extended_master_secret:
             raise PeerIncompatible(
                 f"the {peer} offers no extended master secret",
+                detail=Detail.NO_EXTENDED_MASTER_SECRET,
                 rule="RFC 7627 5.2",
                 remedy=permit(policy, "triple handshake attacks", require_extended_master_secret=False),
             )
@@ -218,6 +228,7 @@ class Steps(Handshake[C]):
         if not policy.reuse_legacy_sessions:
             raise PeerIncompatible(
                 f"the {peer} renegotiates without extended master secret",
+                detail=Detail.NO_EXTENDED_MASTER_SECRET,
                 rule="RFC 7627 5.4",
                 remedy=permit(policy, "triple handshake attacks", reuse_legacy_sessions=True),
             )

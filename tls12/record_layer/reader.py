@@ -24,7 +24,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from tls12.crypto.protection import Opener
-from tls12.errors import LimitExceeded, NotTLS, PeerMisbehaved, RecordOverflow, UnexpectedMessage
+from tls12.errors import Detail, LimitExceeded, NotTLS, PeerMisbehaved, RecordOverflow, UnexpectedMessage
 from tls12.record_layer.shortcuts import COPY, AeadReadState, read_state
 from tls12.record_layer.states import APPLICATION_DATA, ReadState, overlong
 from tls12.registry import Alert, ContentType
@@ -235,10 +235,14 @@ class RecordReader:
         """Raise for an unknown content type; if no TLS record has been seen yet, say which other protocol it may be."""
         start = bytes(data[position : position + 64])
         if self._begun or position:
-            raise UnexpectedMessage(f"the peer sent a record of the unknown content type {start[0]}")
+            raise UnexpectedMessage(
+                f"the peer sent a record of the unknown content type {start[0]}", detail=Detail.UNKNOWN_CONTENT_TYPE
+            )
         foreign = name_foreign(start)
         if foreign:
-            raise NotTLS(f"the peer does not speak TLS here but {foreign.name}", remedy=foreign.remedy)
+            raise NotTLS(
+                f"the peer does not speak TLS here but {foreign.name}", remedy=foreign.remedy, detail=foreign.detail
+            )
         raise NotTLS(f"the peer does not speak TLS: its first bytes are {start[:16].hex(' ')}")
 
     def judge_fragment(self, kind: int, fragment: bytes) -> None:

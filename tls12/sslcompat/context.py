@@ -205,6 +205,8 @@ class SSLContext(_Settings):
 
     def set_ciphers(self, ciphers: str, /) -> None:
         """As `set_ciphers` of `ssl.SSLContext`: OpenSSL's cipher strings. Raises SSLError for an unknown word too."""
+        if not isinstance(ciphers, str):
+            raise TypeError(f"set_ciphers() argument must be str, not {type(ciphers).__name__}")
         check_words(ciphers)
         super().set_ciphers(ciphers)
         self._changes += 1
@@ -255,6 +257,8 @@ class SSLContext(_Settings):
 
     @sni_callback.setter
     def sni_callback(self, callback: Any) -> None:
+        if self.protocol == ssl.PROTOCOL_TLS_CLIENT:
+            raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
         if callback is not None and not callable(callback):
             raise TypeError("not a callable object")
         self._sni_callback = callback
@@ -370,6 +374,10 @@ class SSLContext(_Settings):
         owner: Any = None,
         session: Any = None,
     ) -> Engine:
+        for name, buffer in (("incoming", incoming), ("outgoing", outgoing)):
+            if not isinstance(buffer, ssl.MemoryBIO):
+                kind = type(buffer).__name__
+                raise TypeError(f"_wrap_bio() argument '{name}' must be _ssl.MemoryBIO, not {kind}")
         return over_memory(self, incoming, outgoing, server_side, server_hostname, owner=owner, session=session)
 
     def _make_connection(

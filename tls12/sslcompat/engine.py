@@ -25,7 +25,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import operator
 import ssl
+import sys
 import threading
 import time
 import weakref
@@ -43,7 +45,12 @@ from tls12.resumption.sessions import Session
 from tls12.sslcompat.carriers import Bound, Carrier, MemoryCarrier, Records, SocketCarrier
 from tls12.sslcompat.descriptions import ChainCertificate
 from tls12.sslcompat.errors import as_ssl, closed, ssl_error
-from tls12.sslcompat.server_names import ask_for_server_name, asking_no_less, without_common_protocol
+from tls12.sslcompat.server_names import (
+    NOTHING_TO_SHOW,
+    ask_for_server_name,
+    asking_no_less,
+    without_common_protocol,
+)
 from tls12.sslcompat.sessions import SSLSession
 from tls12.sslcompat.statistics import Statistics
 from tls12.sslcompat.watching import Watcher, on_message
@@ -271,6 +278,8 @@ class Engine:
 
         Raises ValueError for another one, and where it would not be safe (RFC 7627 for tls-unique).
         """
+        if not isinstance(cb_type, str):
+            raise TypeError(f"get_channel_binding() argument 'cb_type' must be str, not {type(cb_type).__name__}")
         if cb_type not in ("tls-unique", "tls-server-end-point", "tls-exporter"):
             raise ValueError(f"'{cb_type}' channel binding type not implemented")
         if self._negotiated() is None:
@@ -325,22 +334,26 @@ class Engine:
         context = self._context
         if (refusal := ask_for_server_name(context.sni_callback, self.owner, event.server_name, context)) is not None:
             return refusal
-        if self._context is context:
-            return without_common_protocol(before, event)
-        after = self._context._make_connection(True, None, None).config
-        assert isinstance(after, ServerConfig)
-        return without_common_protocol(asking_no_less(after, before), event)
+        config = before
+        if self._context is not context:
+            after = self._context._make_connection(True, None, None).config
+            assert isinstance(after, ServerConfig)
+            config = asking_no_less(after, before)
+        return without_common_protocol(config, event) if config.suites else NOTHING_TO_SHOW
 
     # -- reading
 
     @_raises_ssl_errors
     def read(self, size: int = 1024, buffer: Any = None, /) -> Any:
         """At most `size` bytes of one record, or as many into `buffer` and their number."""
+        size = _ssize(size)
         if buffer is None:
             if size < 0:
                 raise ValueError("size should not be negative")
             return self._read(size) if size else b""
         with memoryview(buffer) as view, view.cast("B") as room:
+            if view.readonly:
+                raise TypeError(f"read() argument 2 must be read-write bytes-like object, not {type(buffer).__name__}")
             at_most = size if 0 < size <= len(room) else len(room)
             if not at_most:
                 return 0
@@ -562,6 +575,14 @@ def over_memory(
 
 def _nobody() -> None:
     """The owner of an engine that has none."""
+
+
+def _ssize(size: Any) -> int:
+    """The number as C takes it. Raises TypeError and OverflowError as `_ssl` does."""
+    number = operator.index(size)
+    if not -sys.maxsize - 1 <= number <= sys.maxsize:
+        raise OverflowError("Python int too large to convert to C ssize_t")
+    return number
 
 
 def _check_hostname(name: str) -> None:

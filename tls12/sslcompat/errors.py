@@ -6,7 +6,8 @@ number (`errno`), `library` and `reason` as OpenSSL names them, and for a refuse
 with our sentence, the rule and the remedy. Our own error is the `__cause__`. What is no error of TLS (a reset, a
 time-out, an exception out of an application's callback) stays what it is.
 
-`_REASONS` and `_VERIFY_CODES` go from the particular to the general: the first row that fits counts.
+Our errors are told apart by their class, by their `detail`, and some by their alert. `_REASONS` and `_VERIFY_CODES` go
+from the particular to the general: the first row that fits counts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tls12.errors import (
     ApplicationRefused,
@@ -25,6 +26,7 @@ from tls12.errors import (
     CertificateExpired,
     CertificateRevoked,
     DecodeError,
+    Detail,
     InvalidKeyShare,
     KeysExhausted,
     LimitExceeded,
@@ -33,6 +35,7 @@ from tls12.errors import (
     NotTLS,
     PeerAlert,
     PeerIncompatible,
+    PeerMisbehaved,
     RecordOverflow,
     TLSError,
     TruncatedError,
@@ -73,6 +76,8 @@ def refusing() -> Iterator[None]:
         raise ContextRefused(error.message, rule=error.rule, remedy=error.remedy) from error
 
 
+E = TypeVar("E", bound=ssl.SSLError)
+
 _EOF_WORDS = "EOF occurred in violation of protocol"
 
 _ALERTS: dict[int, str] = {
@@ -112,60 +117,60 @@ _ALERTS: dict[int, str] = {
 }
 """What OpenSSL calls a fatal alert of the peer."""
 
-_REASONS: tuple[tuple[type[TLSError], Alert | None, str, str], ...] = (
-    # our class          its alert                       words in it             OpenSSL's reason
-    (NotTLS,             None,                           "an HTTP request",      "HTTP_REQUEST"),
-    (NotTLS,             None,                           "an HTTP proxy",        "HTTPS_PROXY_REQUEST"),
-    (NotTLS,             None,                           "",                     "WRONG_VERSION_NUMBER"),
-    (PeerIncompatible,   Alert.PROTOCOL_VERSION,         "",                     "UNSUPPORTED_PROTOCOL"),
-    (PeerIncompatible,   Alert.NO_APPLICATION_PROTOCOL,  "",                     "NO_APPLICATION_PROTOCOL"),
-    (PeerIncompatible,   Alert.UNKNOWN_PSK_IDENTITY,     "",                     "PSK_IDENTITY_NOT_FOUND"),
-    (PeerIncompatible,   Alert.UNRECOGNIZED_NAME,        "",                     "CALLBACK_FAILED"),
-    (PeerIncompatible,   None,              "no certificate, which is required", "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
-    (PeerIncompatible,   None,                           "secure renegotiation", "UNSAFE_LEGACY_RENEGOTIATION_DISABLED"),  # noqa: E501
-    (PeerIncompatible,   None,                           "extended master",      "INCONSISTENT_EXTMS"),
-    (PeerIncompatible,   None,                           "refused to renegotiate", "NO_RENEGOTIATION"),
-    (PeerIncompatible,   None,                           "cipher suite",         "NO_SHARED_CIPHER"),
-    (PeerIncompatible,   None,                           "",                     "NO_SUITABLE_SIGNATURE_ALGORITHM"),
-    (ApplicationRefused, None,                           "",                     "CALLBACK_FAILED"),
-    (BadRecordMac,       None,                           "",                     "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"),
-    (RecordOverflow,     None,                           "",                     "ENCRYPTED_LENGTH_TOO_LONG"),
-    (BadSignature,       None,                           "Finished",             "DIGEST_CHECK_FAILED"),
-    (BadSignature,       None,                           "",                     "BAD_SIGNATURE"),
-    (InvalidKeyShare,    None,                           "",                     "BAD_ECPOINT"),
-    (UnexpectedMessage,  None,                           "unknown content type", "WRONG_VERSION_NUMBER"),
-    (UnexpectedMessage,  None,                           "",                     "UNEXPECTED_MESSAGE"),
-    (KeysExhausted,      None,                           "",                     "RECORD_TOO_SMALL"),
-    (LimitExceeded,      None,                           "",                     "EXCESSIVE_MESSAGE_SIZE"),
-    (DecodeError,        None,                           "",                     "LENGTH_MISMATCH"),
-    (TLSError,           Alert.UNSUPPORTED_EXTENSION,    "",                     "UNSOLICITED_EXTENSION"),
-    (TLSError,           Alert.ILLEGAL_PARAMETER,        "",                     "BAD_EXTENSION"),
-    (TLSError,           None,                           "",                     "INTERNAL_ERROR"),
+_REASONS: tuple[tuple[type[TLSError], Detail | Alert | None, str], ...] = (
+    # our class          its detail, or else its alert      OpenSSL's reason
+    (NotTLS,             Detail.HTTP_REQUEST,               "HTTP_REQUEST"),
+    (NotTLS,             Detail.HTTP_PROXY_REQUEST,         "HTTPS_PROXY_REQUEST"),
+    (NotTLS,             None,                              "WRONG_VERSION_NUMBER"),
+    (PeerIncompatible,   Alert.PROTOCOL_VERSION,            "UNSUPPORTED_PROTOCOL"),
+    (PeerIncompatible,   Alert.NO_APPLICATION_PROTOCOL,     "NO_APPLICATION_PROTOCOL"),
+    (PeerIncompatible,   Alert.UNKNOWN_PSK_IDENTITY,        "PSK_IDENTITY_NOT_FOUND"),
+    (PeerIncompatible,   Alert.UNRECOGNIZED_NAME,           "CALLBACK_FAILED"),
+    (PeerIncompatible,   Detail.NO_CLIENT_CERTIFICATE,      "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
+    (PeerIncompatible,   Detail.NO_SECURE_RENEGOTIATION,    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED"),
+    (PeerIncompatible,   Detail.NO_EXTENDED_MASTER_SECRET,  "INCONSISTENT_EXTMS"),
+    (PeerIncompatible,   Detail.RENEGOTIATION_REFUSED,      "NO_RENEGOTIATION"),
+    (TLSError,           Detail.NO_COMMON_CIPHER_SUITE,     "NO_SHARED_CIPHER"),
+    (PeerIncompatible,   None,                              "NO_SUITABLE_SIGNATURE_ALGORITHM"),
+    (ApplicationRefused, None,                              "CALLBACK_FAILED"),
+    (BadRecordMac,       None,                              "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"),
+    (RecordOverflow,     None,                              "ENCRYPTED_LENGTH_TOO_LONG"),
+    (BadSignature,       Detail.FINISHED,                   "DIGEST_CHECK_FAILED"),
+    (BadSignature,       None,                              "BAD_SIGNATURE"),
+    (InvalidKeyShare,    None,                              "BAD_ECPOINT"),
+    (UnexpectedMessage,  Detail.UNKNOWN_CONTENT_TYPE,       "WRONG_VERSION_NUMBER"),
+    (UnexpectedMessage,  None,                              "UNEXPECTED_MESSAGE"),
+    (KeysExhausted,      None,                              "RECORD_TOO_SMALL"),
+    (LimitExceeded,      None,                              "EXCESSIVE_MESSAGE_SIZE"),
+    (DecodeError,        None,                              "LENGTH_MISMATCH"),
+    (PeerMisbehaved,     Alert.PROTOCOL_VERSION,            "WRONG_VERSION_NUMBER"),
+    (PeerMisbehaved,     Alert.UNSUPPORTED_EXTENSION,       "UNSOLICITED_EXTENSION"),
+    (PeerMisbehaved,     Alert.ILLEGAL_PARAMETER,           "BAD_EXTENSION"),
+    (TLSError,           None,                              "INTERNAL_ERROR"),
 )  # fmt: skip
 """What OpenSSL calls the faults that this side finds."""
 
-_VERIFY_CODES: tuple[tuple[type[CertificateError], str, int, str], ...] = (
-    # our class            words in it        OpenSSL's number and words
-    (UnknownIssuer,        "is self-signed",  18, "self-signed certificate"),
-    (UnknownIssuer,        "its chain ends",  19, "self-signed certificate in certificate chain"),
-    (UnknownIssuer,        "",                20, "unable to get local issuer certificate"),
-    (CertificateExpired,   "not valid before", 9, "certificate is not yet valid"),
-    (CertificateExpired,   "",                10, "certificate has expired"),
-    (CertificateRevoked,   "",                23, "certificate revoked"),
-    (WrongPurpose,         "CAs below it",    25, "path length constraint exceeded"),
-    (WrongPurpose,         "is not a CA",     79, "invalid CA certificate"),
-    (WrongPurpose,         "version 1",       79, "invalid CA certificate"),
-    (WrongPurpose,         "may not sign",    32, "key usage does not include certificate signing"),
-    (WrongPurpose,         "",                26, "unsuitable certificate purpose"),
-    (WeakKey,              "is signed with",  68, "CA signature digest algorithm too weak"),
-    (WeakKey,              "the CA",          67, "CA certificate key too weak"),
-    (WeakKey,              "",                66, "EE certificate key too weak"),
-    (NotPinned,            "",                28, "certificate rejected"),
-    (BadStaple,            "",                94, "OCSP verification failed"),
-    (CertificateError,     "not by the key",   7, "certificate signature failure"),
-    (CertificateError,     "nameConstraints", 47, "permitted subtree violation"),
-    (CertificateError,     "critical extension", 34, "unhandled critical extension"),
-    (CertificateError,     "",                 1, "unspecified certificate verification error"),
+_VERIFY_CODES: tuple[tuple[type[CertificateError], Detail | None, int, str], ...] = (
+    # our class            its detail          OpenSSL's number and words
+    (UnknownIssuer,        Detail.SELF_SIGNED,        18, "self-signed certificate"),
+    (UnknownIssuer,        Detail.UNTRUSTED_ROOT,     19, "self-signed certificate in certificate chain"),
+    (UnknownIssuer,        None,                      20, "unable to get local issuer certificate"),
+    (CertificateExpired,   Detail.NOT_YET_VALID,       9, "certificate is not yet valid"),
+    (CertificateExpired,   None,                      10, "certificate has expired"),
+    (CertificateRevoked,   None,                      23, "certificate revoked"),
+    (WrongPurpose,         Detail.PATH_TOO_LONG,      25, "path length constraint exceeded"),
+    (WrongPurpose,         Detail.NOT_A_CA,           79, "invalid CA certificate"),
+    (WrongPurpose,         Detail.MAY_NOT_SIGN,       32, "key usage does not include certificate signing"),
+    (WrongPurpose,         None,                      26, "unsuitable certificate purpose"),
+    (WeakKey,              Detail.WEAK_SIGNATURE,     68, "CA signature digest algorithm too weak"),
+    (WeakKey,              Detail.WEAK_CA_KEY,        67, "CA certificate key too weak"),
+    (WeakKey,              None,                      66, "EE certificate key too weak"),
+    (NotPinned,            None,                      28, "certificate rejected"),
+    (BadStaple,            None,                      94, "OCSP verification failed"),
+    (CertificateError,     Detail.FORGED,              7, "certificate signature failure"),
+    (CertificateError,     Detail.NAME_CONSTRAINTS,   47, "permitted subtree violation"),
+    (CertificateError,     Detail.CRITICAL_EXTENSION, 34, "unhandled critical extension"),
+    (CertificateError,     None,                       1, "unspecified certificate verification error"),
 )  # fmt: skip
 """The result of the verification as OpenSSL numbers it (X509_V_ERR_...), and its words."""
 
@@ -200,17 +205,17 @@ def ssl_error(reason: str, explanation: str, number: int = ssl.SSL_ERROR_SSL) ->
 
 def want_read() -> ssl.SSLWantReadError:
     """More must arrive first."""
-    return ssl.SSLWantReadError(int(ssl.SSL_ERROR_WANT_READ), "The operation did not complete (read)")
+    return _plain(ssl.SSLWantReadError, ssl.SSL_ERROR_WANT_READ, "The operation did not complete (read)")
 
 
 def want_write() -> ssl.SSLWantWriteError:
     """The transport must take more first."""
-    return ssl.SSLWantWriteError(int(ssl.SSL_ERROR_WANT_WRITE), "The operation did not complete (write)")
+    return _plain(ssl.SSLWantWriteError, ssl.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
 
 
 def closed() -> ssl.SSLZeroReturnError:
     """Close_notify was said where more was expected: by both sides, or in the middle of the handshake."""
-    return ssl.SSLZeroReturnError(int(ssl.SSL_ERROR_ZERO_RETURN), "TLS/SSL connection has been closed (EOF)")
+    return _plain(ssl.SSLZeroReturnError, ssl.SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
 
 
 def verify_result(error: CertificateError, server_hostname: str | None) -> tuple[int, str]:
@@ -219,23 +224,28 @@ def verify_result(error: CertificateError, server_hostname: str | None) -> tuple
         is_address = server_hostname is not None and is_ip_address(server_hostname)
         code, kind = (_IP_ADDRESS_MISMATCH, "IP address") if is_address else (_HOSTNAME_MISMATCH, "Hostname")
         return code, f"{kind} mismatch, certificate is not valid for '{server_hostname}'."
-    return next((code, words) for kind, part, code, words in _VERIFY_CODES if _fits(error, kind, part))
+    return next((code, words) for kind, about, code, words in _VERIFY_CODES if _fits(error, kind, about))
 
 
-def _fits(error: TLSError, kind: type[TLSError], part: str) -> bool:
-    return isinstance(error, kind) and part in error.message
+def _fits(error: TLSError, kind: type[TLSError], about: Detail | Alert | None) -> bool:
+    return isinstance(error, kind) and about in (None, error.detail, error.alert)
 
 
 def _reason(error: TLSError) -> str:
     if isinstance(error, PeerAlert):
         return _ALERTS.get(error.received, "UNKNOWN_ALERT_TYPE")
-    return next(
-        reason for kind, alert, part, reason in _REASONS if _fits(error, kind, part) and alert in (None, error.alert)
-    )
+    return next(reason for kind, about, reason in _REASONS if _fits(error, kind, about))
 
 
 def _words(reason: str) -> str:
     return reason.lower().replace("_", " ")
+
+
+def _plain(kind: type[E], number: int, text: str) -> E:
+    """What is raised without a fault: its `library` and `reason` are None, as `_ssl` sets them."""
+    error = kind(int(number), text)
+    error.library = error.reason = None  # type: ignore[assignment]  # typeshed has str
+    return error
 
 
 def _made(kind: Callable[..., Any], number: int, reason: str, words: str, explanation: object) -> Any:

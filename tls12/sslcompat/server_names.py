@@ -14,11 +14,18 @@ from dataclasses import replace
 from typing import Any
 
 from tls12.config import ClientAuth, ServerConfig
+from tls12.errors import Detail
 from tls12.events import ClientHelloReceived, Refuse
 from tls12.registry import Alert
 
 _ASKING = list(ClientAuth)
 """From never to always."""
+NOTHING_TO_SHOW = Refuse(
+    Alert.HANDSHAKE_FAILURE,
+    "the context has no certificate (load_cert_chain) and no pre-shared keys, so no cipher suite can be used",
+    Detail.NO_COMMON_CIPHER_SUITE,
+)
+"""What a server answers every client where its context has loaded nothing that proves its identity."""
 
 
 def ask_for_server_name(

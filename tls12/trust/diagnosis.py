@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from tls12.errors import CertificateError, UnknownIssuer
+from tls12.errors import CertificateError, Detail, UnknownIssuer
 from tls12.trust.backend import because, load
 from tls12.trust.der import raw_fields
 from tls12.trust.names import issuer_name, subject_name
@@ -66,6 +66,7 @@ def _no_path(peer: PeerChain, walk: Walk) -> CertificateError:
         return CertificateError(
             f"the signature on the certificate {subject_name(walk.forged)} is not by the key that it names",
             rule="RFC 5280 6.1.3",
+            detail=Detail.FORGED,
             remedy="the certificate was altered or forged; do not trust this connection",
         )
     names = raw_fields(last)
@@ -86,10 +87,12 @@ def _no_path(peer: PeerChain, walk: Walk) -> CertificateError:
     if len(walk.furthest) == 1:
         return UnknownIssuer(
             f"{whose} is self-signed and not trusted",
+            detail=Detail.SELF_SIGNED,
             remedy="if it is the one you expect, use PinnedVerifier with this certificate",
         )
     return UnknownIssuer(
         f"no trusted root leads to {whose}: its chain ends in {subject_name(last)}, which is not trusted",
+        detail=Detail.UNTRUSTED_ROOT,
         remedy="if this CA is the one you expect, add it to the TrustStore",
     )
 

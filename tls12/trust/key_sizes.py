@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, rsa
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-from tls12.errors import CertificateError, WeakKey
+from tls12.errors import CertificateError, Detail, WeakKey
 
 MAXIMUM_EXPONENT_BITS = 32
 """Of an RSA key. Nearly all have 65537, which is 17 bits; the work grows with the length. The backend takes
@@ -63,10 +63,11 @@ def is_bounded_by_its_curve(certificate: x509.Certificate) -> bool:
     return certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.EC_PUBLIC_KEY
 
 
-def weak_key(what: str, bits: int, minimum: int, permission: str = "") -> WeakKey:
+def weak_key(what: str, bits: int, minimum: int, permission: str = "", *, is_ca: bool = False) -> WeakKey:
     """The error for an RSA key that is too short; `permission` is what would allow it, if anything does."""
     return WeakKey(
         f"{what} has an RSA key of {bits} bits, fewer than {minimum}",
+        detail=Detail.WEAK_CA_KEY if is_ca else None,
         remedy=f"issue it with a larger key, or {permission}" if permission else "issue it with a larger key",
     )
 

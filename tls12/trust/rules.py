@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
 
-from tls12.errors import CertificateError, CertificateExpired, NameMismatch, WeakKey, WrongPurpose
+from tls12.errors import CertificateError, CertificateExpired, Detail, NameMismatch, WeakKey, WrongPurpose
 from tls12.registry import Alert, ConnectionEnd
 from tls12.trust.der import raw_fields
 from tls12.trust.key_sizes import permission_of_verifier, weak_key
@@ -98,14 +98,15 @@ def date_fault(certificate: x509.Certificate, what: str, now: datetime) -> Certi
     """The error for a certificate that is not valid at `now`, under the name `what`; None if it is valid."""
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now > end:
-        reason = f"expired on {end:%Y-%m-%d %H:%M:%S} UTC"
+        reason, detail = f"expired on {end:%Y-%m-%d %H:%M:%S} UTC", None
     elif now < begin:
-        reason = f"is not valid before {begin:%Y-%m-%d %H:%M:%S} UTC"
+        reason, detail = f"is not valid before {begin:%Y-%m-%d %H:%M:%S} UTC", Detail.NOT_YET_VALID
     else:
         return None
     return CertificateExpired(
         f"{what} {reason}",
         rule="RFC 5280 4.1.2.5",
+        detail=detail,
         remedy=f"renew it, or set the clock, which says {now:%Y-%m-%d %H:%M:%S} UTC",
     )
 
@@ -134,6 +135,7 @@ def _version(step: PathStep) -> CertificateError | None:
         return WrongPurpose(
             f"the trusted root {subject_name(step.certificate)} is of version 1 and has no basicConstraints: it does "
             "not say that it is a CA's",
+            detail=Detail.NOT_A_CA,
             rule="RFC 5280 4.2.1.9",
             remedy="put a certificate of version 3 of this CA into the TrustStore, or use PinnedVerifier",
         )
@@ -179,12 +181,16 @@ def _issuers_are_cas(step: PathStep) -> CertificateError | None:
         if step.is_trusted:
             remedy = "put the certificate of a CA into the TrustStore, or use PinnedVerifier"
         return WrongPurpose(
-            f"{step.what} issued another certificate but is not a CA: {fault}", rule="RFC 5280 4.2.1.9", remedy=remedy
+            f"{step.what} issued another certificate but is not a CA: {fault}",
+            rule="RFC 5280 4.2.1.9",
+            detail=Detail.NOT_A_CA,
+            remedy=remedy,
         )
     below = sum(not _is_self_issued(one) for one in step.path[1 : step.position])
     if constraints.path_length is not None and below > constraints.path_length:
         return WrongPurpose(
             f"{step.what} allows {constraints.path_length} CAs below it, and the chain has {below}",
+            detail=Detail.PATH_TOO_LONG,
             rule="RFC 5280 4.2.1.9",
             remedy=f"the {step.peer.role} needs a shorter chain, or its CA a longer path length",
         )
@@ -207,7 +213,8 @@ def _key_usage(step: PathStep) -> CertificateError | None:
         remedy = "make the CA with keyUsage=critical,keyCertSign"
     else:
         return None
-    return WrongPurpose(f"{step.what} {reason}", rule="RFC 5280 4.2.1.3", remedy=remedy)
+    detail = None if step.is_leaf or usage is None else Detail.MAY_NOT_SIGN
+    return WrongPurpose(f"{step.what} {reason}", rule="RFC 5280 4.2.1.3", remedy=remedy, detail=detail)
 
 
 def _extended_key_usage(step: PathStep) -> CertificateError | None:
@@ -255,11 +262,11 @@ def _keys(step: PathStep) -> CertificateError | None:
     key = step.certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < step.rules.minimum_rsa_bits:
         allowed = permission_of_verifier(key.key_size) if step.is_leaf else ""
-        return weak_key(step.what, key.key_size, step.rules.minimum_rsa_bits, allowed)
+        return weak_key(step.what, key.key_size, step.rules.minimum_rsa_bits, allowed, is_ca=not step.is_leaf)
     if step.is_leaf:
         return None
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SMALLEST_CA_KEY:
-        return weak_key(step.what, key.key_size, _SMALLEST_CA_KEY)
+        return weak_key(step.what, key.key_size, _SMALLEST_CA_KEY, is_ca=True)
     kind = _unverified_kind(step.certificate, key)
     if kind is None:
         return None
@@ -297,6 +304,7 @@ def _signatures(step: PathStep) -> CertificateError | None:
     if isinstance(algorithm, hashes.MD5 | hashes.SHA1):
         return WeakKey(
             f"{step.what} is signed with {algorithm.name.upper()}, which can be forged",
+            detail=Detail.WEAK_SIGNATURE,
             remedy="issue it with SHA-256",
         )
     oid = step.certificate.signature_algorithm_oid
@@ -369,6 +377,7 @@ def _critical_extensions(step: PathStep) -> CertificateError | None:
             oid = extension.oid.dotted_string
             return CertificateError(
                 f"{step.what} has the critical extension {oid}, which is not known here",
+                detail=Detail.CRITICAL_EXTENSION,
                 alert=Alert.UNSUPPORTED_CERTIFICATE,
                 rule="RFC 5280 4.2",
                 remedy="issue it without that extension, or not critical, or use PinnedVerifier",
@@ -420,6 +429,7 @@ def _name_constraints(step: PathStep) -> CertificateError | None:
                 return CertificateError(
                     f"{step.what} may not issue for {printable(name)}, which the {step.peer.role}'s certificate names",
                     rule="RFC 5280 4.2.1.10",
+                    detail=Detail.NAME_CONSTRAINTS,
                     remedy=f"the {step.peer.role} needs a certificate from a CA whose nameConstraints allow it",
                 )
     return None

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from cryptography.x509.oid import ExtensionOID
 
-from tls12.errors import CertificateError
+from tls12.errors import CertificateError, Detail
 from tls12.trust.rules import PathStep
 
 _EXTENSION = re.compile(r"invalid extension: (\d+(?:\.\d+)+): (.*)", re.DOTALL)
@@ -45,30 +45,32 @@ _EXTENSION_FAULTS = {
 
 _ANOTHER = "issue it again as RFC 5280 asks, or use PinnedVerifier"
 
+_OF_NAME_CONSTRAINTS = "RFC 5280 4.2.1.10"
+
 _REFUSALS: tuple[tuple[str, str, str, str], ...] = (
     # the backend's words, ours (they follow the name of the certificate), rule, remedy
     (
         "maximum name constraint check limit",
         "has more names and nameConstraints above it than are compared",
-        "RFC 5280 4.2.1.10",
+        _OF_NAME_CONSTRAINTS,
         "issue it for fewer names, or use PinnedVerifier",
     ),
     (
         "unsupported name constraint",
         "has nameConstraints above it of a kind that is not compared",
-        "RFC 5280 4.2.1.10",
+        _OF_NAME_CONSTRAINTS,
         "use PinnedVerifier",
     ),
     (
         "nameConstraints extension contains an unsupported",
         "has nameConstraints above it of a kind that is not compared",
-        "RFC 5280 4.2.1.10",
+        _OF_NAME_CONSTRAINTS,
         "use PinnedVerifier",
     ),
     (
         "name constraint",
         "has a name that the nameConstraints above it do not allow",
-        "RFC 5280 4.2.1.10",
+        _OF_NAME_CONSTRAINTS,
         "issue it for other names, or use PinnedVerifier",
     ),
     (
@@ -110,7 +112,8 @@ def in_words(verdict: str, path: Sequence[PathStep]) -> CertificateError:
         return _of_extension(found[1], found[2], path)
     for words, ours, rule, remedy in _REFUSALS:
         if words in verdict:
-            return CertificateError(f"{path[0].what} {ours}", rule=rule, remedy=remedy)
+            detail = Detail.NAME_CONSTRAINTS if rule == _OF_NAME_CONSTRAINTS else None
+            return CertificateError(f"{path[0].what} {ours}", rule=rule, remedy=remedy, detail=detail)
     return CertificateError(
         f"{path[0].what} was refused for a reason that this library does not know (it is in __cause__)",
         remedy="use PinnedVerifier if it is the one you expect",
@@ -127,4 +130,6 @@ def _of_extension(oid: str, reason: str, path: Sequence[PathStep]) -> Certificat
         extension = next(e for e in whose[0].certificate.extensions if e.oid.dotted_string == oid)
         fault = "has the extension {name} " + ("as critical" if extension.critical else "as not critical")
     fault = fault or "has an extension {name} that the profile of the Web PKI does not allow"
-    return CertificateError(f"{whose[0].what} {fault.format(name=name)}", rule="RFC 5280 4.2", remedy=_ANOTHER)
+    detail = Detail.CRITICAL_EXTENSION if "unaccounted-for" in reason else None
+    words = f"{whose[0].what} {fault.format(name=name)}"
+    return CertificateError(words, rule="RFC 5280 4.2", remedy=_ANOTHER, detail=detail)

@@ -238,7 +238,8 @@ class X509Verifier:
             if isinstance(key, rsa.RSAPublicKey) and key.key_size < minimum:
                 whose = "the CA certificate" if position else f"the {peer.role}'s certificate"
                 allowed = "" if position else permission_of_verifier(key.key_size)
-                raise weak_key(f"{whose} {subject_name(certificate)}", key.key_size, minimum, allowed)
+                what = f"{whose} {subject_name(certificate)}"
+                raise weak_key(what, key.key_size, minimum, allowed, is_ca=position > 0)
 
     def __repr__(self) -> str:
         return f"X509Verifier({self.trust_store!r})"

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from tls12.errors import Detail
+
 
 class Foreign(NamedTuple):
     """What another protocol's first bytes look like, what it is called, and what the reader of the error should do."""
@@ -17,10 +19,11 @@ class Foreign(NamedTuple):
     pattern: re.Pattern[bytes]
     name: str
     remedy: str
+    detail: Detail | None
 
 
-def _row(pattern: bytes, name: str, remedy: str) -> Foreign:
-    return Foreign(re.compile(pattern, re.DOTALL), name, remedy)
+def _row(pattern: bytes, name: str, remedy: str, detail: Detail | None = None) -> Foreign:
+    return Foreign(re.compile(pattern, re.DOTALL), name, remedy, detail)
 
 
 _PLAIN_CLIENT = "let the client speak TLS (https://), or serve this port without it"
@@ -30,8 +33,8 @@ _STARTTLS = "ask for TLS in the plain protocol first (STARTTLS, AUTH TLS, STLS),
 FOREIGN: tuple[Foreign, ...] = (
     _row(rb"HTTP/\d", "an HTTP response", _PLAIN_SERVER),
     _row(rb"PRI \* HTTP/2", "HTTP/2 without TLS", _PLAIN_CLIENT),
-    _row(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE) ", "an HTTP request", _PLAIN_CLIENT),
-    _row(rb"CONNECT ", "an HTTP proxy request", "answer the CONNECT before starting TLS"),
+    _row(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE) ", "an HTTP request", _PLAIN_CLIENT, Detail.HTTP_REQUEST),
+    _row(rb"CONNECT ", "an HTTP proxy request", "answer the CONNECT before starting TLS", Detail.HTTP_PROXY_REQUEST),
     _row(rb"PROXY |\r\n\r\n\x00\r\nQUIT\n", "a PROXY protocol header", "read it before starting TLS"),
     _row(rb"SSH-", "SSH", "this is an SSH port or client"),
     _row(rb"(EHLO|HELO|LHLO) ", "an SMTP client", _STARTTLS),
