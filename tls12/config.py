@@ -25,6 +25,7 @@ from tls12.crypto.suites import SUITES, Suite
 from tls12.errors import UsageError
 from tls12.given import checked_clock, name_value, require, require_function
 from tls12.keylog import KeyLog
+from tls12.misplaced import NoSSLContext
 from tls12.policy import Policy
 from tls12.registry import CipherSuite, HandshakeType
 from tls12.resumption.stores import SessionStore
@@ -235,7 +236,7 @@ def _by_policy(limits: Limits, policy: Policy) -> Limits:
 
 @made_in_secret
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ClientConfig:
+class ClientConfig(NoSSLContext):
     """What a client needs besides the server's name. Raises `UsageError` for values that cannot work together."""
 
     verifier: Verifier | None
@@ -326,7 +327,7 @@ _UNSAID = cast("tuple[Credential, ...]", object())
 
 @made_in_secret
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ServerConfig:
+class ServerConfig(NoSSLContext):
     """What a server needs. Raises `UsageError` for what cannot work."""
 
     credentials: tuple[Credential, ...] = _UNSAID

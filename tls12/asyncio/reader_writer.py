@@ -90,6 +90,19 @@ class TLSStreamReader(asyncio.StreamReader):
         return to_raise(self._failure)
 
 
+class TLSStreamProtocol(asyncio.StreamReaderProtocol):
+    """The protocol between the transport and a `TLSStreamReader`: the end of what the peer sends ends only that.
+
+    The base class ends both directions where the transport has an `sslcontext`, because asyncio's own TLS has no
+    half-close. Ours has it, if the configuration says so; if not, the transport closes by itself.
+    """
+
+    def eof_received(self) -> bool:
+        """The peer will send no more."""
+        super().eof_received()
+        return True
+
+
 class TLSStreamWriter(asyncio.StreamWriter):
     """A `StreamWriter` that can renegotiate."""
 

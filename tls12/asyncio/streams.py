@@ -1,8 +1,7 @@
 """Streams over TLS: `open_connection`, `start_server`, `wrap`. For protocols: `create_connection`, `create_server`.
 
-How it works: a stream is asyncio's own `StreamReaderProtocol` over a `TLSTransport`, with the reader and the writer of
-`reader_writer.py`. Every function makes the sans-IO connection first, so that a mistake of the caller raises before
-anything is sent.
+How it works: a stream is a protocol with the reader and the writer of `reader_writer.py` over a `TLSTransport`. Every
+function makes the sans-IO connection first, so that a mistake of the caller raises before anything is sent.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 
 from tls12.asyncio.admission import Admission, Arrival
 from tls12.asyncio.pace import PacedTransport, Watch
-from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
+from tls12.asyncio.reader_writer import TLSStreamProtocol, TLSStreamReader, TLSStreamWriter
 from tls12.asyncio.transport import TLSTransport
 from tls12.config import ClientConfig, ServerConfig
 from tls12.connection import Connection, ServerConnection
@@ -115,7 +114,7 @@ async def open_connection(
     """
     loop = asyncio.get_running_loop()
     reader = TLSStreamReader(limit=limit, loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    protocol = TLSStreamProtocol(reader, loop=loop)
     transport, _ = await create_connection(lambda: protocol, host, port, config=config, **options)
     return reader, TLSStreamWriter(transport, protocol, reader, loop)
 
@@ -146,7 +145,7 @@ async def wrap(
     if writer.is_closing():
         raise ConnectionResetError("the connection was closed before TLS began")
     protected = TLSStreamReader(limit=limit, loop=loop)
-    protocol = asyncio.StreamReaderProtocol(protected, loop=loop)
+    protocol = TLSStreamProtocol(protected, loop=loop)
     transport = TLSTransport(
         connection,
         lambda: protocol,
@@ -279,7 +278,7 @@ async def start_server(
 
     def make_protocol() -> asyncio.Protocol:
         reader = TLSStreamReader(limit=limit, loop=loop)
-        return asyncio.StreamReaderProtocol(reader, serve, loop=loop)
+        return TLSStreamProtocol(reader, serve, loop=loop)
 
     async def serve(reader: asyncio.StreamReader, plain_writer: asyncio.StreamWriter) -> None:
         transport = plain_writer.transport

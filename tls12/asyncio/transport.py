@@ -28,11 +28,22 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 from tls12.connection import Connection
-from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, Driver, Ending, Renewal, TimeBound
+from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers, Driver, Ending, Renewal, TimeBound, TLSObject
 from tls12.driver.ends import closed_too_early
 from tls12.events import Negotiated
 from tls12.registry import Alert
 from tls12.wire.records import MAX_PLAINTEXT
+
+_FACTS: dict[str, Callable[[Connection], Any]] = {
+    "negotiated": lambda connection: connection.negotiated,
+    "connection": lambda connection: connection,
+    "ssl_object": TLSObject,
+    "sslcontext": lambda connection: connection.config,  # programs only look whether there is one
+    "peercert": lambda connection: TLSObject(connection).getpeercert() if connection.negotiated else None,
+    "cipher": lambda connection: TLSObject(connection).cipher(),
+    "compression": lambda connection: TLSObject(connection).compression(),
+}
+"""What `get_extra_info` knows of a connection."""
 
 
 # A BufferedProtocol below was measured, and was no faster: see docs/performance.md.
@@ -40,8 +51,9 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     """The transport of an application's protocol, over the transport of a TCP connection.
 
     `get_extra_info` knows `"negotiated"` (what the two sides agreed on), `"connection"` (the sans-IO
-    connection inside) and everything that the TCP transport knows. After acting on the connection, call
-    `flush()`.
+    connection inside), what asyncio's own transports know of TLS (`"ssl_object"`, a `tls12.driver.TLSObject`;
+    `"sslcontext"`, the configuration; `"peercert"`, `"cipher"`, `"compression"`), and everything that the TCP
+    transport knows. After acting on the connection, call `flush()`.
     """
 
     def __init__(
@@ -465,11 +477,9 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         return self._app
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """`"negotiated"`, `"connection"`, or what the TCP transport knows by that name."""
-        if name == "negotiated":
-            return self._driver.connection.negotiated
-        if name == "connection":
-            return self._driver.connection
+        """What is known by that name: of TLS what `_FACTS` lists, and else what the TCP transport knows."""
+        if (fact := _FACTS.get(name)) is not None:
+            return fact(self._driver.connection)
         return self._raw.get_extra_info(name, default)
 
     def __repr__(self) -> str:

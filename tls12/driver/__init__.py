@@ -10,6 +10,7 @@ from tls12.driver.answers import Answers
 from tls12.driver.descriptions import described
 from tls12.driver.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Driver, Renewal
 from tls12.driver.ends import Ending, TimeBound, closed_by_this_side, incomplete
+from tls12.driver.facts import TLSFacts, TLSObject
 from tls12.driver.opening import check_timeouts, client_connection, name_to_prove, server_connection
 from tls12.driver.plaintext import Plaintext
 
@@ -21,6 +22,8 @@ __all__ = [
     "Ending",
     "Plaintext",
     "Renewal",
+    "TLSFacts",
+    "TLSObject",
     "TimeBound",
     "check_timeouts",
     "client_connection",
