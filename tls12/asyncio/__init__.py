@@ -1,5 +1,5 @@
 """TLS under asyncio: `open_connection` and `start_server` for streams, `create_connection` and `create_server` for
-protocols, `wrap` for a connection that goes over to TLS.
+protocols, `wrap` and `start_tls` for a connection that goes over to TLS.
 
 Nothing here is shared between connections: one that fails takes nothing down but itself.
 """
@@ -8,17 +8,10 @@ from __future__ import annotations
 
 from tls12.asyncio.admission import MAX_CONNECTIONS
 from tls12.asyncio.pace import RATE_PERIOD
-from tls12.asyncio.reader_writer import TLSStreamReader, TLSStreamWriter
-from tls12.asyncio.streams import (
-    STREAM_LIMIT,
-    Handler,
-    create_connection,
-    create_server,
-    open_connection,
-    start_server,
-    wrap,
-)
+from tls12.asyncio.reader_writer import STREAM_LIMIT, TLSStreamReader, TLSStreamWriter
+from tls12.asyncio.streams import Handler, create_connection, create_server, open_connection, start_server
 from tls12.asyncio.transport import TLSTransport
+from tls12.asyncio.upgrade import start_tls, wrap
 from tls12.driver import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, Answers
 from tls12.driver.bounds import MAX_HANDSHAKES, PATIENCE
 
@@ -39,5 +32,6 @@ __all__ = [
     "create_server",
     "open_connection",
     "start_server",
+    "start_tls",
     "wrap",
 ]

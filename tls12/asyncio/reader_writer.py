@@ -15,6 +15,9 @@ from tls12.driver import incomplete
 from tls12.errors import to_raise
 from tls12.events import Negotiated
 
+STREAM_LIMIT = 2**16
+"""Bytes that a stream reader holds before it stops the peer, as in asyncio."""
+
 
 class TLSStreamReader(asyncio.StreamReader):
     """A `StreamReader` that gives out every byte that arrived before it raises what went wrong.

@@ -1,4 +1,4 @@
-"""Streams over TLS: `open_connection`, `start_server`, `wrap`. For protocols: `create_connection`, `create_server`.
+"""Streams over TLS: `open_connection`, `start_server`. For protocols: `create_connection`, `create_server`.
 
 How it works: a stream is a protocol with the reader and the writer of `reader_writer.py` over a `TLSTransport`. Every
 function makes the sans-IO connection first, so that a mistake of the caller raises before anything is sent.
@@ -15,10 +15,11 @@ from typing import Any
 
 from tls12.asyncio.admission import Admission, Arrival
 from tls12.asyncio.pace import PacedTransport, Watch
-from tls12.asyncio.reader_writer import TLSStreamProtocol, TLSStreamReader, TLSStreamWriter
-from tls12.asyncio.transport import TLSTransport
+from tls12.asyncio.reader_writer import STREAM_LIMIT, TLSStreamProtocol, TLSStreamReader, TLSStreamWriter
+from tls12.asyncio.transport import ApplicationProtocol, TLSTransport
+from tls12.asyncio.upgrade import application_of
 from tls12.config import ClientConfig, ServerConfig
-from tls12.connection import Connection, ServerConnection
+from tls12.connection import ServerConnection
 from tls12.driver import (
     CLOSE_TIMEOUT,
     HANDSHAKE_TIMEOUT,
@@ -30,21 +31,18 @@ from tls12.driver import (
 from tls12.driver.bounded_log import BoundedLog
 from tls12.driver.bounds import BACKLOG, FAILURES_LOGGED, MAX_HANDSHAKES
 from tls12.errors import UsageError
-from tls12.given import name_value, require
+from tls12.given import name_value
 from tls12.handshake.engine import OnMessage, Rewrite
 from tls12.registry import Alert
 from tls12.resumption.sessions import Session
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
 
-STREAM_LIMIT = 2**16
-"""Bytes that a stream reader holds before it stops the peer, as in asyncio."""
-
 _log = logging.getLogger("tls12.asyncio")
 
 
 async def create_connection(
-    make_protocol: Callable[[], asyncio.Protocol],
+    make_protocol: Callable[[], asyncio.BaseProtocol],
     host: str | None = None,
     port: int | None = None,
     *,
@@ -57,7 +55,7 @@ async def create_connection(
     rewrite: Rewrite | None = None,
     on_message: OnMessage | None = None,
     **options: Any,
-) -> tuple[TLSTransport, asyncio.Protocol]:
+) -> tuple[TLSTransport, ApplicationProtocol]:
     """As `open_connection`, for an application that brings its own protocol."""
     connection = client_connection(
         config,
@@ -82,16 +80,7 @@ async def create_connection(
         port,  # type: ignore[arg-type]
         **options,
     )
-    return transport, await _application_of(transport)
-
-
-async def _application_of(transport: TLSTransport) -> asyncio.Protocol:
-    """Wait for the handshake and return the application's protocol. If the wait is cancelled, abort the connection."""
-    try:
-        return await transport.established
-    except asyncio.CancelledError:
-        transport.abort()
-        raise
+    return transport, await application_of(transport)
 
 
 async def open_connection(
@@ -119,63 +108,8 @@ async def open_connection(
     return reader, TLSStreamWriter(transport, protocol, reader, loop)
 
 
-async def wrap(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    connection: Connection,
-    *,
-    limit: int = STREAM_LIMIT,
-    answers: Answers | None = None,
-    handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
-    close_timeout: float = CLOSE_TIMEOUT,
-) -> tuple[TLSStreamReader, TLSStreamWriter]:
-    """Start TLS on an open plain connection, as STARTTLS does, with a fresh `ClientConnection` or `ServerConnection`.
-
-    Returns the reader and the writer to use from now on; do not use the old ones any more. What was written to the
-    old writer is sent first. Bytes that the old reader still holds are handed to TLS as records, so data that an
-    attacker injected into the plain protocol is never taken for protected data. Raises as `open_connection` does. Safe
-    to cancel.
-    """
-    require("reader", reader, asyncio.StreamReader, "the StreamReader of the plain connection")
-    require("writer", writer, asyncio.StreamWriter, "its StreamWriter")
-    require("connection", connection, Connection, "a fresh ClientConnection or ServerConnection")
-    loop = asyncio.get_running_loop()
-    if (broken := reader.exception()) is not None:
-        raise broken
-    if writer.is_closing():
-        raise ConnectionResetError("the connection was closed before TLS began")
-    protected = TLSStreamReader(limit=limit, loop=loop)
-    protocol = TLSStreamProtocol(protected, loop=loop)
-    transport = TLSTransport(
-        connection,
-        lambda: protocol,
-        answers=answers,
-        handshake_timeout=handshake_timeout,
-        close_timeout=close_timeout,
-    )
-    raw = writer.transport
-    transport.gone.add_done_callback(functools.partial(_release, raw.get_protocol(), writer))
-    ended = reader.at_eof()
-    raw.set_protocol(transport)
-    reader.feed_eof()
-    early = await reader.read()  # returns what it holds at once, because its end was fed
-    transport.connection_made(raw)
-    if early:
-        transport.data_received(early)
-    if ended:
-        transport.eof_received()
-    await _application_of(transport)
-    return protected, TLSStreamWriter(transport, protocol, protected, loop)
-
-
-def _release(plain: asyncio.BaseProtocol, writer: asyncio.StreamWriter, _: object) -> None:
-    """End the plain protocol when the TCP connection is gone. `writer` is an argument so that it lives until then: a
-    StreamWriter that is collected closes its transport."""
-    plain.connection_lost(None)
-
-
 async def create_server(
-    make_protocol: Callable[[], asyncio.Protocol],
+    make_protocol: Callable[[], asyncio.BaseProtocol],
     host: str | Sequence[str] | None = None,
     port: int | None = None,
     *,
@@ -211,7 +145,7 @@ async def create_server(
         transport.established.add_done_callback(lambda outcome: report(transport, outcome))
         return transport
 
-    def report(transport: TLSTransport, outcome: asyncio.Future[asyncio.Protocol]) -> None:
+    def report(transport: TLSTransport, outcome: asyncio.Future[ApplicationProtocol]) -> None:
         if (error := outcome.exception()) is not None:
             (on_failure or log_failure)(transport, error)
         elif watch is not None and isinstance(transport, PacedTransport):
@@ -284,6 +218,8 @@ async def start_server(
         transport = plain_writer.transport
         assert isinstance(transport, TLSTransport)
         writer = TLSStreamWriter(transport, transport.get_protocol(), reader, loop)
+        # A StreamWriter that is collected closes its transport, which the TLS of `writer.start_tls` may still need.
+        transport.gone.add_done_callback(functools.partial(_keep, plain_writer))
         try:
             result = handler(reader, writer)
             if inspect.isawaitable(result):
@@ -305,3 +241,7 @@ async def start_server(
                 )
 
     return await create_server(make_protocol, host, port, config=config, **options)
+
+
+def _keep(writer: asyncio.StreamWriter, _: object) -> None:
+    """The callback that holds the writer until the TCP connection is gone."""

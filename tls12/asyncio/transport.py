@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
@@ -33,6 +34,9 @@ from tls12.driver.ends import closed_too_early
 from tls12.events import Negotiated
 from tls12.registry import Alert
 from tls12.wire.records import MAX_PLAINTEXT
+
+ApplicationProtocol = asyncio.Protocol | asyncio.BufferedProtocol
+"""What an application may bring."""
 
 _FACTS: dict[str, Callable[[Connection], Any]] = {
     "negotiated": lambda connection: connection.negotiated,
@@ -46,6 +50,19 @@ _FACTS: dict[str, Callable[[Connection], Any]] = {
 """What `get_extra_info` knows of a connection."""
 
 
+def _fill(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    """Copy data into the buffers that the protocol gives, as asyncio's transports let the kernel do."""
+    rest = memoryview(data)
+    while rest:
+        buffer = memoryview(protocol.get_buffer(len(rest))).cast("B")
+        if not buffer:
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        part = rest[: len(buffer)]
+        buffer[: len(part)] = part
+        protocol.buffer_updated(len(part))
+        rest = rest[len(part) :]
+
+
 # A BufferedProtocol below was measured, and was no faster: see docs/performance.md.
 class TLSTransport(asyncio.Transport, asyncio.Protocol):
     """The transport of an application's protocol, over the transport of a TCP connection.
@@ -53,17 +70,22 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     `get_extra_info` knows `"negotiated"` (what the two sides agreed on), `"connection"` (the sans-IO
     connection inside), what asyncio's own transports know of TLS (`"ssl_object"`, a `tls12.driver.TLSObject`;
     `"sslcontext"`, the configuration; `"peercert"`, `"cipher"`, `"compression"`), and everything that the TCP
-    transport knows. After acting on the connection, call `flush()`.
+    transport knows. After acting on the connection, call `flush()`. `loop.start_tls` of asyncio's own loops takes this
+    transport too.
     """
+
+    _start_tls_compatible = True
+    """asyncio's own mark of a transport on which `loop.start_tls` can begin another TLS, inside this one."""
 
     def __init__(
         self,
         connection: Connection,
-        make_protocol: Callable[[], asyncio.Protocol],
+        make_protocol: Callable[[], asyncio.BaseProtocol],
         *,
         answers: Answers | None = None,
         handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
         close_timeout: float = CLOSE_TIMEOUT,
+        call_connection_made: bool = True,
     ) -> None:
         super().__init__()
         self._loop = asyncio.get_running_loop()
@@ -74,7 +96,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """How many of the driver's changes were followed."""
         self._make_protocol = make_protocol
         self._raw: asyncio.Transport
-        self._app: asyncio.Protocol | None = None
+        self._call_connection_made = call_connection_made
+        self._app: ApplicationProtocol | None = None
+        self._give: Callable[[bytes], None]
+        """Give plaintext to the application's protocol."""
         self._timer: asyncio.TimerHandle | None = None
         self._timed: TimeBound | None = None
         """What the timer bounds, while nothing ends."""
@@ -97,7 +122,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         #: Done when the TCP connection is gone.
         self.gone: asyncio.Future[None] = self._loop.create_future()
         #: Done with the handshake: the application's protocol, or the reason why there is none.
-        self.established: asyncio.Future[asyncio.Protocol] = self._loop.create_future()
+        self.established: asyncio.Future[ApplicationProtocol] = self._loop.create_future()
 
     # -- asyncio.Protocol, for the TCP transport
 
@@ -125,7 +150,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self.data_received(b"")
         if self._ending is not None:
             self._raw.close()
-        return True
+        return self._raw.can_write_eof()  # a transport that cannot be half closed closes now
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The TCP connection is closed, by either side: tell the application."""
@@ -189,7 +214,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """Give plaintext to the protocol, as long as it takes any."""
         plaintext = self._driver.plaintext
         while plaintext.pieces and self._app is not None and not self._reading_paused:
-            self._app.data_received(plaintext.pop())
+            self._give(plaintext.pop())
 
     def _follow_handshakes(self) -> None:
         driver = self._driver
@@ -214,8 +239,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def _start_application(self) -> None:
         self._packs = self._driver.connection.config.pack_small_writes
-        self._app = self._make_protocol()
-        self._app.connection_made(self)
+        self.set_protocol(self._make_protocol())
+        assert self._app is not None
+        if self._call_connection_made:
+            self._app.connection_made(self)
         if self._writing_paused:
             self._app.pause_writing()
         if not self.established.done():
@@ -262,7 +289,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         elif driver.has_ended and not self._eof_told and self._app is not None:
             self._eof_told = True
             while driver.plaintext.pieces:
-                self._app.data_received(driver.plaintext.pop())
+                self._give(driver.plaintext.pop())
             if not self._app.eof_received() or driver.connection.closed:
                 self.close()
 
@@ -302,7 +329,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             plaintext = self._driver.plaintext
             try:
                 while plaintext.pieces:
-                    self._app.data_received(plaintext.pop())
+                    self._give(plaintext.pop())
             finally:
                 self._app.connection_lost(failure)
         if not self.established.done():
@@ -427,6 +454,12 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._ending = self._driver.ending
         self._raw.abort()
 
+    def _force_close(self, exc: BaseException | None) -> None:
+        """What asyncio's own TLS calls to end the transport below it after an error (`loop.start_tls`)."""
+        if exc is not None:
+            self._driver.lose(exc)
+        self.abort()
+
     def abort_with(self, alert: Alert) -> None:
         """Send a fatal alert and close."""
         if self._ending is None:
@@ -467,9 +500,13 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._raw.set_write_buffer_limits(high, low)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Give the connection to another protocol of the application."""
-        assert isinstance(protocol, asyncio.Protocol)
-        self._app = protocol
+        """Give the connection to another protocol of the application, an `asyncio.BufferedProtocol` perhaps."""
+        if isinstance(protocol, asyncio.BufferedProtocol):
+            self._app = protocol
+            self._give = functools.partial(_fill, protocol)
+        else:
+            self._app = cast(asyncio.Protocol, protocol)  # asyncio demands no base class either
+            self._give = self._app.data_received
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """The application's protocol."""
