@@ -8,9 +8,10 @@ so that a run which promises the peers cannot pass without them.
 from __future__ import annotations
 
 import glob
+import importlib
 import os
 import shutil
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -64,3 +65,11 @@ def missing(name: str) -> NoReturn:
     if REQUIRED:
         pytest.fail(f"{reason}, and TLS12_PEERS=required")
     pytest.skip(reason)
+
+
+def package(name: str) -> Any:
+    """The module of a package of PyPI; without it the test ends here, as a failure if TLS12_PEERS=required."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        missing(name.partition(".")[0])

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import tls12.asyncio
-from tests.adapters.streams import both_ends, closed, opened, serving, transport_of
+from tests import pki
+from tests.adapters.streams import both_ends, closed, echo, opened, serving, transport_of
 from tests.ends import loopback
 from tests.ends.loopback import PATIENCE, client_config, listening
-from tls12 import Alert, PeerAlert
+from tls12 import Alert, ClientConnection, PeerAlert, ServerConnection
 from tls12.errors import BadRecordMac, NameMismatch
 from tls12.registry import ContentType
 
@@ -88,5 +89,58 @@ def test_a_closed_connection_ends_cleanly_on_both_sides() -> None:
             assert await their_reader.read() == b"last words"
             await closed(theirs)
             assert await reader.read() == b""
+
+    run(main())
+
+
+class Slow(asyncio.BufferedProtocol):
+    """A protocol with a small buffer that pauses for a turn of the loop each time that it is full."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray(1000)
+        self.data = bytearray()
+        self.lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self.transport: Any = None
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data += self.buffer[:nbytes]
+        if nbytes == len(self.buffer) and self.transport.is_reading():
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self.transport.resume_reading)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set_result(exc)
+
+
+def test_tls_begins_on_a_plain_transport_for_a_buffered_protocol() -> None:
+    async def upgrading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await echo(*await tls12.asyncio.wrap(reader, writer, ServerConnection(loopback.server_config())))
+
+    async def main() -> None:
+        server = await asyncio.start_server(upgrading, "127.0.0.1", 0)
+        async with server:
+            loop = asyncio.get_running_loop()
+            plain, protocol = await loop.create_connection(Slow, *server.sockets[0].getsockname())
+            connection = ClientConnection(client_config(), pki.NAME)
+            protocol.transport = await tls12.asyncio.start_tls(plain, protocol, connection)
+            protocol.transport.write(LONG)
+            while len(protocol.data) < len(LONG):
+                await asyncio.sleep(0)
+            assert protocol.data == LONG
+            protocol.transport.close()
+            assert await protocol.lost is None
+
+    run(main())
+
+
+def test_what_frameworks_ask_is_answered() -> None:
+    async def main() -> None:
+        async with both_ends() as ((_, ours), (_, theirs)):
+            assert ours.get_extra_info("ssl_object").version() == "TLSv1.2"
+            assert ours.get_extra_info("peercert")["subject"]
+            assert theirs.get_extra_info("sslcontext")
 
     run(main())
