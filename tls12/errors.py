@@ -35,6 +35,7 @@ class Detail(Enum):
     UNKNOWN_CONTENT_TYPE = auto()
     NO_COMMON_CIPHER_SUITE = auto()
     NO_CLIENT_CERTIFICATE = auto()
+    NO_PRE_SHARED_KEY = auto()
     NO_SECURE_RENEGOTIATION = auto()
     NO_EXTENDED_MASTER_SECRET = auto()
     RENEGOTIATION_REFUSED = auto()

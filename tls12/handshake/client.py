@@ -12,6 +12,7 @@ from tls12.config import Psk
 from tls12.crypto.key_exchange import ExchangeInputs, make_key_exchange
 from tls12.crypto.suites import Suite
 from tls12.errors import (
+    Detail,
     PeerIncompatible,
     PeerMisbehaved,
     WrongPurpose,
@@ -297,7 +298,11 @@ class ClientHandshake(ClientHellos):
         else:
             psk = self.configured_psk(hint)
         if psk is None:
-            raise PeerIncompatible(f"there is no PSK for the server's identity hint {hint!r}", rule="RFC 4279 2")
+            raise PeerIncompatible(
+                f"there is no PSK for the server's identity hint {hint!r}",
+                rule="RFC 4279 2",
+                detail=Detail.NO_PRE_SHARED_KEY,
+            )
         return psk
 
     def exchange_inputs(self, suite: Suite, peer: PeerChain | None) -> ExchangeInputs:

@@ -277,6 +277,7 @@ class ServerHandshake(ServerHellos):
                 "the client names a PSK identity that is not configured",
                 alert=Alert.UNKNOWN_PSK_IDENTITY,
                 rule="RFC 4279 2",
+                detail=Detail.NO_PRE_SHARED_KEY,
             )
         return key
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from cryptography import x509
 
-from tls12.config import ClientAuth, ClientConfig, Psk, ServerConfig
+from tls12.config import ClientAuth, ClientConfig, ServerConfig
 from tls12.connection import ClientConnection, ServerConnection
 from tls12.crypto.groups import EC_GROUPS
 from tls12.crypto.suites import SUITES
@@ -42,6 +42,7 @@ from tls12.sslcompat.engine import OP_IGNORE_UNEXPECTED_EOF, Engine, over_memory
 from tls12.sslcompat.errors import ContextRefused, refusing, ssl_error
 from tls12.sslcompat.groups import curve, dh_group, is_curve
 from tls12.sslcompat.objects import SSLObject
+from tls12.sslcompat.pre_shared_keys import of_client, of_server
 from tls12.sslcompat.sockets import SSLSocket
 from tls12.sslcompat.statistics import Statistics
 from tls12.sslcompat.verification import ContextVerifier, NothingTrusted, names_itself
@@ -280,16 +281,19 @@ class SSLContext(_Settings):
             raise _ssl.SSLError("Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context")
         if callback is not None and not callable(callback):
             raise TypeError("callback must be callable")
-        self._client_psk = callback and _client_psk(callback)
+        self._client_psk = callback and of_client(callback)
         self._changes += 1
 
     def set_psk_server_callback(self, callback: Any, identity_hint: str | None = None) -> None:
         """As `set_psk_server_callback` of `ssl.SSLContext` in CPython 3.13, in every version."""
+        if not isinstance(identity_hint, str | None):
+            kind = type(identity_hint).__name__
+            raise TypeError(f"set_psk_server_callback() argument 'identity_hint' must be str or None, not {kind}")
         if self.protocol == ssl.PROTOCOL_TLS_CLIENT:
             raise _ssl.SSLError("Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
         if callback is not None and not callable(callback):
             raise TypeError("callback must be callable")
-        self._server_psk = callback and _server_psk(callback)
+        self._server_psk = callback and of_server(callback)
         self._psk_hint = identity_hint.encode() if identity_hint else None
         self._changes += 1
 
@@ -535,18 +539,3 @@ def _certificates(pem: bytes) -> list[x509.Certificate]:
         return list(TrustStore.from_pem(pem).certificates)
     except UsageError:
         return []
-
-
-def _client_psk(callback: Callable[[str | None], tuple[str | None, bytes]]) -> Callable[[bytes], Psk | None]:
-    def find(hint: bytes) -> Psk | None:
-        identity, key = callback(hint.decode() if hint else None)
-        return Psk((identity or "").encode(), key) if key else None
-
-    return find
-
-
-def _server_psk(callback: Callable[[str | None], bytes]) -> Callable[[bytes], bytes | None]:
-    def find(identity: bytes) -> bytes | None:
-        return callback(identity.decode() or None) or None
-
-    return find

@@ -8,7 +8,6 @@ None, or the number of an alert that ends the handshake. What it raises has no c
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from tls12.config import ClientAuth, ServerConfig
 from tls12.errors import Detail
 from tls12.events import ClientHelloReceived, Refuse
 from tls12.registry import Alert
+from tls12.sslcompat.unraisable import tell_unraisable
 
 _ASKING = list(ClientAuth)
 """From never to always."""
@@ -37,14 +37,14 @@ def ask_for_server_name(
     try:
         verdict = callback(owner, server_name, context)
     except Exception as error:
-        _tell_unraisable(error, callback)
+        tell_unraisable(error, callback)
         return Refuse(Alert.HANDSHAKE_FAILURE, "the callback for the server name raised an exception")
     if verdict is None:
         return None
     try:
         alert = Alert.of(verdict.__index__())
     except (AttributeError, TypeError):
-        _tell_unraisable(TypeError(f"the callback gave {type(verdict).__name__}, not an int"), verdict)
+        tell_unraisable(TypeError(f"the callback gave {type(verdict).__name__}, not an int"), verdict)
         return Refuse(Alert.INTERNAL_ERROR, "the callback for the server name gave no alert")
     return Refuse(alert, "the callback for the server name refused it")
 
@@ -66,11 +66,3 @@ def without_common_protocol(config: ServerConfig, hello: ClientHelloReceived) ->
     if not hello.alpn_protocols or set(hello.alpn_protocols) & set(config.alpn_protocols):
         return config
     return replace(config, alpn_protocols=())
-
-
-def _tell_unraisable(error: BaseException, where: object) -> None:
-    """Tell `sys.unraisablehook` what a callback raised, as `_ssl` does: there is no caller that could catch it."""
-    hook: Any = type("UnraisableHookArgs", (), {})()
-    hook.exc_type, hook.exc_value, hook.exc_traceback = type(error), error, error.__traceback__
-    hook.err_msg, hook.object = None, where
-    sys.unraisablehook(hook)
