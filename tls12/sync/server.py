@@ -127,7 +127,7 @@ class TLSServer:
         )
         self._waker, self._wakened = socket.socketpair()
         self._waker.setblocking(False)
-        self._stops = False
+        self._stops = self._serves = False
 
     @property
     def address(self) -> Any:
@@ -157,6 +157,15 @@ class TLSServer:
         if not callable(handler):
             raise UsageError(f"handler is {name_value(handler)}; give a function that takes a connection")
         self._handler = handler
+        self._serves = True
+        try:
+            self._accept_until_stopped()
+        finally:
+            self._serves = False
+            if self._stops:
+                self._wakened.close()
+
+    def _accept_until_stopped(self) -> None:
         self.sock.setblocking(False)
         with selectors.DefaultSelector() as selector:
             selector.register(self.sock, selectors.EVENT_READ)
@@ -184,7 +193,8 @@ class TLSServer:
         self.sock.close()
         self._crowd.close(timeout)
         self._waker.close()
-        self._wakened.close()
+        if not self._serves:  # else `serve_forever` closes it: a selector that waits forgets what is closed under it
+            self._wakened.close()
 
     def __enter__(self) -> Self:
         return self
