@@ -102,5 +102,10 @@ comparison.
 | trio 0.35.0 | src/trio/_tests/test_ssl.py | 63 pass | 63 pass |
 | anyio 4.16.0 | tests/streams/test_tls.py | 60 pass | 57 pass; 3 of TLS 1.3 are skipped |
 | aiosmtpd 1.4.6 | aiosmtpd/tests/test_starttls.py, test_smtps.py | 30 pass | 30 pass |
+| httpcore 1.0.9 | tests/_sync, tests/_async | 188 pass | 185 pass; 3 ask for TLS 1.3 |
+| aiohttp 3.14.5 | test_client_functional.py, test_web_functional.py, test_connector.py, those of TLS | 63 pass | \
+63 pass |
+| uvicorn 0.54.0 | tests/test_ssl.py | 11 pass | 11 pass |
+| cheroot 11.1.2 | cheroot/test/test_ssl.py | 58 pass, 2 fail | 58 pass, the same 2 fail |
 
 What fails with the plain interpreter has nothing to do with this library."""

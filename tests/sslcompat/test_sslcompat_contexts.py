@@ -16,7 +16,7 @@ from tests import pki
 from tests.ends import credential, dh_parameters, files_of, intermediates_of, trusted_file
 from tests.ends.loopback import in_thread, tcp_pair
 from tests.sslcompat.test_sslcompat_objects import Pair
-from tls12 import NamedGroup, Policy, UsageError, sslcompat
+from tls12 import NamedGroup, Policy, TrustStore, UsageError, sslcompat
 from tls12.lab.pki import IssuedCertificate
 from tls12.sslcompat import SSLContext
 from tls12.sslcompat.verification import ContextVerifier, NothingTrusted
@@ -88,6 +88,29 @@ def test_the_roots_of_the_machine_are_those_of_ssl_cert_file(monkeypatch: pytest
     context.load_default_certs()
     with connected(context, server()) as (ours, _):
         assert ours.version() == "TLSv1.2"
+
+
+def test_the_roots_of_the_machine_are_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", trusted_file())
+    context = SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    monkeypatch.setattr(TrustStore, "system", None)
+    with connected(context, server()) as (ours, _):
+        assert ours.version() == "TLSv1.2"
+
+
+def test_a_file_of_roots_that_cannot_be_read_is_passed_over_as_in_ssl(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable() -> TrustStore:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(TrustStore, "system", unreadable)
+    context = SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    with (
+        pytest.raises(ssl.SSLCertVerificationError, match="the context has loaded no certificate"),
+        connected(context, server()),
+    ):
+        pass
 
 
 def test_a_context_without_roots_trusts_no_server() -> None:

@@ -133,7 +133,6 @@ class SSLContext(_Settings):
     _credentials: list[Credential]
     _trusted: list[x509.Certificate]
     _directories: list[str]
-    _trusts_system: bool
     _alpn_protocols: tuple[str, ...]
     _groups: tuple[NamedGroup, ...]
     _dh_group: NamedGroup | None
@@ -154,7 +153,6 @@ class SSLContext(_Settings):
         """As `ssl.SSLContext`; made here and not in `__init__`, which subclasses of CPython's class need not call."""
         self = super().__new__(cls, protocol, *args, **kwargs)
         self._credentials, self._trusted, self._directories = [], [], []
-        self._trusts_system = False
         self._alpn_protocols, self._groups = (), ()
         self._sni_callback = self._watcher = None
         self._client_psk = self._server_psk = self._psk_hint = None
@@ -201,7 +199,10 @@ class SSLContext(_Settings):
     def set_default_verify_paths(self) -> None:
         """As `set_default_verify_paths` of `ssl.SSLContext`; `load_default_certs` calls it."""
         super().set_default_verify_paths()
-        self._trusts_system = True
+        # Read now, as OpenSSL does: the first connection may be made in an event loop, which files would block. A
+        # machine without roots, or whose roots cannot be read, is no error here either; it trusts no certificate.
+        with contextlib.suppress(UsageError, OSError):
+            self._trusted += TrustStore.system().certificates
         self._changes += 1
 
     def set_ciphers(self, ciphers: str, /) -> None:
@@ -453,9 +454,6 @@ class SSLContext(_Settings):
             paths = sorted(Path(directory).iterdir()) if os.path.isdir(directory) else ()  # OpenSSL passes over it too
             for path in paths:
                 roots += _certificates(path.read_bytes()) if _HASHED.fullmatch(path.name) else ()
-        if self._trusts_system:
-            with contextlib.suppress(UsageError):  # a machine without roots: no certificate will be trusted
-                roots += TrustStore.system().certificates
         between: list[x509.Certificate] = []
         if not self.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN:
             between = [one for one in roots if not names_itself(one)]
