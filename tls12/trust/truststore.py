@@ -90,8 +90,11 @@ class TrustStore:
     def _load(cls, blocks: Iterable[tuple[str, bytes]]) -> TrustStore:
         roots: list[x509.Certificate] = []
         skipped: list[SkippedRoot] = []
-        keep_quiet()  # roots in wide use break small rules: Go Daddy's have the serial number 0
+        first: dict[bytes, str] = {}  # a bundle has the text of the files beside it, and parsing takes the most time
         for origin, block in blocks:
+            first.setdefault(block, origin)
+        keep_quiet()  # roots in wide use break small rules: Go Daddy's have the serial number 0
+        for block, origin in first.items():
             try:
                 root = x509.load_pem_x509_certificate(block)
                 root.subject  # noqa: B018 (parsed on first use, and chains are built by it)
