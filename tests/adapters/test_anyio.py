@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -18,8 +20,9 @@ from tests.adapters.test_sync_ends import MAKE_END
 from tests.ends import loopback
 from tests.ends.loopback import PATIENCE, client_config, listening, server_config
 from tests.pki import NAME
-from tls12 import ClientConnection, ServerConnection, UsageError, sync
+from tls12 import ClientConnection, Policy, Renegotiation, ServerConnection, UsageError, sync
 from tls12.anyio import Attribute, TLSListener, TLSStream, connect
+from tls12.anyio.stream import HELD_UP
 from tls12.errors import NameMismatch
 
 DATA = bytes(range(256)) * 2_000
@@ -216,6 +219,103 @@ def test_half_close_is_for_configurations_that_allow_it(backend: str) -> None:
             with pytest.raises(EndOfStream):
                 await stream.receive()
             await stream.aclose()
+
+    run(backend, test)
+
+
+@both_backends
+def test_a_reset_in_the_handshake_is_raised_and_the_stream_is_closed(backend: str) -> None:
+    async def test() -> None:
+        with pytest.raises(ConnectionResetError):
+            await connect("127.0.0.1", port, config=client_config(), server_name=NAME)
+
+    def reset(sock: socket.socket) -> None:
+        sock.recv(1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+
+    with listening(reset) as (port, _):
+        run(backend, test)
+
+
+@asynccontextmanager
+async def stalled() -> AsyncIterator[tuple[TLSStream, socket.socket]]:
+    """Our client in a renegotiation that its server does not go on with, and the server's socket."""
+    allow: dict[str, Any] = {"policy": Policy.default().replace(renegotiation=Renegotiation.ALLOW)}
+    ours, theirs = loopback.tcp_pair()
+    server = ServerConnection(server_config(**allow))
+    with theirs:
+
+        def shake_hands() -> None:
+            while server.negotiated is None:
+                server.receive_data(theirs.recv(65_536))
+                theirs.sendall(bytes(server.data_to_send()))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, shake_hands)
+            stream = await over(ours, ClientConnection(client_config(**allow), NAME))
+        stream.extra(Attribute.connection).renegotiate()
+        await stream.flush()
+        yield stream, theirs
+
+
+@both_backends
+def test_a_send_in_a_renegotiation_ends_when_the_connection_is_lost(backend: str) -> None:
+    async def test() -> None:
+        async with stalled() as (stream, theirs):
+            await stream.send(bytes(HELD_UP + 1))  # held until the renegotiation ends
+            theirs.close()
+            with pytest.raises(BrokenResourceError):
+                await stream.send(b"more")
+            await stream.aclose()
+
+    run(backend, test)
+
+
+@both_backends
+def test_a_send_that_is_cancelled_half_way_is_told_by_every_later_call(backend: str) -> None:
+    async def test() -> None:
+        ours, theirs = loopback.tcp_pair()
+        with theirs:
+
+            def shake_hands() -> None:
+                server = ServerConnection(server_config())
+                while server.negotiated is None:
+                    server.receive_data(theirs.recv(65_536))
+                    theirs.sendall(bytes(server.data_to_send()))
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(anyio.to_thread.run_sync, shake_hands)
+                stream = await over(ours, ClientConnection(client_config(), NAME))
+            with anyio.move_on_after(0.05):
+                while True:  # until the buffers of the kernel are full, since the server reads nothing
+                    await stream.send(bytes(2**20))
+            for call in (lambda: stream.send(b"more"), stream.receive):
+                with pytest.raises(BrokenResourceError):
+                    await call()
+            await stream.aclose()
+
+    run(backend, test)
+
+
+@both_backends
+def test_only_a_stream_that_was_closed_is_called_closed(backend: str) -> None:
+    async def test() -> None:
+        ours, theirs = loopback.tcp_pair()
+        async with anyio.create_task_group() as tasks:
+
+            async def serve() -> None:
+                await echo(await over(theirs, ServerConnection(server_config())))
+
+            tasks.start_soon(serve)
+            stream = await over(ours, ClientConnection(client_config(), NAME))
+            with pytest.raises(UsageError):
+                await stream.send("text")  # type: ignore[arg-type]
+            await stream.send(b"bytes")
+            assert await stream.receive() == b"bytes"
+            await stream.aclose()
+            with pytest.raises(ClosedResourceError):
+                await stream.send(b"more")
 
     run(backend, test)
 

@@ -170,7 +170,7 @@ def test_a_connection_that_fails_under_its_handler_is_information(caplog: pytest
 
 def test_a_silent_client_has_so_much_time(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "tls12.sync")
-    with serving(timeout=0.5) as listening, connect(listening) as tls, pytest.raises(PeerAlert):
+    with serving(timeout=0.05) as listening, connect(listening) as tls, pytest.raises(PeerAlert):
         tls.recv()
     assert "timed out" in caplog.text
     assert not [record for record in caplog.records if record.levelno > logging.INFO]

@@ -70,6 +70,7 @@ class TLSStream(ByteStream):
         self._bound: TimeBound | None = None
         self._deadline = float("inf")
         self._closed = False
+        self._eof_sent = False
 
     @classmethod
     async def wrap(
@@ -136,18 +137,18 @@ class TLSStream(ByteStream):
         """
         with self._sending:
             await anyio.lowlevel.checkpoint_if_cancelled()
-            while self._driver.is_held_up(HELD_UP):
+            while self._driver.is_held_up(HELD_UP) and not self._reads_no_more:
                 await self._go_on()
-            try:
-                self._step(lambda: self._driver.send(item))
-            except UsageError as error:
-                raise ClosedResourceError from error
+            if self._eof_sent:
+                raise ClosedResourceError
+            self._step(lambda: self._driver.send(item))
             await self._flush()
 
     async def send_eof(self) -> None:
         """Send close_notify and go on receiving. Only with `half_close=True` in the config (RFC 5246 7.2.1)."""
         if not self._driver.connection.config.half_close:
             raise NotImplementedError("half-close is off; make the config with half_close=True")
+        self._eof_sent = True
         self._driver.end_writing()
         await self._flush()
 
@@ -161,6 +162,7 @@ class TLSStream(ByteStream):
 
         Sends close_notify and waits for the peer's. Raises as `receive` does.
         """
+        self._eof_sent = True
         self._driver.end_writing()
         await self._flush()
         while not self._driver.has_ended:
@@ -224,7 +226,7 @@ class TLSStream(ByteStream):
         await self._flush()
         async with self._reading:
             driver = self._driver
-            if rounds != self._rounds or driver.failure is not None or driver.has_ended:
+            if rounds != self._rounds or self._reads_no_more:
                 return
             if driver.time_bound is not self._bound:
                 self._bound = driver.time_bound
@@ -236,6 +238,11 @@ class TLSStream(ByteStream):
                 await self._read()
             self._rounds += 1
         await self._flush()
+
+    @property
+    def _reads_no_more(self) -> bool:
+        """Whether the connection has failed or ended, so that no round brings anything."""
+        return self._driver.failure is not None or self._driver.has_ended
 
     async def _read(self) -> None:
         driver = self._driver
@@ -273,10 +280,10 @@ class TLSStream(ByteStream):
         """The last bytes, then the end of our direction; wait for the peer's end as long as `ending` says."""
         driver = self._driver
         try:
-            while driver.ending is None:  # a renegotiation goes on, behind which the close waits
+            while driver.ending is None and not self._reads_no_more:  # a renegotiation, behind which the close waits
                 await self._go_on()
             ending = driver.ending
-            if not ending.is_abrupt:
+            if ending is not None and not ending.is_abrupt:
                 with anyio.move_on_after(ending.seconds):
                     await self._flush()
                     if ending.awaits_peer:

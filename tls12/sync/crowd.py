@@ -189,8 +189,8 @@ class Crowd:
             visit.address = None
 
     def _refuse(self, visit: Visit, bound: str, why: str) -> None:
-        visit.sock.close()
         self._warn(bound, f"{why}; a new connection was closed")
+        visit.sock.close()
 
     def _warn(self, bound: str, what: str) -> None:
         self._log.warn(bound, 1, "%s is reached: %s", bound, what)

@@ -225,13 +225,15 @@ class TLSServer:
     def _wrap(self, sock: socket.socket) -> TLSSocket:
         try:
             connection = server_connection(self._config, answers=self._answers, make_connection=self._make_connection)
-            sock.settimeout(self._timeout)
+            sock.settimeout(None)
             if sock.family in (socket.AF_INET, socket.AF_INET6):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
             sock.close()
             raise
-        return wrap(sock, connection, handshake_timeout=self._handshake_timeout, answers=self._answers)
+        tls = wrap(sock, connection, handshake_timeout=self._handshake_timeout, answers=self._answers)
+        tls.settimeout(self._timeout)
+        return tls
 
     def _serve(self, visit: Visit) -> None:
         """The life of one connection, in its thread."""
