@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from tls12.lab.pki import (
-    CLIENT_PURPOSES,
+    CLIENT,
     IssuedCertificate,
     PrivateKey,
     ThrowawayCA,
@@ -97,7 +97,7 @@ def server(kind: str = "ecdsa-p256", *names: str) -> IssuedCertificate:
 @once
 def client(kind: str = "ecdsa-p256", common_name: str = "client one") -> IssuedCertificate:
     """A good client certificate, without subject alternative names, under root() and intermediate()."""
-    issued = intermediate().issue(key=key(kind, 1), common_name=common_name, purposes=CLIENT_PURPOSES)
+    issued = intermediate().issue(key=key(kind, 1), common_name=common_name, purposes=CLIENT)
     return _as_rsa_pss(issued) if kind.startswith("rsa-pss") else issued
 
 
@@ -138,7 +138,7 @@ def no_san() -> IssuedCertificate:
 @once
 def wrong_extended_key_usage() -> IssuedCertificate:
     """A client's certificate, presented by a server."""
-    return intermediate().issue(*NAMES, key=key(), purposes=CLIENT_PURPOSES)
+    return intermediate().issue(*NAMES, key=key(), purposes=CLIENT)
 
 
 @once

@@ -47,7 +47,7 @@ from tls12 import (
 )
 from tls12.errors import WrongPurpose
 from tls12.handshake.engine import Unit
-from tls12.lab.pki import CLIENT_PURPOSES, key_usage
+from tls12.lab.pki import CLIENT, key_usage
 from tls12.registry import ContentType, NameType, ProtocolVersion
 from tls12.wire.certificates import Certificate
 from tls12.wire.extensions import ExtendedMasterSecret, RecordSizeLimit, ServerName, ServerNameList, SupportedVersions
@@ -218,7 +218,7 @@ def test_record_size_limit_is_neither_sent_nor_answered_where_the_policy_leaves_
 
 
 def test_a_client_certificate_that_may_not_sign_is_refused() -> None:
-    issued = pki.intermediate().issue(purposes=CLIENT_PURPOSES, usage=key_usage("key_encipherment"), key=pki.key())
+    issued = pki.intermediate().issue(purposes=CLIENT, usage=key_usage("key_encipherment"), key=pki.key())
     show = hook(Certificate, lambda _: Certificate(issued.chain_der))
     client, server = pair("client", mine={"rewrite": show}, **AUTHENTICATED)
     talk(client, server)

@@ -39,7 +39,7 @@ from tls12 import (
     UsageError,
 )
 from tls12.errors import KeysExhausted, LimitExceeded, UnexpectedMessage
-from tls12.lab.pki import CLIENT_PURPOSES, ThrowawayCA
+from tls12.lab.pki import CLIENT, ThrowawayCA
 from tls12.lab.script import Script
 from tls12.registry import CertificateStatusType, ContentType, HandshakeType
 from tls12.trust.credentials import Credential
@@ -248,7 +248,7 @@ def test_a_bound_below_the_lists_that_are_remembered_is_a_mistake_of_the_caller(
 @pytest.mark.parametrize("role", ROLES)
 def test_the_length_of_a_chain_is_bounded(role: str, limit: int) -> None:
     issued = ThrowawayCA("Deep", issuer=pki.intermediate()).issue(*pki.NAMES) if role == "client" else None
-    chain = issued or ThrowawayCA("Deep", issuer=pki.intermediate()).issue(purposes=CLIENT_PURPOSES)
+    chain = issued or ThrowawayCA("Deep", issuer=pki.intermediate()).issue(purposes=CLIENT)
     assert len(chain.certificates) == 3
     credential = Credential.from_objects(chain.certificates, chain.private_key)
     other = "server" if role == "client" else "client"

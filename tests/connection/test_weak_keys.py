@@ -23,7 +23,7 @@ from tls12 import (
     X509Verifier,
 )
 from tls12.errors import CertificateError, WeakKey
-from tls12.lab.pki import CLIENT_PURPOSES
+from tls12.lab.pki import CLIENT
 
 
 def verifiers() -> list[Verifier]:
@@ -73,9 +73,7 @@ WEAK, ENOUGH = ec.SECP192R1(), ec.SECP224R1()
 def test_a_client_key_on_a_curve_weaker_than_rsa_of_2048_bits_is_refused(
     curve: ec.EllipticCurve, policy: Policy, accepted: bool, verifier: Verifier
 ) -> None:
-    issued = pki.intermediate().issue(
-        key=ec.generate_private_key(curve), common_name="a client", purposes=CLIENT_PURPOSES
-    )
+    issued = pki.intermediate().issue(key=ec.generate_private_key(curve), common_name="a client", purposes=CLIENT)
     client = our_client(credentials=(Credential.from_objects(issued.certificates, issued.private_key),))
     server = our_server(client_auth=ClientAuth.REQUIRED, verifier=verifier, policy=policy)
     talk(client, server)

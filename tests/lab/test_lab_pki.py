@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from tls12.errors import CertificateError
-from tls12.lab.pki import CLIENT_PURPOSES, KEY_KINDS, ThrowawayCA, key_usage, self_signed
+from tls12.lab.pki import CLIENT, KEY_KINDS, ThrowawayCA, key_usage, self_signed
 from tls12.trust.credentials import Credential
 from tls12.trust.peer import PeerChain
 from tls12.trust.truststore import TrustStore
@@ -32,7 +32,7 @@ def test_what_a_throwaway_ca_issues_is_what_our_verifier_accepts(ca: ThrowawayCA
     server = ca.intermediate().intermediate("Second").issue("server.test", "10.0.0.1")
     for name in ("server.test", "10.0.0.1"):
         assert len(verifier.verify(PeerChain(server.chain_der, "server", name, now))) == 4
-    client = ca.issue(purposes=CLIENT_PURPOSES, common_name="alice")
+    client = ca.issue(purposes=CLIENT, common_name="alice")
     assert len(verifier.verify(PeerChain(client.chain_der, "client", None, now))) == 2
 
 

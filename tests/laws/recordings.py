@@ -31,7 +31,7 @@ from tls12 import (
     Session,
     TicketKeys,
 )
-from tls12.lab.pki import CLIENT_PURPOSES
+from tls12.lab.pki import CLIENT
 
 TO_CLIENT = (b"what the server says", bytes(300))
 TO_SERVER = (b"what the client says", b"", b"and more")
@@ -79,7 +79,7 @@ def _server_credential() -> Credential:
 @cache
 def client_credential() -> Credential:
     """What the client authenticates with, where it does."""
-    return credential_of(pki.root().issue(key=pki.key("ed25519"), purposes=CLIENT_PURPOSES))
+    return credential_of(pki.root().issue(key=pki.key("ed25519"), purposes=CLIENT))
 
 
 def _client(session: Session | None = None, pause_on: frozenset[type] = frozenset(), **config: Any) -> Ours:

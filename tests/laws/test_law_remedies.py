@@ -39,7 +39,7 @@ from tls12 import (
 from tls12.handshake.engine import Rewrite, Unit
 from tls12.lab import policy as lab_policy
 from tls12.lab.hellos import without_extensions
-from tls12.lab.pki import CLIENT_PURPOSES
+from tls12.lab.pki import CLIENT
 from tls12.registry import ContentType
 from tls12.wire.extensions import ExtendedMasterSecret, RenegotiationInfo
 from tls12.wire.hello import ClientHello, HelloRequest, ServerHello
@@ -96,7 +96,7 @@ def small_key() -> Credential:
 
 @cache
 def small_curve() -> Credential:
-    issued = pki.intermediate().issue(key=ec.generate_private_key(ec.SECP192R1()), purposes=CLIENT_PURPOSES)
+    issued = pki.intermediate().issue(key=ec.generate_private_key(ec.SECP192R1()), purposes=CLIENT)
     return credential_of(issued)
 
 

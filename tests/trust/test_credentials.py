@@ -358,5 +358,5 @@ def test_a_credential_without_a_key_says_who_has_to_sign() -> None:
 
 def test_a_leaf_with_malformed_extensions_is_refused() -> None:
     garbage = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\xff\xff")
-    with pytest.raises(UsageError, match="the key or the extensions of CN=leaf cannot be used"):
+    with pytest.raises(UsageError, match="the key or the extensions of the certificate CN=leaf cannot be used"):
         Credential.from_objects([pki.bare("leaf", pki.key(), (garbage, False))], pki.key())

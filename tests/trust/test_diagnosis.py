@@ -22,7 +22,7 @@ from tls12.errors import (
     WeakKey,
     WrongPurpose,
 )
-from tls12.lab.pki import CLIENT_PURPOSES, SERVER_PURPOSES, IssuedCertificate, ThrowawayCA, key_usage, self_signed
+from tls12.lab.pki import CLIENT, SERVER, IssuedCertificate, ThrowawayCA, key_usage, self_signed
 from tls12.registry import Alert
 from tls12.trust import paths
 from tls12.trust.diagnosis import diagnose
@@ -230,7 +230,7 @@ def test_a_bad_server_certificate_is_refused_for_its_own_reason(name: str) -> No
 
 CLIENT_CASES: dict[str, tuple[dict[str, Any], type[CertificateError]]] = {
     "expired": ({"valid_from": pki.NOW - timedelta(9), "valid_to": pki.NOW - timedelta(1)}, CertificateExpired),
-    "of a server": ({"purposes": SERVER_PURPOSES}, WrongPurpose),
+    "of a server": ({"purposes": SERVER}, WrongPurpose),
     "a CA": ({"ca": True}, WrongPurpose),
 }
 
@@ -238,7 +238,7 @@ CLIENT_CASES: dict[str, tuple[dict[str, Any], type[CertificateError]]] = {
 @pytest.mark.parametrize("name", CLIENT_CASES)
 def test_a_bad_client_certificate_is_called_the_clients(name: str) -> None:
     options, error = CLIENT_CASES[name]
-    everyday: dict[str, Any] = {"key": pki.key(), "common_name": "alice", "purposes": CLIENT_PURPOSES}
+    everyday: dict[str, Any] = {"key": pki.key(), "common_name": "alice", "purposes": CLIENT}
     issued = pki.intermediate().issue(**{**everyday, **options})
     verifier = X509Verifier(TrustStore.from_certificates(pki.root().certificate))
     with pytest.raises(error, match="the client's certificate CN=alice "):

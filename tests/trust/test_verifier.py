@@ -24,7 +24,7 @@ from tls12.errors import (
     WeakKey,
     WrongPurpose,
 )
-from tls12.lab.pki import CLIENT_PURPOSES, SERVER_PURPOSES, IssuedCertificate, key_usage, self_signed
+from tls12.lab.pki import CLIENT, SERVER, IssuedCertificate, key_usage, self_signed
 from tls12.registry import Alert
 from tls12.trust.peer import PeerChain
 from tls12.trust.truststore import TrustStore
@@ -94,7 +94,7 @@ def test_a_client_certificate_needs_no_names() -> None:
 def test_a_servers_certificate_is_not_a_clients_nor_the_other_way_round() -> None:
     with pytest.raises(WrongPurpose, match=r"the client's certificate CN=server.test is for serverAuth"):
         trusting().verify(as_client(pki.server()))
-    client = pki.intermediate().issue(pki.NAME, key=pki.key(), purposes=CLIENT_PURPOSES)
+    client = pki.intermediate().issue(pki.NAME, key=pki.key(), purposes=CLIENT)
     with pytest.raises(WrongPurpose, match=r"the server's certificate CN=server.test is for clientAuth"):
         trusting().verify(as_server(client))
 
@@ -231,7 +231,7 @@ def test_a_verified_chain_is_not_verified_again(searches: list[PeerChain]) -> No
 
 def test_another_name_role_or_certificate_is_another_question(searches: list[PeerChain]) -> None:
     verifier = trusting()
-    both = pki.intermediate().issue(pki.NAME, "b.test", key=pki.key(), purposes=(*SERVER_PURPOSES, *CLIENT_PURPOSES))
+    both = pki.intermediate().issue(pki.NAME, "b.test", key=pki.key(), purposes=(*SERVER, *CLIENT))
     chain = both.chain_der
     verifier.verify(PeerChain(chain, "server", pki.NAME, NOW))
     verifier.verify(PeerChain(chain, "server", "b.test", NOW))

@@ -36,8 +36,10 @@ KEY_KINDS: Mapping[str, Callable[[], PrivateKey]] = {
 }
 """What `generate_key` can make, by name."""
 
-SERVER_PURPOSES = (ExtendedKeyUsageOID.SERVER_AUTH,)
-CLIENT_PURPOSES = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
+"""The purpose (RFC 5280 4.2.1.12) of a server's certificate, for `ThrowawayCA.issue`."""
+CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+"""The purpose of a client's certificate."""
 VALIDITY = timedelta(days=30)
 
 
@@ -154,7 +156,7 @@ class ThrowawayCA:
         *names: str,
         key: str | PrivateKey = "ecdsa-p256",
         common_name: str | None = None,
-        purposes: Sequence[x509.ObjectIdentifier] | None = SERVER_PURPOSES,
+        purposes: Sequence[x509.ObjectIdentifier] | None = SERVER,
         usage: x509.KeyUsage | None = None,
         ca: bool = False,
         valid_from: datetime | None = None,

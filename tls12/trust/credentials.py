@@ -300,7 +300,7 @@ def _read_leaf_key(leaf: x509.Certificate) -> LeafKey:
         return LeafKey.of(leaf)
     except Exception as error:  # the backend's lazy parser raises a dozen kinds
         raise UsageError(
-            f"the key or the extensions of {subject_name(leaf)} cannot be used: {because(error)}"
+            f"the key or the extensions of the certificate {subject_name(leaf)} cannot be used: {because(error)}"
         ) from error
 
 
