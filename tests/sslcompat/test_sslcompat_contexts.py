@@ -473,3 +473,26 @@ def test_one_context_may_have_the_callbacks_of_both_ends() -> None:
     context.set_psk_client_callback(lambda hint: ("me", b"a key of 16 byte"))
     context.set_psk_server_callback(lambda identity: b"a key of 16 byte")
     assert "PSK" in Pair(context, context, None).handshake().client.cipher()[0]
+
+
+# --- subclasses
+
+
+def test_a_subclass_may_keep_its_settings_in_a_context_of_its_own() -> None:
+    """As truststore does, and pip with it: what the class is asked goes to a context that its `__init__` makes."""
+
+    class Wrapping(SSLContext):
+        def __init__(self, protocol: int) -> None:
+            self.inner = SSLContext(protocol)
+
+        @property
+        def options(self) -> Any:
+            return self.inner.options
+
+        @options.setter
+        def options(self, value: Any) -> None:
+            self.inner.options = value
+
+    context = Wrapping(ssl.PROTOCOL_TLS_CLIENT)
+    context.options |= ssl.OP_NO_TICKET
+    assert context.inner.options & ssl.OP_NO_TICKET

@@ -159,7 +159,8 @@ class SSLContext(_Settings):
         self._dh_group = None
         self._ticket_keys = TicketKeys.generate()
         self._changes, self._made = 0, {}
-        self.options &= ~OP_IGNORE_UNEXPECTED_EOF
+        # A subclass may have an `options` of its own that needs its `__init__` first, as truststore's has.
+        _Base.options.__set__(self, _Base.options.__get__(self) & ~OP_IGNORE_UNEXPECTED_EOF)
         self.statistics = Statistics()
         return self
 
