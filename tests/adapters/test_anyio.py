@@ -20,7 +20,7 @@ from tests.adapters.test_sync_ends import MAKE_END
 from tests.ends import loopback
 from tests.ends.loopback import PATIENCE, client_config, listening, server_config
 from tests.pki import NAME
-from tls12 import ClientConnection, Policy, Renegotiation, ServerConnection, UsageError, sync
+from tls12 import ClientConnection, Policy, Renegotiation, ServerConfig, ServerConnection, UsageError, sync
 from tls12.anyio import Attribute, TLSListener, TLSStream, connect
 from tls12.anyio.stream import HELD_UP
 from tls12.errors import NameMismatch
@@ -238,21 +238,22 @@ def test_a_reset_in_the_handshake_is_raised_and_the_stream_is_closed(backend: st
         run(backend, test)
 
 
+def shake_hands(sock: socket.socket, config: ServerConfig) -> None:
+    """A server that completes the handshake, and then neither reads nor writes."""
+    server = ServerConnection(config)
+    while server.negotiated is None:
+        server.receive_data(sock.recv(65_536))
+        sock.sendall(bytes(server.data_to_send()))
+
+
 @asynccontextmanager
 async def stalled() -> AsyncIterator[tuple[TLSStream, socket.socket]]:
     """Our client in a renegotiation that its server does not go on with, and the server's socket."""
     allow: dict[str, Any] = {"policy": Policy.default().replace(renegotiation=Renegotiation.ALLOW)}
     ours, theirs = loopback.tcp_pair()
-    server = ServerConnection(server_config(**allow))
     with theirs:
-
-        def shake_hands() -> None:
-            while server.negotiated is None:
-                server.receive_data(theirs.recv(65_536))
-                theirs.sendall(bytes(server.data_to_send()))
-
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(anyio.to_thread.run_sync, shake_hands)
+            tasks.start_soon(anyio.to_thread.run_sync, shake_hands, theirs, server_config(**allow))
             stream = await over(ours, ClientConnection(client_config(**allow), NAME))
         stream.extra(Attribute.connection).renegotiate()
         await stream.flush()
@@ -277,15 +278,8 @@ def test_a_send_that_is_cancelled_half_way_is_told_by_every_later_call(backend: 
     async def test() -> None:
         ours, theirs = loopback.tcp_pair()
         with theirs:
-
-            def shake_hands() -> None:
-                server = ServerConnection(server_config())
-                while server.negotiated is None:
-                    server.receive_data(theirs.recv(65_536))
-                    theirs.sendall(bytes(server.data_to_send()))
-
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(anyio.to_thread.run_sync, shake_hands)
+                tasks.start_soon(anyio.to_thread.run_sync, shake_hands, theirs, server_config())
                 stream = await over(ours, ClientConnection(client_config(), NAME))
             while not stream._driver.is_interrupted:  # the server reads nothing, so the kernel's buffers fill up
                 with anyio.move_on_after(0.05):
