@@ -283,13 +283,13 @@ def test_one_address_has_no_more_than_its_share(
                 await until(lambda: counted[0]._connections == 1)
                 with pytest.raises(OSError):
                     await opened(port)
-            await until(lambda: not counted[0]._by_address)
+            await until(lambda: not counted[0]._shares.by_address)
             await served(port)
-            await until(lambda: not counted[0]._by_address)
+            await until(lambda: not counted[0]._shares.by_address)
         async with serving(max_per_address=2) as port, raw(port), raw(port) as (_, second):
-            await until(lambda: counted[1]._by_address.total() == 2)
+            await until(lambda: counted[1]._shares.by_address.total() == 2)
             second.transport.abort()
-            await until(lambda: counted[1]._by_address.total() == 1)
+            await until(lambda: counted[1]._shares.by_address.total() == 1)
             await served(port)
 
     run(main())

@@ -357,7 +357,7 @@ def test_the_share_of_one_address_is_bounded(caplog: pytest.LogCaptureFixture) -
             other = socket.create_connection(listening.address, PATIENCE, source_address=("127.0.0.2", 0))
             with other:
                 assert sync.wrap(other, _client()).negotiated
-        until(lambda: not listening._crowd._by_address)
+        until(lambda: not listening._crowd._shares.by_address)
         assert ask(listening) == b"a question"
     assert "max_per_address is reached: 1 connections from 127.0.0.1 are open" in caplog.text
 

@@ -22,13 +22,12 @@ how often it did since the last line (`driver/bounded_log.py`).
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
 from tls12.asyncio.transport import TLSTransport
 from tls12.driver.bounded_log import BoundedLog
-from tls12.driver.bounds import MAX_HANDSHAKES, PATIENCE, address_of, check_bounds, default_connections
+from tls12.driver.bounds import MAX_HANDSHAKES, PATIENCE, Shares, check_bounds, default_connections
 
 MAX_CONNECTIONS = 10_000
 """Connections that a server has open at the same time, unless the caller says otherwise, or seven eighths of the files
@@ -81,11 +80,10 @@ class Admission:
         self._log = log
         self._max_connections = default_connections(MAX_CONNECTIONS) if max_connections is None else max_connections
         self._max_handshakes = max_handshakes
-        self._max_per_address = max_per_address
         self._handshake_timeout = handshake_timeout
         self._loop = asyncio.get_running_loop()
         self._connections = 0
-        self._by_address: Counter[str] = Counter()
+        self._shares = Shares(max_per_address)
         # In the order in which handshakes began and connections came. A dict keeps it, and removes any entry at once.
         self._handshakes: dict[TLSTransport, float] = {}
         self._waiting: dict[Arrival, None] = {}
@@ -94,18 +92,15 @@ class Admission:
     def consider(self, arrival: Arrival) -> None:
         """A new TCP connection: it begins a handshake, waits, or is closed."""
         arrival.since = self._loop.time()
-        if self._max_per_address is not None:
-            address = address_of(arrival.raw.get_extra_info("peername"))
-            if address is not None and self._by_address[address] >= self._max_per_address:
-                self._refuse(arrival, "max_per_address", f"{self._max_per_address} connections from {address} are open")
-                return
-            arrival.address = address
+        arrival.address = self._shares.address_of(arrival.raw.get_extra_info("peername"))
+        if (why := self._shares.objection(arrival.address)) is not None:
+            self._refuse(arrival, "max_per_address", why)
+            return
         if self._connections >= self._max_connections and not self._make_room():
             self._refuse(arrival, "max_connections", f"{self._max_connections} connections are open")
             return
         self._connections += 1
-        if arrival.address is not None:
-            self._by_address[arrival.address] += 1
+        self._shares.take(arrival.address)
         if len(self._handshakes) < self._max_handshakes:
             self._begin_handshake(arrival)
             return
@@ -119,10 +114,7 @@ class Admission:
         if arrival.since:
             arrival.since = 0.0
             self._connections -= 1
-            if arrival.address is not None:
-                self._by_address[arrival.address] -= 1
-                if not self._by_address[arrival.address]:
-                    del self._by_address[arrival.address]
+            self._shares.give_back(arrival.address)
             self._waiting.pop(arrival, None)
 
     # -- decisions

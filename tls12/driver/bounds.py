@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from typing import Any
 
 from tls12.errors import UsageError
@@ -22,6 +23,36 @@ honest clients then wait for a second, until they try again."""
 
 FAILURES_LOGGED = 10
 """Failed handshakes that a server logs one by one in ten seconds; of the others it logs only how many they were."""
+
+
+class Shares:
+    """How many connections each address has open; none has more than `most`, if that is given."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self.by_address: Counter[str] = Counter()
+
+    def address_of(self, peer: Any) -> str | None:
+        """The address to count a connection of `peer` to; None where shares are not bounded, or it has none."""
+        return None if self._most is None else address_of(peer)
+
+    def objection(self, address: str | None) -> str | None:
+        """Why this address may open no more connections, or None if it may."""
+        if self._most is None or address is None or self.by_address[address] < self._most:
+            return None
+        return f"{self._most} connections from {address} are open"
+
+    def take(self, address: str | None) -> None:
+        """A connection is open."""
+        if address is not None:
+            self.by_address[address] += 1
+
+    def give_back(self, address: str | None) -> None:
+        """A connection has ended."""
+        if address is not None:
+            self.by_address[address] -= 1
+            if not self.by_address[address]:
+                del self.by_address[address]
 
 
 def default_connections(most: int) -> int:

@@ -18,12 +18,11 @@ import contextlib
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from tls12.driver.bounded_log import BoundedLog
-from tls12.driver.bounds import MAX_HANDSHAKES, PATIENCE, address_of, check_bounds, default_connections
+from tls12.driver.bounds import MAX_HANDSHAKES, PATIENCE, Shares, check_bounds, default_connections
 
 MAX_CONNECTIONS = 1000
 """Connections, and so threads, that a server has at the same time, unless the caller says otherwise, or seven eighths
@@ -68,8 +67,7 @@ class Crowd:
         self._log = log
         self._max_connections = default_connections(MAX_CONNECTIONS) if max_connections is None else max_connections
         self._max_handshakes = max_handshakes
-        self._max_per_address = max_per_address
-        self._by_address: Counter[str] = Counter()
+        self._shares = Shares(max_per_address)
         # In the order in which they began, and came: dicts keep it, and forget any one of them at once.
         self._handshakes: dict[Visit, None] = {}
         self._waiting: dict[Visit, None] = {}
@@ -79,19 +77,15 @@ class Crowd:
     def consider(self, visit: Visit) -> None:
         """A new connection: it gets a thread, waits, or is closed."""
         with self._changed:
-            if self._max_per_address is not None:
-                address = address_of(visit.peer)
-                if address is not None and self._by_address[address] >= self._max_per_address:
-                    why = f"{self._max_per_address} connections from {address} are open"
-                    self._refuse(visit, "max_per_address", why)
-                    return
-                visit.address = address
+            visit.address = self._shares.address_of(visit.peer)
+            if (why := self._shares.objection(visit.address)) is not None:
+                self._refuse(visit, "max_per_address", why)
+                return
             count = len(self._handshakes) + len(self._waiting) + len(self._established)
             if count >= self._max_connections and not self._make_room():
                 self._refuse(visit, "max_connections", f"{self._max_connections} connections are open")
                 return
-            if visit.address is not None:
-                self._by_address[visit.address] += 1
+            self._shares.take(visit.address)
             self._waiting[visit] = None
             if len(self._handshakes) >= self._max_handshakes:
                 self._warn("max_handshakes", f"{self._max_handshakes} handshakes are open; new connections wait")
@@ -182,11 +176,8 @@ class Crowd:
     def _forget(self, visit: Visit) -> None:
         for place in (self._handshakes, self._waiting, self._established):
             place.pop(visit, None)
-        if visit.address is not None:
-            self._by_address[visit.address] -= 1
-            if not self._by_address[visit.address]:
-                del self._by_address[visit.address]
-            visit.address = None
+        self._shares.give_back(visit.address)
+        visit.address = None
 
     def _refuse(self, visit: Visit, bound: str, why: str) -> None:
         self._warn(bound, f"{why}; a new connection was closed")
